@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a session says beside its event stream: processes, threads, counters, address-space passes,
+// how it ended. Plain data, filled by a reader or by the live road, read by everything above.
+// Times are seconds from the session's start; bytes are bytes; unknown is std::nullopt.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "model/ids.h"
+
+namespace memwhy::model {
+
+struct Process {
+  std::uint32_t pid = 0;
+  std::optional<std::uint32_t> parent;
+  double started = 0;
+  std::optional<double> ended_at;
+  std::string ended = "open";  // exit:N, signal:N, oom, open, recorder_lost, damaged
+  std::string python;          // "3.11.2"; "" when it has no CPython we know
+  std::string command;         // shown to people; arguments that look like secrets are masked
+  std::string note;            // why nothing was recorded, when nothing was
+  std::uint64_t private_begin = 0;  // the agent's own memory
+  std::uint64_t private_end = 0;
+  std::uint32_t arena_bytes = 0;  // pymalloc
+  std::uint32_t pool_bytes = 0;
+  std::uint64_t lost_events = 0;
+  std::uint64_t lost_bytes = 0;
+  std::uint64_t waited_ns = 0;  // time that the target spent waiting for the recorder
+};
+
+struct Thread {
+  ProcessId process;
+  std::uint32_t tid = 0;
+  std::string name;                   // threading.Thread's, else the kernel's
+  std::uint64_t thread_pointer = 0;   // TCB: lies in the stack's mapping for pthreads
+  std::uint64_t stack_pointer = 0;    // at the first event
+  std::optional<double> ended_at;
+};
+
+// Cheap counters of one process, 10 per second.
+struct OsSample {
+  double time = 0;
+  ProcessId process;
+  Bytes rss = 0;
+  Bytes shared = 0;                     // file and shmem pages of rss (statm's third field)
+  std::optional<Bytes> cgroup_current;  // of the process's memory cgroup
+  std::optional<Bytes> cgroup_limit;    // the smallest on the way up
+  std::uint32_t threads = 0;
+  std::optional<double> cpu_seconds;    // user + system of the process
+};
+
+// One mapping of /proc/PID/smaps.
+struct Mapping {
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+  std::string permissions;  // "rw-p"
+  std::uint64_t inode = 0;
+  std::string name;         // path, "[heap]", "[stack]", "" for anonymous
+  Bytes rss = 0;
+  Bytes anonymous = 0;      // of rss
+  Bytes private_dirty = 0;
+  Bytes swap = 0;
+};
+
+struct Range {
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+  friend bool operator==(const Range&, const Range&) = default;
+};
+
+// What the pools of one pymalloc arena hold, read from outside without a lock.
+struct ArenaUse {
+  std::uint64_t address = 0;
+  Bytes blocks_in_use = 0;  // sum over pools of live blocks x size class
+  Bytes pools_in_use = 0;   // pools with at least one live block, whole
+  std::uint32_t pools_unreadable = 0;  // implausible headers (changed while read)
+};
+
+// One pass over the address space of one process.
+struct MapsPass {
+  double time = 0;
+  ProcessId process;
+  std::string at;  // "start", "end", or "" between
+  std::vector<Mapping> mappings;      // by address
+  std::vector<Range> resident;        // runs of resident pages of anonymous memory, by address
+  bool residency_known = false;       // pagemap could be read
+  std::vector<ArenaUse> arenas;       // by address
+};
+
+struct Mark {
+  double time = 0;
+  ProcessId process;
+  std::string name;
+  std::uint64_t count = 1;
+};
+
+struct Recording {
+  std::string path;
+  std::string command;
+  std::string host;
+  std::string started;  // RFC 3339, UTC
+  std::string mode;     // launch, attach
+  double seconds = 0;   // length of the recording
+  std::string ended = "open";  // as Process::ended, of the main process
+  std::string damage;   // "" or what was found and where reading stopped
+  bool complete = true;  // no event lost, no damage
+  std::uint64_t lost_events = 0;
+  double watched_from = 0;  // the window that a diagnosis asked for; 0 .. seconds otherwise
+  std::optional<double> watched_to;
+  std::vector<std::string> notes;
+  std::vector<Process> processes;
+  std::vector<Thread> threads;
+  std::vector<OsSample> os_samples;  // by time
+  std::vector<MapsPass> maps;        // by time
+  std::vector<Mark> marks;           // by time; filled by the replay
+  std::vector<std::string> heap_graphs;  // files beside the session, by time
+  std::vector<double> heap_graph_times;
+  std::vector<double> heap_graph_pause_ms;
+  std::optional<double> recorder_cpu_seconds;
+  std::optional<std::uint64_t> session_bytes;
+};
+
+}  // namespace memwhy::model

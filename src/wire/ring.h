@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The ring file: how events travel from a target process to the recorder, and what survives when
+// either is killed. One file per target process in the session directory, `ring.PID.START`, mapped
+// shared by both, of fixed size, every page present from the start.
+//
+//   +-----------------+  0
+//   | RingHeader      |  4096 bytes
+//   +-----------------+  4096
+//   | ChunkHeader[n]  |  64 bytes each, rounded up to a page
+//   +-----------------+  arena_offset
+//   | arena table     |  8 bytes each: base address of a live pymalloc arena, or 0
+//   +-----------------+  pool_offset
+//   | chunk 0 .. n-1  |  chunk_bytes each
+//   +-----------------+
+//
+// Invariant: every byte that `committed` covers is a whole sequence of records of one thread, and
+// (thread, stream_offset) says where in that thread's stream it stands; so a reader that knows how
+// far it has got in each stream can take the rest from this file at any time, also after a kill.
+//
+// Life of a chunk: kFree -> kOwned by one thread (compare-and-swap by the thread) -> kSealed (store
+// by the thread, when full or at its end) -> kFree (store by the recorder, after the bytes are in
+// the session file). The recorder reads owned chunks as well, up to `committed`.
+// Trust: the recorder maps this file of a process that may scribble on it; it copies values before
+// it checks them and never follows them outside the mapping.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace memwhy::wire {
+
+inline constexpr char kRingMagic[8] = {'M', 'W', 'Y', 'R', 'I', 'N', 'G', '1'};
+inline constexpr std::uint32_t kRingVersion = 1;
+inline constexpr std::uint32_t kChunkBytes = 32 * 1024;
+inline constexpr std::uint64_t kMaxPoolBytes = 64ull << 20;
+inline constexpr std::uint64_t kMinPoolBytes = 1ull << 20;
+
+enum class ClockKind : std::uint32_t { kTsc = 1, kMonotonicNs = 2 };
+
+enum class AgentState : std::uint32_t {
+  kStarting = 0,
+  kRecording = 1,
+  kDetached = 2,  // gave up: the recorder is gone
+  kEnded = 3,     // the process reached its exit handlers
+  kDormant = 4,   // loaded, records nothing (no CPython, or a version it does not know)
+};
+
+// What the recorder or an analysis asks of the agent; see request_* below.
+enum class RequestKind : std::uint32_t { kNone = 0, kHeapGraph = 1 };
+enum class RequestState : std::uint32_t {
+  kIdle = 0,
+  kPosted = 1,   // by the recorder
+  kRunning = 2,  // by the thread of the target that took it
+  kDone = 3,
+  kFailed = 4,  // request_error says why
+};
+
+struct RingHeader {
+  char magic[8];
+  std::uint32_t version;
+  std::uint32_t header_bytes;
+  std::uint32_t chunk_bytes;
+  std::uint32_t chunk_count;
+  std::uint64_t pool_offset;
+
+  std::uint32_t pid;
+  std::uint32_t parent_pid;
+  std::uint64_t start_ticks;  // field 22 of /proc/PID/stat: tells a reused pid apart
+  std::uint32_t clock_kind;   // ClockKind
+  std::uint32_t clock_shift;  // one tick of the stream is 1 << clock_shift of the clock
+  std::uint64_t clock_at_start;
+  std::uint64_t monotonic_ns_at_start;
+  std::uint64_t realtime_ns_at_start;
+  std::uint32_t python_version;  // PY_VERSION_HEX; 0 when there is none
+  std::uint32_t modes;           // bit 0: object domains recorded
+  std::uint64_t private_begin;   // the agent's own memory in the target, one range
+  std::uint64_t private_end;
+  std::uint64_t python_runtime;  // address of _PyRuntime, 0 if none
+  std::uint64_t arena_offset;    // of the arena table in this file
+  std::uint32_t arena_capacity;  // entries of the arena table
+  std::uint32_t arena_bytes;     // size of one pymalloc arena (256 KiB or 1 MiB), 0: none seen
+  std::uint32_t pool_bytes;      // size of one pymalloc pool (4 KiB or 16 KiB)
+  std::uint32_t reserved;
+  char python_text[64];          // "3.11.2", NUL-terminated
+  char note[256];                // why dormant, NUL-terminated
+
+  // Written by the agent.
+  alignas(64) std::atomic<std::uint32_t> state;   // AgentState
+  std::atomic<std::uint32_t> threads_started;     // stream indexes handed out: 0 .. n-1
+  std::atomic<std::uint32_t> chunks_used;         // high-water mark of chunk indexes, exclusive
+  std::atomic<std::uint32_t> chunks_sealed_hint;  // bumped at each seal
+  std::atomic<std::uint64_t> lost_events;
+  std::atomic<std::uint64_t> lost_bytes;
+  std::atomic<std::uint64_t> waited_ns;  // time that producers spent waiting for room
+  std::atomic<std::uint64_t> private_used;  // bytes of the private range handed out
+  std::atomic<std::uint32_t> arenas_used;   // high-water mark of the arena table, exclusive
+  std::atomic<std::uint32_t> arenas_unlisted;  // live arenas that found no entry
+
+  // Written by the recorder.
+  alignas(64) std::atomic<std::uint64_t> recorder_beat_ns;  // CLOCK_MONOTONIC, each drain
+  std::atomic<std::uint32_t> recorder_sleeps;  // 1 while it waits on this word (shared futex)
+  std::atomic<std::uint32_t> stop;             // 1: record no more
+
+  // One request at a time; the poster fills the fields, then stores kPosted.
+  alignas(64) std::atomic<std::uint32_t> request_state;  // RequestState
+  std::uint32_t request_kind;                            // RequestKind
+  std::uint32_t request_serial;
+  std::uint32_t request_signal;  // the real-time signal that wakes a blocked thread; agent's choice
+  std::uint64_t request_limit_ns;  // refuse beyond this predicted pause
+  char request_input[512];         // path, NUL-terminated; meaning by kind
+  char request_output[512];
+  char request_error[512];
+  std::atomic<std::uint64_t> request_pause_ns;      // measured
+  std::atomic<std::uint64_t> request_predicted_ns;  // said before
+};
+static_assert(sizeof(RingHeader) <= 4096);
+
+enum class ChunkState : std::uint32_t { kFree = 0, kOwned = 1, kSealed = 2 };
+
+struct alignas(64) ChunkHeader {
+  std::atomic<std::uint32_t> state;      // ChunkState
+  std::uint32_t thread;                  // stream index in this process
+  std::uint32_t tid;                     // kernel's thread id
+  std::atomic<std::uint32_t> committed;  // bytes of whole records from the chunk's start
+  std::uint64_t stream_offset;           // where the chunk's first byte stands in the stream
+};
+static_assert(sizeof(ChunkHeader) == 64);
+
+constexpr std::uint64_t ChunkTableBytes(std::uint32_t chunk_count) noexcept {
+  return (static_cast<std::uint64_t>(chunk_count) * sizeof(ChunkHeader) + 4095) / 4096 * 4096;
+}
+
+inline constexpr std::uint32_t kArenaCapacity = 32 * 1024;  // 32 GiB of 1 MiB arenas
+
+constexpr std::uint64_t ArenaOffset(std::uint32_t chunk_count) noexcept {
+  return 4096 + ChunkTableBytes(chunk_count);
+}
+
+constexpr std::uint64_t PoolOffset(std::uint32_t chunk_count) noexcept {
+  return ArenaOffset(chunk_count) + kArenaCapacity * sizeof(std::uint64_t);
+}
+
+constexpr std::uint64_t RingFileBytes(std::uint32_t chunk_count) noexcept {
+  return PoolOffset(chunk_count) + static_cast<std::uint64_t>(chunk_count) * kChunkBytes;
+}
+
+}  // namespace memwhy::wire
