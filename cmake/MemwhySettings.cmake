@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+# The INTERFACE target memwhy_settings: language level and warnings that all of our targets share.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
+set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
+
+option(MEMWHY_WERROR "Warnings are errors" OFF)
+option(MEMWHY_FUZZ "Build the fuzz targets (clang only)" OFF)
+
+find_program(MEMWHY_CCACHE ccache)
+if(MEMWHY_CCACHE)
+  foreach(language IN ITEMS C CXX)
+    if(NOT CMAKE_${language}_COMPILER_LAUNCHER)
+      set(CMAKE_${language}_COMPILER_LAUNCHER "${MEMWHY_CCACHE}")
+    endif()
+  endforeach()
+endif()
+
+add_library(memwhy_settings INTERFACE)
+target_compile_features(memwhy_settings INTERFACE cxx_std_20)
+target_include_directories(memwhy_settings INTERFACE "${CMAKE_SOURCE_DIR}/src")
+target_compile_definitions(memwhy_settings INTERFACE
+  _GNU_SOURCE MEMWHY_VERSION="${PROJECT_VERSION}")
+target_compile_options(memwhy_settings INTERFACE
+  -Wall -Wextra -Wshadow
+  $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>
+  $<$<COMPILE_LANGUAGE:CXX>:-Wold-style-cast>
+  $<$<BOOL:${MEMWHY_WERROR}>:-Werror>)
