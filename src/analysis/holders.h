@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Who holds what grows: survivors of a window joined to a heap graph of the live process.
+// A holder is named only when most of the looked-up survivors hang below the same path (indexes and
+// keys masked), so `agreeing / sampled` is its proof. Pure: model in, answer out.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/ids.h"
+
+namespace memwhy::analysis {
+
+struct HolderPath {
+  std::vector<std::string> path;  // "module app", ".CACHE", "['user']"; root first
+  std::string text;               // "app.CACHE['user']"
+  std::string root;               // module global | frame local | thread state
+  std::string holder_text;        // up to the container that the survivors share: "app.CACHE"
+  std::string holder_type;        // its type: "dict", "list", "app.Store"
+  std::optional<std::uint64_t> holder_length;  // entries, where it has a length
+  std::string held_type;          // the Python object below which the block hangs: "torch.Tensor"
+  bool invisible_to_gc = false;   // some edge on the way is one that gc cannot see
+  bool through_graph = false;     // passes an autograd graph (grad_fn), seen from a tensor
+};
+
+// For one stack of the window view.
+struct StackHolder {
+  model::ProcessId process;
+  model::StackId stack;
+  std::size_t sampled = 0;   // survivors looked up
+  std::size_t found = 0;     // of them reachable from a root
+  std::size_t agreeing = 0;  // of them below `holder`
+  std::optional<HolderPath> holder;  // of one representative; nullopt: none, or no agreement
+  std::string why_not;               // when there is no holder
+};
+
+// For objects that live in pooled memory, by type: what two graphs of one process say.
+struct TypeGrowth {
+  std::string type;
+  std::uint64_t before = 0;  // objects
+  std::uint64_t after = 0;
+  std::int64_t bytes = 0;    // shallow, after - before
+  std::size_t sampled = 0;   // new objects looked up
+  std::size_t agreeing = 0;
+  std::optional<HolderPath> holder;
+};
+
+struct HolderReport {
+  std::vector<StackHolder> stacks;
+  std::vector<TypeGrowth> types;  // by bytes, largest first
+  std::uint64_t objects = 0;      // in the last graph
+  double seconds_between = 0;     // of the two graphs; 0 when there is one
+  std::string why_not;            // "" or why there is no graph at all
+};
+
+}  // namespace memwhy::analysis
