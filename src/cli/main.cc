@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// memwhy: one sub-command per file of this folder (cli.h says how they hook in).
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "cli/cli.h"
+
+namespace memwhy::cli {
+namespace {
+
+int Main(int argc, char** argv) {
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  const auto separator = std::find(arguments.begin(), arguments.end(), "--");
+  if (separator != arguments.end()) {
+    SetProgramArguments(std::vector<std::string>(separator + 1, arguments.end()));
+    arguments.erase(separator, arguments.end());
+  }
+
+  CLI::App app("Why a running Python service grows, with the proof.", "memwhy");
+  app.set_version_flag("--version", std::string("memwhy ") + MEMWHY_VERSION);
+  app.require_subcommand(1);
+  int exit_code = kExitOk;
+  for (const Command& command : Commands()) command.add(app, &exit_code);
+
+  std::reverse(arguments.begin(), arguments.end());
+  try {
+    app.parse(arguments);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    const auto chosen = app.get_subcommands();
+    const std::string name = chosen.empty() ? "memwhy" : "memwhy " + chosen.front()->get_name();
+    return Fail(kExitUsage, std::string(error.what()) + "\nTry '" + name + " --help'.");
+  }
+  std::fflush(stdout);
+  return exit_code;
+}
+
+}  // namespace
+}  // namespace memwhy::cli
+
+int main(int argc, char** argv) {
+  try {
+    return memwhy::cli::Main(argc, argv);
+  } catch (const std::exception& error) {
+    return memwhy::cli::Fail(memwhy::cli::kExitEnvironment, error.what());
+  }
+}
