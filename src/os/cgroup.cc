@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "os/cgroup.h"
+
+#include <algorithm>
+
+#include "base/strings.h"
+
+namespace memwhy::os {
+namespace {
+
+// v1 writes "no limit" as the largest multiple of the page size that a long holds.
+constexpr Bytes kUnlimitedV1 = Bytes{1} << 62;
+
+struct Mount {
+  std::string root;
+  std::string point;
+};
+
+// mountinfo writes blank, tab, newline and backslash as \ooo.
+std::string Unescape(std::string_view text) {
+  std::string plain;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\' && i + 3 < text.size() && text[i + 1] >= '0' && text[i + 1] <= '3') {
+      plain += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 +
+                                 (text[i + 3] - '0'));
+      i += 3;
+    } else {
+      plain += text[i];
+    }
+  }
+  return plain;
+}
+
+bool HasOption(std::string_view options, std::string_view wanted) {
+  const auto all = Split(options, ',');
+  return std::find(all.begin(), all.end(), wanted) != all.end();
+}
+
+// The mount of the memory hierarchy: type cgroup2, or cgroup with the option "memory".
+std::optional<Mount> FindMount(std::string_view mountinfo, int version) {
+  for (const std::string_view line : SplitLines(mountinfo)) {
+    const std::size_t separator = line.find(" - ");
+    if (separator == std::string_view::npos) continue;
+    const auto before = SplitFields(line.substr(0, separator));
+    const auto after = SplitFields(line.substr(separator + 3));
+    if (before.size() < 6 || after.size() < 3) continue;
+    const bool matches = version == 2 ? after[0] == "cgroup2"
+                                      : after[0] == "cgroup" && HasOption(after[2], "memory");
+    if (matches) return Mount{Unescape(before[3]), Unescape(before[4])};
+  }
+  return std::nullopt;
+}
+
+// Where the cgroup lies below the mount point. Inside a container the mount shows only a part of
+// the hierarchy: its root is cut off the path; a path outside of it is the mount point itself.
+std::string DirectoryOf(const FileSystem& fs, const Mount& mount, std::string_view path) {
+  std::string_view below = path;
+  if (mount.root != "/") {
+    const bool is_inside = below.starts_with(mount.root) &&
+                           (below.size() == mount.root.size() || below[mount.root.size()] == '/');
+    if (is_inside) below.remove_prefix(mount.root.size());
+  }
+  std::string directory = JoinPath(mount.point, below);
+  if (below.find("/..") != std::string_view::npos || !fs.Exists(directory)) return mount.point;
+  return directory;
+}
+
+std::optional<std::uint64_t> ReadNumber(const FileSystem& fs, const std::string& directory,
+                                        std::string_view name) {
+  const auto text = fs.ReadSmall(JoinPath(directory, name));
+  if (!text) return std::nullopt;
+  return ParseUint(Trim(*text));
+}
+
+// The value of "key 123" lines.
+std::optional<std::uint64_t> FindValue(std::string_view text, std::string_view key) {
+  for (std::string_view line : SplitLines(text)) {
+    if (line.size() > key.size() && line[key.size()] == ' ' && line.starts_with(key)) {
+      return ParseUint(Trim(line.substr(key.size())));
+    }
+  }
+  return std::nullopt;
+}
+
+void FindLimit(const FileSystem& fs, CgroupMemory& memory) {
+  const bool is_v2 = memory.location.version == 2;
+  std::string directory = memory.location.directory;
+  while (true) {
+    auto limit = ReadNumber(fs, directory, is_v2 ? "memory.max" : "memory.limit_in_bytes");
+    if (limit && !is_v2 && *limit >= kUnlimitedV1) limit.reset();
+    if (limit && (!memory.limit || *limit < *memory.limit)) {
+      memory.limit = limit;
+      memory.limit_directory = directory;
+    }
+    if (directory.size() <= memory.location.mount.size()) return;
+    directory.resize(directory.rfind('/'));
+  }
+}
+
+void ReadStat(const FileSystem& fs, CgroupMemory& memory) {
+  const std::string& directory = memory.location.directory;
+  const auto stat = fs.ReadSmall(JoinPath(directory, "memory.stat"));
+  if (!stat) return;
+  if (memory.location.version == 2) {
+    memory.anon = FindValue(*stat, "anon");
+    memory.file = FindValue(*stat, "file");
+    memory.shmem = FindValue(*stat, "shmem");
+    memory.kernel = FindValue(*stat, "kernel");
+    if (!memory.kernel) {
+      // Before Linux 5.18 there is no sum; these are its parts.
+      for (const char* part : {"kernel_stack", "pagetables", "percpu", "slab"}) {
+        if (const auto value = FindValue(*stat, part)) {
+          memory.kernel = memory.kernel.value_or(0) + *value;
+        }
+      }
+    }
+  } else {
+    memory.anon = FindValue(*stat, "total_rss");
+    memory.file = FindValue(*stat, "total_cache");
+    memory.shmem = FindValue(*stat, "total_shmem");
+    memory.kernel = ReadNumber(fs, directory, "memory.kmem.usage_in_bytes");
+  }
+}
+
+}  // namespace
+
+Result<CgroupLocation> FindMemoryCgroup(const FileSystem& fs, pid_t pid) {
+  MEMWHY_TRY(const std::string groups, fs.ReadSmall(fmt::format("/proc/{}/cgroup", pid)));
+  MEMWHY_TRY(const std::string mountinfo, fs.ReadSmall("/proc/self/mountinfo"));
+  std::optional<std::string> v1;
+  std::optional<std::string> v2;
+  for (const std::string_view line : SplitLines(groups)) {
+    const std::size_t first = line.find(':');
+    const std::size_t second = line.find(':', first + 1);
+    if (first == std::string_view::npos || second == std::string_view::npos) continue;
+    const std::string_view controllers = line.substr(first + 1, second - first - 1);
+    const std::string_view path = line.substr(second + 1);
+    if (line.substr(0, first) == "0" && controllers.empty()) {
+      v2 = path;
+    } else if (HasOption(controllers, "memory")) {
+      v1 = path;
+    }
+  }
+  // On a hybrid host the memory controller belongs to v1 where v1 names it.
+  for (const int version : {1, 2}) {
+    const auto& path = version == 1 ? v1 : v2;
+    const auto mount = path ? FindMount(mountinfo, version) : std::nullopt;
+    if (!mount) continue;
+    return CgroupLocation{version, *path, mount->point, DirectoryOf(fs, *mount, *path)};
+  }
+  return Error::Of("process {} is in no memory cgroup that is mounted here", pid);
+}
+
+Result<CgroupMemory> ReadCgroupMemory(const FileSystem& fs, const CgroupLocation& location) {
+  CgroupMemory memory;
+  memory.location = location;
+  const bool is_v2 = location.version == 2;
+  const std::string& directory = location.directory;
+  memory.usage = ReadNumber(fs, directory, is_v2 ? "memory.current" : "memory.usage_in_bytes");
+  memory.peak = ReadNumber(fs, directory, is_v2 ? "memory.peak" : "memory.max_usage_in_bytes");
+  FindLimit(fs, memory);
+  const auto events =
+      fs.ReadSmall(JoinPath(directory, is_v2 ? "memory.events" : "memory.oom_control"));
+  if (events) memory.oom_kill = FindValue(*events, "oom_kill");
+  ReadStat(fs, memory);
+  if (!memory.usage && !memory.limit && !memory.anon) {
+    return Error::Of("cgroup {} has no memory controller", directory);
+  }
+  return memory;
+}
+
+Result<CgroupMemory> ReadCgroupMemory(const FileSystem& fs, pid_t pid) {
+  MEMWHY_TRY(const CgroupLocation location, FindMemoryCgroup(fs, pid));
+  return ReadCgroupMemory(fs, location);
+}
+
+}  // namespace memwhy::os

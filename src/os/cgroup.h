@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// The memory cgroup of a process: v1, v2 and hybrid hosts, from inside of a container or outside.
+// Numbers that the kernel does not offer are nullopt, never 0. Any thread.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/file_system.h"
+
+namespace memwhy::os {
+
+struct CgroupLocation {
+  int version = 2;
+  std::string path;   // as /proc/PID/cgroup says: "/kubepods/pod1"
+  std::string mount;  // mount point of the hierarchy
+  std::string directory;
+};
+
+struct CgroupMemory {
+  CgroupLocation location;
+  std::optional<Bytes> usage;   // memory.current, memory.usage_in_bytes
+  std::optional<Bytes> peak;    // memory.peak, memory.max_usage_in_bytes
+  std::optional<Bytes> limit;   // the least over this cgroup and its ancestors; nullopt: unlimited
+  std::string limit_directory;  // the cgroup that sets the limit
+  std::optional<std::uint64_t> oom_kill;
+  // memory.stat; v1: total_rss, total_cache, total_shmem.
+  std::optional<Bytes> anon;
+  std::optional<Bytes> file;  // includes shmem
+  std::optional<Bytes> shmem;
+  std::optional<Bytes> kernel;
+};
+
+Result<CgroupLocation> FindMemoryCgroup(const FileSystem& fs, pid_t pid);
+Result<CgroupMemory> ReadCgroupMemory(const FileSystem& fs, const CgroupLocation& location);
+Result<CgroupMemory> ReadCgroupMemory(const FileSystem& fs, pid_t pid);
+
+}  // namespace memwhy::os
