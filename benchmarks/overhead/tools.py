@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One measured run of a workload under one tool, each with a real file on disk."""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+NONE, MEMWHY, MEMRAY = "none", "memwhy", "memray"
+LIMIT_S = 600
+
+
+class RunFailed(Exception):
+    """The workload did not end well; the message says how and shows its last output."""
+
+
+def command_line(tool, python, memwhy, workload, output):
+    """Returns the argument vector that runs `workload` under `tool`, writing to `output`."""
+    plain = [str(python), str(workload)]
+    if tool == MEMWHY:
+        return [str(memwhy), "run", "-o", str(output), "--", *plain]
+    if tool == MEMRAY:
+        return [str(python), "-m", "memray", "run", "-q", "-f", "-o", str(output), str(workload)]
+    return plain
+
+
+def run(tool, python, memwhy, workload, output):
+    """Runs once and returns its numbers.
+
+    seconds: inside the workload's fixed work; wall_s: of the whole command, with start-up and the
+    tool's own end; cpu_s: of all its processes; peak_rss_bytes: of its largest process;
+    file_bytes: what the tool left on disk, apparent size. Raises RunFailed.
+    """
+    remove(output)
+    log = output.with_suffix(".log")
+    with open(log, "w+b") as stream:
+        begun = time.perf_counter()
+        process = subprocess.Popen(
+            command_line(tool, python, memwhy, workload, output),
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+        )
+        status, usage = wait(process)
+        wall_s = time.perf_counter() - begun
+        stream.seek(0)
+        text = stream.read().decode("utf-8", "replace")
+    log.unlink()
+    result = last_result(text)
+    if status != 0 or result is None:
+        raise RunFailed(f"{workload.name} under {tool}: exit {status}: {text[-800:]}")
+    numbers = {
+        "seconds": result["seconds"],
+        "checksum": result["checksum"],
+        "wall_s": wall_s,
+        "cpu_s": usage.ru_utime + usage.ru_stime,
+        "peak_rss_bytes": usage.ru_maxrss * 1024,
+        "file_bytes": size_of(output),
+    }
+    remove(output)
+    return numbers
+
+
+def wait(process):
+    """Waits for the process, at most LIMIT_S. Returns (exit status, resource usage)."""
+    deadline = time.monotonic() + LIMIT_S
+    while True:
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            return process.returncode, usage
+        if time.monotonic() > deadline:
+            process.kill()
+        time.sleep(0.005)
+
+
+def last_result(text):
+    """Returns the workload's JSON line, the last one in the output, or None."""
+    for line in reversed(text.splitlines()):
+        if line.startswith('{"seconds"'):
+            return json.loads(line)
+    return None
+
+
+def size_of(path: Path):
+    """Returns the bytes of a file, or of all files below a directory; 0 when absent."""
+    if path.is_dir():
+        return sum(entry.stat().st_size for entry in path.rglob("*") if entry.is_file())
+    return path.stat().st_size if path.exists() else 0
+
+
+def remove(path: Path):
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
