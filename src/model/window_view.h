@@ -3,6 +3,8 @@
 // A window of a recording as the growth rule needs it: live bytes per bin, in total and per stack,
 // and who survived. One replay. A survivor was born in [from, tail_from), and is alive at `to`; what
 // is younger than the tail may be work in flight and is not blamed.
+// A process that ends takes its bytes along; those of the last one stay as they were at its end, so
+// that a recording that ends with a kill can be judged. What a fork inherits is live, not born.
 // Live bytes count blocks of the malloc family, mappings and pymalloc arenas once each
 // (requested bytes).
 #pragma once
@@ -30,7 +32,8 @@ struct SurvivorBlock {
   double born = 0;
 };
 
-// All threads and all allocators with the same stack, in one process, are one row.
+// All threads and all allocators with the same stack, in one process, are one row; but pymalloc
+// arenas have a row of their own.
 struct StackGrowth {
   ProcessId process;
   StackId stack;
