@@ -23,8 +23,8 @@ def parse_arguments(description, ops=600, rate=50.0):
     """Returns seconds (None: no limit), ops and rate from the command line."""
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("--seconds", type=float, help="stop after so many seconds")
-    parser.add_argument("--ops", type=int, help=f"operations (default {ops}, or no limit with --seconds)")
-    parser.add_argument("--rate", type=float, default=rate, help="operations per second, 0: no pause")
+    parser.add_argument("--ops", type=int, help=f"operations (else by --seconds, or {ops})")
+    parser.add_argument("--rate", type=float, default=rate, help="operations per second; 0: all")
     arguments = parser.parse_args()
     if arguments.ops is None and arguments.seconds is None:
         arguments.ops = ops

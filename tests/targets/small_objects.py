@@ -13,7 +13,8 @@ RECORDS = {}
 
 
 def make(number, index):
-    return (number, f"record {number} {index}", {"seen": (number, index), "text": f"t{number}-{index}"})
+    fields = {"seen": (number, index), "text": f"t{number}-{index}"}
+    return (number, f"record {number} {index}", fields)
 
 
 def handle(number):
