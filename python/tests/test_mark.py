@@ -78,7 +78,9 @@ def run_python(code, library=None, log=None):
 
 
 def test_mark_without_agent_does_nothing_and_says_so():
-    done = run_python("import memwhy; print(memwhy.mark(), memwhy.mark('step', 3), memwhy.enabled())")
+    done = run_python(
+        "import memwhy; print(memwhy.mark(), memwhy.mark('step', 3), memwhy.enabled())"
+    )
     assert done.stdout == "False False False\n"
     assert done.stderr == ""
 
