@@ -86,7 +86,7 @@ async def serve(listener, arguments):
 
 def main():
     arguments = parse_arguments()
-    # With the protocol named, asyncio sets TCP_NODELAY on what is accepted; else replies wait 40 ms.
+    # With the protocol named, asyncio sets TCP_NODELAY on what it accepts; else replies wait 40 ms.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((HOST, arguments.port))
