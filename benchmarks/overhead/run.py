@@ -24,6 +24,7 @@ HERE = Path(__file__).resolve().parent
 SCRATCH = environment.ROOT / "build" / "bench-overhead"
 WORKLOADS = (
     "object_churn",
+    "malloc_churn",
     "deep_calls",
     "json_roundtrip",
     "numpy_ops",

@@ -31,7 +31,8 @@ def summarise(runs):
 def render(summary):
     """Returns the summary as text in Markdown tables."""
     lines = [
-        "| workload | none, s | memwhy, s | memray, s | memwhy | memray | memwhy file | memray file |",
+        "| workload | none, s | memwhy, s | memray, s | memwhy | memray "
+        "| memwhy file | memray file |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for workload, by_tool in summary["workloads"].items():

@@ -11,7 +11,8 @@ LINES = 4000
 
 def text():
     return "\n".join(
-        f"2026-01-{1 + n % 28:02d} host-{n % 17} GET /api/v1/item/{n}?q=word{n % 101} {200 + n % 5} {n * 37 % 9973}ms"
+        f"2026-01-{1 + n % 28:02d} host-{n % 17} GET /api/v1/item/{n}?q=word{n % 101} "
+        f"{200 + n % 5} {n * 37 % 9973}ms"
         for n in range(LINES)
     )
 

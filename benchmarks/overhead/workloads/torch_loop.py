@@ -13,7 +13,9 @@ INFERENCE_STEPS = 4000
 def work():
     torch.set_num_threads(1)
     torch.manual_seed(7)
-    model = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 8))
+    model = nn.Sequential(
+        nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 8)
+    )
     optimizer = torch.optim.Adam(model.parameters())
     inputs = torch.randn(32, 64)
     targets = torch.randint(0, 8, (32,))
