@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What all parts of the agent share: the mode, the mapped ring, the interpreter as found.
+// Written once by Start() (start.cc) before the mode says kRecording; read by every hook.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "cpython/layout.h"
+#include "cpython/peek.h"
+#include "wire/clock.h"
+#include "wire/ring.h"
+
+namespace memwhy::agent {
+
+enum Mode : std::uint32_t {
+  kModeUnset = 0,  // before Start, and in a forked child (the page is wiped at fork)
+  kModeRecording = 1,
+  kModeDormant = 2,
+};
+
+// Lies alone on a page that the kernel zeroes in every forked child, however it was forked: a child
+// never writes into its parent's ring.
+struct ModePage {
+  std::atomic<std::uint32_t> mode;
+};
+extern ModePage& g_mode_page;
+
+inline Mode CurrentMode() noexcept {
+  // Relaxed: everything that kModeRecording promises was written before threads could see it.
+  return static_cast<Mode>(g_mode_page.mode.load(std::memory_order_relaxed));
+}
+void SetMode(Mode mode) noexcept;
+
+// The CPython of this process, found by FindPython (python_api.h).
+struct Interpreter {
+  const cpython::Layout* layout = nullptr;
+  cpython::Address runtime = 0;    // &_PyRuntime
+  cpython::Address code_type = 0;  // &PyCode_Type
+  std::uint32_t version = 0;       // PY_VERSION_HEX
+  bool free_threaded = false;
+  void* (*current_thread_state)() = nullptr;  // NULL-returning variant
+};
+
+struct Agent {
+  wire::RingHeader* ring = nullptr;
+  wire::ChunkHeader* chunks = nullptr;
+  std::uint64_t* arenas = nullptr;  // the ring file's arena table
+  std::uint8_t* pool = nullptr;
+  std::uint32_t chunk_count = 0;
+  wire::ClockKind clock = wire::ClockKind::kMonotonicNs;
+  std::uint32_t clock_shift = 0;
+  std::uint64_t wait_budget_ns = 0;  // per thread, for room in the ring
+  Interpreter python;
+};
+extern Agent g_agent;
+
+inline std::uint64_t TicksBefore() noexcept {
+  return wire::ReadBefore(g_agent.clock) >> g_agent.clock_shift;
+}
+inline std::uint64_t TicksAfter() noexcept {
+  return wire::ReadAfter(g_agent.clock) >> g_agent.clock_shift;
+}
+
+}  // namespace memwhy::agent

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/arena_hook.h"
+
+#include <cerrno>
+
+#include "agent/agent.h"
+#include "agent/python_api.h"
+#include "agent/request.h"
+#include "agent/stream.h"
+#include "agent/thread_state.h"
+
+namespace memwhy::agent {
+namespace {
+
+ArenaAllocator g_original;
+
+void List(void* arena) noexcept {
+  for (std::uint32_t i = 0; i < wire::kArenaCapacity; ++i) {
+    if (g_agent.arenas[i] != 0) continue;
+    __atomic_store_n(&g_agent.arenas[i], reinterpret_cast<std::uint64_t>(arena), __ATOMIC_RELEASE);
+    std::uint32_t used = g_agent.ring->arenas_used.load(std::memory_order_relaxed);
+    if (used < i + 1) g_agent.ring->arenas_used.store(i + 1, std::memory_order_release);
+    return;
+  }
+  g_agent.ring->arenas_unlisted.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Unlist(void* arena) noexcept {
+  const std::uint32_t used = g_agent.ring->arenas_used.load(std::memory_order_relaxed);
+  for (std::uint32_t i = 0; i < used; ++i) {
+    if (g_agent.arenas[i] != reinterpret_cast<std::uint64_t>(arena)) continue;
+    __atomic_store_n(&g_agent.arenas[i], 0, __ATOMIC_RELEASE);
+    return;
+  }
+  g_agent.ring->arenas_unlisted.fetch_sub(1, std::memory_order_relaxed);
+}
+
+ThreadState* Recorder() noexcept {
+  if (CurrentMode() != kModeRecording || t_serves_request) return nullptr;
+  ThreadState* t = t_self != nullptr ? t_self : EnterThread();
+  return t == nullptr || t->depth != 0 ? nullptr : t;
+}
+
+void* OnArenaAlloc(void* /*context*/, std::size_t size) {
+  ThreadState* t = Recorder();
+  if (t == nullptr) return g_original.alloc(g_original.context, size);
+  ++t->depth;
+  void* arena = g_original.alloc(g_original.context, size);
+  if (arena != nullptr) {
+    const int saved = errno;
+    List(arena);
+    WriteAcquire(*t, wire::EventKind::kAllocate, wire::Allocator::kPymallocArena, TicksAfter(),
+                 arena, size);
+    errno = saved;
+  }
+  --t->depth;
+  return arena;
+}
+
+void OnArenaFree(void* /*context*/, void* arena, std::size_t size) {
+  ThreadState* t = Recorder();
+  if (t == nullptr) return g_original.free(g_original.context, arena, size);
+  ++t->depth;
+  Unlist(arena);
+  WriteRelease(*t, wire::EventKind::kArenaFree, TicksBefore(), arena);
+  g_original.free(g_original.context, arena, size);
+  --t->depth;
+}
+
+}  // namespace
+
+void InstallArenaHook() noexcept {
+  const PythonApi& api = g_python_api;
+  if (api.PyObject_GetArenaAllocator == nullptr || api.PyObject_SetArenaAllocator == nullptr)
+    return;
+  api.PyObject_GetArenaAllocator(&g_original);
+  ArenaAllocator ours{nullptr, &OnArenaAlloc, &OnArenaFree};
+  api.PyObject_SetArenaAllocator(&ours);
+}
+
+}  // namespace memwhy::agent

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Walks the objects of this process in place, under the GIL, and writes who reaches whom.
+#pragma once
+
+#include <cstdint>
+
+namespace memwhy::agent {
+
+struct HeapGraphResult {
+  const char* error = nullptr;  // why nothing was written; null: done
+  std::uint64_t predicted_ns = 0;
+  std::uint64_t objects = 0;
+};
+
+// `blocks_path`: a sorted array of {u64 address, u64 size}, the live native blocks as the recorder
+// knows them; may be empty. Refuses when the predicted pause is beyond `limit_ns` (0: no limit).
+// The caller holds the GIL; nothing of the target changes. Allocates: own mappings, given back.
+HeapGraphResult WriteHeapGraph(const char* blocks_path, const char* output_path,
+                               std::uint64_t limit_ns) noexcept;
+
+}  // namespace memwhy::agent

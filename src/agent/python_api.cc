@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/python_api.h"
+
+#include <dlfcn.h>
+
+#include <cstdlib>
+#include <cstring>
+
+namespace memwhy::agent {
+
+PythonApi g_python_api;
+
+namespace {
+
+template <typename F>
+void Look(F& slot, const char* name) noexcept {
+  slot = reinterpret_cast<F>(dlsym(RTLD_DEFAULT, name));
+}
+
+cpython::Address LookType(const char* name) noexcept {
+  return reinterpret_cast<cpython::Address>(dlsym(RTLD_DEFAULT, name));
+}
+
+// "3.10.13 (main, ...)" -> PY_VERSION_HEX without the release level.
+std::uint32_t ParseVersion(const char* text) noexcept {
+  std::uint32_t version = 0;
+  char* at = const_cast<char*>(text);
+  for (int shift = 24; shift >= 8; shift -= 8) {
+    version |= static_cast<std::uint32_t>(std::strtoul(at, &at, 10) & 0xff) << shift;
+    if (*at == '.') ++at;
+  }
+  return version;
+}
+
+}  // namespace
+
+bool FindPython(Interpreter& python) noexcept {
+  python.runtime = LookType("_PyRuntime");
+  const char* (*get_version)() = nullptr;
+  Look(get_version, "Py_GetVersion");
+  if (python.runtime == 0 || get_version == nullptr) return false;
+  const char* version = get_version();
+  python.version = ParseVersion(version);
+  python.free_threaded = std::strstr(version, "free-threading") != nullptr;
+  python.code_type = LookType("PyCode_Type");
+  if (python.version >> 24 == 3 && python.code_type != 0) {
+    python.layout = cpython::FindLayout(static_cast<int>((python.version >> 16) & 0xff));
+  }
+  // 3.13 gave the variant that may return NULL a public name.
+  Look(python.current_thread_state, "PyThreadState_GetUnchecked");
+  if (python.current_thread_state == nullptr) {
+    Look(python.current_thread_state, "_PyThreadState_UncheckedGet");
+  }
+
+  PythonApi& api = g_python_api;
+  Look(api.Py_IsInitialized, "Py_IsInitialized");
+  Look(api.PyGILState_Ensure, "PyGILState_Ensure");
+  Look(api.PyGILState_Release, "PyGILState_Release");
+  Look(api.Py_AddPendingCall, "Py_AddPendingCall");
+  Look(api.PyImport_GetModuleDict, "PyImport_GetModuleDict");
+  Look(api.PyDict_Next, "PyDict_Next");
+  Look(api.PyModule_GetDict, "PyModule_GetDict");
+  Look(api.PyInterpreterState_Get, "PyInterpreterState_Get");
+  if (api.PyInterpreterState_Get == nullptr) {
+    Look(api.PyInterpreterState_Get, "_PyInterpreterState_Get");  // 3.8
+  }
+  Look(api.PyInterpreterState_ThreadHead, "PyInterpreterState_ThreadHead");
+  Look(api.PyThreadState_Next, "PyThreadState_Next");
+  Look(api.GetAllocatedBlocks, "_Py_GetAllocatedBlocks");
+  if (api.GetAllocatedBlocks == nullptr) {
+    Look(api.GetAllocatedBlocks, "_Py_GetGlobalAllocatedBlocks");  // 3.12+
+  }
+  Look(api.PyObject_GetArenaAllocator, "PyObject_GetArenaAllocator");
+  Look(api.PyObject_SetArenaAllocator, "PyObject_SetArenaAllocator");
+  api.dict_type = LookType("PyDict_Type");
+  api.list_type = LookType("PyList_Type");
+  api.tuple_type = LookType("PyTuple_Type");
+  api.set_type = LookType("PySet_Type");
+  api.frozenset_type = LookType("PyFrozenSet_Type");
+  api.module_type = LookType("PyModule_Type");
+  api.function_type = LookType("PyFunction_Type");
+  api.cell_type = LookType("PyCell_Type");
+  api.str_type = LookType("PyUnicode_Type");
+  api.bytes_type = LookType("PyBytes_Type");
+  api.bytearray_type = LookType("PyByteArray_Type");
+  api.int_type = LookType("PyLong_Type");
+  api.float_type = LookType("PyFloat_Type");
+  api.bool_type = LookType("PyBool_Type");
+  api.complex_type = LookType("PyComplex_Type");
+  api.type_type = LookType("PyType_Type");
+  api.method_type = LookType("PyMethod_Type");
+  api.code_type = python.code_type;
+  const cpython::Address none = LookType("_Py_NoneStruct");
+  api.none_type = none == 0 ? 0 : cpython::TypeOf(none);
+  return true;
+}
+
+}  // namespace memwhy::agent

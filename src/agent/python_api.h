@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The functions and types of the target's CPython that we use, looked up by name in the global
+// scope (the interpreter's executable or libpython). A null pointer: this version has no such
+// symbol. The calls are made only while a request is served, with the GIL held; hooks make none of
+// them except current_thread_state, which only reads.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "agent/agent.h"
+
+namespace memwhy::agent {
+
+using PyObj = void;  // PyObject: read through cpython/layout.h
+
+struct ArenaAllocator {  // PyObjectArenaAllocator
+  void* context;
+  void* (*alloc)(void* context, std::size_t size);
+  void (*free)(void* context, void* address, std::size_t size);
+};
+
+using VisitFunction = int (*)(PyObj*, void*);
+
+struct PythonApi {
+  int (*Py_IsInitialized)();
+  int (*PyGILState_Ensure)();
+  void (*PyGILState_Release)(int);
+  int (*Py_AddPendingCall)(int (*)(void*), void*);
+  PyObj* (*PyImport_GetModuleDict)();
+  int (*PyDict_Next)(PyObj*, std::ptrdiff_t*, PyObj**, PyObj**);
+  PyObj* (*PyModule_GetDict)(PyObj*);
+  void* (*PyInterpreterState_Get)();
+  void* (*PyInterpreterState_ThreadHead)(void*);
+  void* (*PyThreadState_Next)(void*);
+  std::ptrdiff_t (*GetAllocatedBlocks)();
+  void (*PyObject_GetArenaAllocator)(ArenaAllocator*);
+  void (*PyObject_SetArenaAllocator)(ArenaAllocator*);
+  // Type objects.
+  cpython::Address dict_type, list_type, tuple_type, set_type, frozenset_type, module_type,
+      function_type, cell_type, str_type, bytes_type, bytearray_type, int_type, float_type,
+      bool_type, complex_type, none_type, type_type, method_type, code_type;
+};
+extern PythonApi g_python_api;
+
+// Looks for a CPython in this process. False: there is none.
+bool FindPython(Interpreter& python) noexcept;
+
+}  // namespace memwhy::agent

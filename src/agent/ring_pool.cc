@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/ring_pool.h"
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <climits>
+
+#include "agent/agent.h"
+#include "agent/thread_state.h"
+
+namespace memwhy::agent {
+namespace {
+
+constexpr std::uint64_t kRecorderSilenceNs = 3'000'000'000;  // then it is taken for dead
+
+void WakeRecorder() noexcept {
+  wire::RingHeader* ring = g_agent.ring;
+  if (ring->recorder_sleeps.exchange(0, std::memory_order_acq_rel) != 0) {
+    syscall(SYS_futex, &ring->recorder_sleeps, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+  }
+}
+
+// The lowest free chunk: a quiet program stays within a few, which stay in the processor's cache.
+wire::ChunkHeader* TryTake(const ThreadState& t) noexcept {
+  for (std::uint32_t i = 0; i < g_agent.chunk_count; ++i) {
+    wire::ChunkHeader& chunk = g_agent.chunks[i];
+    auto expected = static_cast<std::uint32_t>(wire::ChunkState::kFree);
+    if (chunk.state.load(std::memory_order_relaxed) != expected) continue;
+    if (!chunk.state.compare_exchange_strong(expected,
+                                             static_cast<std::uint32_t>(wire::ChunkState::kOwned),
+                                             std::memory_order_acq_rel)) {
+      continue;
+    }
+    chunk.thread = t.thread_index;
+    chunk.tid = t.tid;
+    chunk.stream_offset = t.stream_offset;
+    chunk.committed.store(0, std::memory_order_release);
+    std::uint32_t used = g_agent.ring->chunks_used.load(std::memory_order_relaxed);
+    while (used < i + 1 && !g_agent.ring->chunks_used.compare_exchange_weak(used, i + 1)) {
+    }
+    return &chunk;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+wire::ChunkHeader* TakeChunk(ThreadState& t) noexcept {
+  wire::ChunkHeader* chunk = TryTake(t);
+  if (chunk != nullptr) return chunk;
+  const std::uint64_t began = wire::MonotonicNs();
+  while (t.waited_ns < g_agent.wait_budget_ns) {
+    WakeRecorder();
+    const timespec pause{0, 200'000};
+    syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &pause, nullptr);
+    chunk = TryTake(t);
+    const std::uint64_t now = wire::MonotonicNs();
+    if (chunk != nullptr) {
+      t.waited_ns += now - began;
+      g_agent.ring->waited_ns.fetch_add(now - began, std::memory_order_relaxed);
+      return chunk;
+    }
+    const std::uint64_t beat = g_agent.ring->recorder_beat_ns.load(std::memory_order_relaxed);
+    if (now > beat + kRecorderSilenceNs) {
+      // Nobody reads any more: what is in the ring stays there for the reader, nothing is added.
+      g_agent.ring->state.store(static_cast<std::uint32_t>(wire::AgentState::kDetached),
+                                std::memory_order_release);
+      SetMode(kModeDormant);
+      return nullptr;
+    }
+    if (now - began > g_agent.wait_budget_ns) break;
+  }
+  t.waited_ns += wire::MonotonicNs() - began;
+  return TryTake(t);
+}
+
+void GiveChunk(wire::ChunkHeader* chunk, std::uint32_t bytes) noexcept {
+  chunk->committed.store(bytes, std::memory_order_release);
+  chunk->state.store(static_cast<std::uint32_t>(wire::ChunkState::kSealed),
+                     std::memory_order_release);
+  const std::uint32_t sealed =
+      g_agent.ring->chunks_sealed_hint.fetch_add(1, std::memory_order_relaxed);
+  // The recorder looks every 20 ms by itself; it is woken when much could have piled up.
+  if (sealed % (g_agent.chunk_count / 8 + 1) == 0) WakeRecorder();
+}
+
+}  // namespace memwhy::agent

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Brings the agent up when the loader runs its constructor: decides whether to record, opens the
+// ring file, hooks the interpreter. Any doubt ends in kModeDormant: the target runs as without us.
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "agent/agent.h"
+#include "agent/arena_hook.h"
+#include "agent/private_memory.h"
+#include "agent/python_api.h"
+#include "agent/real_functions.h"
+#include "agent/request.h"
+#include "agent/stack_cache.h"
+#include "agent/text_buffer.h"
+#include "agent/thread_state.h"
+
+namespace memwhy::agent {
+
+Agent g_agent;
+
+namespace {
+alignas(4096) char g_mode_memory[4096];
+}  // namespace
+ModePage& g_mode_page = reinterpret_cast<ModePage&>(g_mode_memory);
+
+void SetMode(Mode mode) noexcept { g_mode_page.mode.store(mode, std::memory_order_release); }
+
+namespace {
+
+using wire::RingHeader;
+
+// Reads a whole small file of /proc into `out`; returns its length, 0 on failure.
+std::size_t ReadFile(const char* path, char* out, std::size_t room) noexcept {
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  const ssize_t n = read(fd, out, room - 1);
+  close(fd);
+  if (n <= 0) return 0;
+  out[n] = 0;
+  return static_cast<std::size_t>(n);
+}
+
+// Field 22 of /proc/self/stat; the command's name (field 2) may hold anything, so count from the
+// last parenthesis.
+std::uint64_t ReadStartTicks() noexcept {
+  char text[1024];
+  if (ReadFile("/proc/self/stat", text, sizeof(text)) == 0) return 0;
+  const char* at = std::strrchr(text, ')');
+  for (int field = 2; at != nullptr && field < 22; ++field) {
+    at = std::strchr(at + 1, ' ');
+  }
+  return at == nullptr ? 0 : std::strtoull(at, nullptr, 10);
+}
+
+// The kernel uses the time-stamp counter as its own clock only while it is steady on all
+// processors.
+bool CycleCounterIsTrusted() noexcept {
+  if (!wire::kHasCycleCounter) return false;
+  char text[64];
+  const std::size_t n = ReadFile("/sys/devices/system/clocksource/clocksource0/current_clocksource",
+                                 text, sizeof(text));
+  return n >= 3 && std::memcmp(text, "tsc", 3) == 0;
+}
+
+std::uint64_t PoolBytes() noexcept {
+  const char* text = std::getenv("MEMWHY_POOL_BYTES");
+  std::uint64_t bytes = text == nullptr ? wire::kMaxPoolBytes : std::strtoull(text, nullptr, 10);
+  if (bytes < wire::kMinPoolBytes) bytes = wire::kMinPoolBytes;
+  return bytes > wire::kMaxPoolBytes ? wire::kMaxPoolBytes : bytes;
+}
+
+// Creates and maps the ring file under a temporary name. Null on failure, nothing left behind.
+RingHeader* CreateRing(const char* path, std::uint32_t chunk_count) noexcept {
+  const int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) return nullptr;
+  const std::uint64_t bytes = wire::RingFileBytes(chunk_count);
+  // Real blocks, not a hole: a full disk must fail here and not at a later store.
+  void* at = MAP_FAILED;
+  if (posix_fallocate(fd, 0, static_cast<off_t>(bytes)) == 0) {
+    at = g_real.mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+  }
+  close(fd);
+  if (at == MAP_FAILED) {
+    unlink(path);
+    return nullptr;
+  }
+  return static_cast<RingHeader*>(at);
+}
+
+void FillHeader(RingHeader& ring, std::uint32_t chunk_count) noexcept {
+  std::memcpy(ring.magic, wire::kRingMagic, sizeof(ring.magic));
+  ring.version = wire::kRingVersion;
+  ring.header_bytes = sizeof(RingHeader);
+  ring.chunk_bytes = wire::kChunkBytes;
+  ring.chunk_count = chunk_count;
+  ring.arena_offset = wire::ArenaOffset(chunk_count);
+  ring.arena_capacity = wire::kArenaCapacity;
+  ring.pool_offset = wire::PoolOffset(chunk_count);
+  ring.pid = static_cast<std::uint32_t>(getpid());
+  ring.parent_pid = static_cast<std::uint32_t>(getppid());
+  ring.clock_kind = static_cast<std::uint32_t>(g_agent.clock);
+  ring.clock_shift = g_agent.clock_shift;
+  ring.clock_at_start = wire::ReadAfter(g_agent.clock);
+  ring.monotonic_ns_at_start = wire::MonotonicNs();
+  timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  ring.realtime_ns_at_start = static_cast<std::uint64_t>(now.tv_sec) * 1000000000u +
+                              static_cast<std::uint64_t>(now.tv_nsec);
+  ring.private_begin = g_private.begin;
+  ring.private_end = g_private.begin + g_private.bytes;
+  ring.python_version = g_agent.python.version;
+  ring.python_runtime = g_agent.python.runtime;
+  if (g_agent.python.layout != nullptr) {
+    // Arenas and pools became larger with 3.10 (Include/internal/pycore_pymalloc.h).
+    const bool large = g_agent.python.layout->minor >= 10;
+    ring.arena_bytes = large ? 1u << 20 : 256u << 10;
+    ring.pool_bytes = large ? 16u << 10 : 4u << 10;
+  }
+  TextBuffer text(ring.python_text, sizeof(ring.python_text));
+  text.Number((g_agent.python.version >> 24) & 0xff).Text(".");
+  text.Number((g_agent.python.version >> 16) & 0xff).Text(".");
+  text.Number((g_agent.python.version >> 8) & 0xff);
+  ring.recorder_beat_ns.store(ring.monotonic_ns_at_start);
+}
+
+// With MEMWHY_FOLLOW=none only the first CPython of the session is recorded.
+bool MayRecord(const char* session) noexcept {
+  const char* follow = std::getenv("MEMWHY_FOLLOW");
+  if (follow == nullptr || std::strcmp(follow, "none") != 0) return true;
+  char path[1024];
+  TextBuffer(path, sizeof(path)).Text(session).Text("/claimed");
+  const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd >= 0) close(fd);
+  return fd >= 0;
+}
+
+// The reason why this CPython cannot be recorded, or null.
+const char* FindObstacle() noexcept {
+  if (g_agent.python.free_threaded) {
+    return "free-threaded CPython: without the GIL a stack could change while it is read";
+  }
+  if (g_agent.python.layout == nullptr) {
+    return "this CPython's layout is not known to this version of memwhy";
+  }
+  return nullptr;
+}
+
+bool OpenRing(const char* session, const char* obstacle) noexcept {
+  // A dormant agent only leaves a note: the smallest ring will do.
+  const std::uint64_t pool = obstacle == nullptr ? PoolBytes() : wire::kMinPoolBytes;
+  const auto chunk_count = static_cast<std::uint32_t>(pool / wire::kChunkBytes);
+  const std::uint64_t start = ReadStartTicks();
+  char path[1024];
+  char final_path[1024];
+  TextBuffer(final_path, sizeof(final_path))
+      .Text(session)
+      .Text("/ring.")
+      .Number(static_cast<std::uint64_t>(getpid()))
+      .Text(".")
+      .Number(start);
+  TextBuffer(path, sizeof(path)).Text(final_path).Text(".tmp");
+  RingHeader* ring = CreateRing(path, chunk_count);
+  if (ring == nullptr) return false;
+  FillHeader(*ring, chunk_count);
+  ring->start_ticks = start;
+  auto* base = reinterpret_cast<std::uint8_t*>(ring);
+  g_agent.ring = ring;
+  g_agent.chunks = reinterpret_cast<wire::ChunkHeader*>(base + 4096);
+  g_agent.arenas = reinterpret_cast<std::uint64_t*>(base + ring->arena_offset);
+  g_agent.pool = base + ring->pool_offset;
+  g_agent.chunk_count = chunk_count;
+  if (obstacle != nullptr) TextBuffer(ring->note, sizeof(ring->note)).Text(obstacle);
+  ring->state.store(static_cast<std::uint32_t>(obstacle == nullptr ? wire::AgentState::kRecording
+                                                                   : wire::AgentState::kDormant),
+                    std::memory_order_release);
+  if (rename(path, final_path) != 0) {
+    unlink(path);
+    return false;
+  }
+  return true;
+}
+
+bool Start() noexcept {
+  const char* disabled = std::getenv("MEMWHY_DISABLE");
+  if (disabled != nullptr && std::strcmp(disabled, "1") == 0) return false;
+  const char* session = std::getenv("MEMWHY_SESSION");
+  if (session == nullptr || session[0] != '/') return false;
+  if (!FindPython(g_agent.python)) return false;  // a shell, a tool: nothing to do here
+  if (!MayRecord(session) || !ReservePrivateMemory()) return false;
+  const bool cycles = CycleCounterIsTrusted();
+  g_agent.clock = cycles ? wire::ClockKind::kTsc : wire::ClockKind::kMonotonicNs;
+  g_agent.clock_shift = cycles ? 5 : 3;  // about 10 ns: finer than a hand-over between processors
+  g_agent.wait_budget_ns = 10'000'000'000;
+  const char* obstacle = FindObstacle();
+  if (!OpenRing(session, obstacle)) return false;
+  if (obstacle != nullptr || !InstallThreadEnd()) return false;
+  if (madvise(g_mode_memory, sizeof(g_mode_memory), MADV_WIPEONFORK) != 0) return false;
+  WatchCodeObjects();
+  InstallArenaHook();
+  g_agent.ring->request_signal = static_cast<std::uint32_t>(InstallRequestSignal());
+  return true;
+}
+
+__attribute__((constructor)) void OnLoad() {
+  const int saved = errno;
+  ResolveRealFunctions();
+  SetMode(Start() ? kModeRecording : kModeDormant);
+  errno = saved;
+}
+
+__attribute__((destructor)) void OnExit() {
+  if (CurrentMode() != kModeRecording) return;
+  g_agent.ring->state.store(static_cast<std::uint32_t>(wire::AgentState::kEnded),
+                            std::memory_order_release);
+}
+
+}  // namespace
+}  // namespace memwhy::agent

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Writes records into the thread's stream (wire/event.h has the grammar).
+// Context: the owning thread, inside malloc or after fork.  Allocates: never.
+// Blocks: only in MakeRoom on a full ring, within the thread's budget; beyond it the event is
+// dropped and counted.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "agent/thread_state.h"
+#include "wire/event.h"
+#include "wire/varint.h"
+
+namespace memwhy::agent {
+
+inline constexpr std::ptrdiff_t kHotRoom = 96;  // no event without text is longer
+
+// At least `bytes` (<= kMaxRecordBytes) of room at t.write. False: no room, nothing changed.
+bool MakeRoomSlow(ThreadState& t, std::ptrdiff_t bytes) noexcept;
+inline bool MakeRoom(ThreadState& t, std::ptrdiff_t bytes) noexcept {
+  return t.limit - t.write >= bytes || MakeRoomSlow(t, bytes);
+}
+
+// Publishes everything written so far.
+void SealIfEnding(ThreadState& t) noexcept;
+inline void Commit(ThreadState& t) noexcept {
+  t.chunk->committed.store(static_cast<std::uint32_t>(t.write - t.chunk_begin),
+                           std::memory_order_release);
+  if (__builtin_expect(t.is_ending, false)) SealIfEnding(t);
+}
+
+// Gives the chunk to the recorder; the thread is left without one.
+void SealChunk(ThreadState& t) noexcept;
+
+// Counts one dropped event, in the ring's header at once and in the stream when there is room
+// again.
+void CountLost(ThreadState& t, std::uint64_t bytes) noexcept;
+
+inline std::uint8_t* PutTicks(ThreadState& t, std::uint8_t* out, std::uint64_t ticks) noexcept {
+  // Clocks of two processors may differ by a few cycles after a migration: never backwards.
+  const std::uint64_t delta = ticks > t.last_ticks ? ticks - t.last_ticks : 0;
+  t.last_ticks += delta;
+  return wire::PutVarint(out, delta);
+}
+
+inline std::uint8_t* PutAddress(ThreadState& t, std::uint8_t* out, const void* address) noexcept {
+  const auto at = static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(address) >> 3);
+  out = wire::PutVarint(out, wire::ZigZag(at - t.last_address));
+  t.last_address = at;
+  return out;
+}
+
+// kMalloc, kCalloc, or kAllocate / kMap with its allocator byte.
+void WriteAcquire(ThreadState& t, wire::EventKind kind, wire::Allocator allocator,
+                  std::uint64_t ticks, const void* address, std::size_t size) noexcept;
+void WriteRelease(ThreadState& t, wire::EventKind kind, std::uint64_t ticks,
+                  const void* address) noexcept;
+void WriteReallocate(ThreadState& t, wire::Allocator allocator, std::uint64_t ticks_before,
+                     const void* before, std::uint64_t ticks_after, const void* after,
+                     std::size_t size) noexcept;
+void WriteUnmap(ThreadState& t, std::uint64_t ticks, const void* address,
+                std::size_t size) noexcept;
+void WriteRemap(ThreadState& t, std::uint64_t ticks_before, const void* before,
+                std::size_t old_size, std::uint64_t ticks_after, const void* after,
+                std::size_t size) noexcept;
+void WriteAdvise(ThreadState& t, std::uint64_t ticks, const void* address, std::size_t size,
+                 int advice) noexcept;
+bool WriteMark(ThreadState& t, std::uint64_t ticks, const char* name, std::uint64_t count) noexcept;
+void WriteThread(ThreadState& t) noexcept;
+void WriteThreadName(ThreadState& t, const char* name, std::size_t length) noexcept;
+void WriteThreadEnd(ThreadState& t) noexcept;
+
+inline std::uint8_t* PutTag(std::uint8_t* out, wire::EventKind kind,
+                            std::uint8_t flags = 0) noexcept {
+  *out++ = static_cast<std::uint8_t>(static_cast<std::uint8_t>(kind) | flags);
+  return out;
+}
+std::uint8_t* PutText(std::uint8_t* out, const char* text, std::size_t length) noexcept;
+
+}  // namespace memwhy::agent

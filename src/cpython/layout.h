@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where CPython keeps what we read: byte offsets by minor version, generated from the interpreter's
+// own headers by tools/generate_layouts (layout_table.inc). The one place that knows them; used in
+// the target (agent) and outside of it.
+#pragma once
+
+#include <cstdint>
+
+namespace memwhy::cpython {
+
+inline constexpr std::uint32_t kAbsent = 0xffffffff;
+
+struct Layout {
+  int minor;
+  // _PyRuntime
+  std::uint32_t runtime_auto_key;    // Py_tss_t {int is_initialized; pthread_key_t key}
+  std::uint32_t runtime_finalizing;  // PyThreadState* that finalizes the runtime, or NULL
+  // PyInterpreterState
+  std::uint32_t interpreter_thread_head;
+  // PyThreadState
+  std::uint32_t thread_next;
+  std::uint32_t thread_id;       // pthread_self() of its thread
+  std::uint32_t thread_frame;    // 3.8-3.10: PyFrameObject*, 3.11-3.12: _PyCFrame*, 3.13: frame
+  std::uint32_t cframe_current;  // 3.11, 3.12
+  std::uint32_t thread_dict;
+  std::uint32_t thread_context;
+  // PyFrameObject (3.8-3.10) or _PyInterpreterFrame
+  std::uint32_t frame_code;
+  std::uint32_t frame_instruction;  // f_lasti (int) or a pointer into the code
+  std::uint32_t frame_previous;
+  std::uint32_t frame_owner;  // 3.11+: a char
+  std::uint32_t frame_globals;
+  std::uint32_t frame_locals;
+  std::uint32_t frame_object;
+  std::uint32_t frame_stacktop;
+  // PyCodeObject
+  std::uint32_t code_name;
+  std::uint32_t code_filename;
+  std::uint32_t code_first_line;
+  std::uint32_t code_qualname;
+  std::uint32_t code_first_traceable;
+  std::uint32_t code_instructions;
+  std::uint32_t code_locals_names;
+  std::uint32_t code_locals_count;
+  std::uint32_t code_line_table;
+  // PyDictObject, PyDictKeysObject
+  std::uint32_t dict_keys;
+  std::uint32_t dict_values;
+  std::uint32_t dict_used;
+  std::uint32_t keys_log2_index_bytes;
+  std::uint32_t keys_kind;  // 0 general (hash, key, value), 1 unicode (key, value), 2 split
+  std::uint32_t keys_size;  // up to 3.10
+  std::uint32_t keys_entry_count;
+  std::uint32_t keys_indices;
+  std::uint32_t type_cached_keys;  // PyHeapTypeObject
+  std::uint32_t unicode_compact_bytes;
+  std::uint32_t unicode_ascii_bytes;
+  std::uint32_t gc_head_bytes;
+};
+
+// Offsets that every supported version shares (PyObject, PyVarObject, PyTypeObject, PyBytesObject:
+// part of the stable ABI's layout since 3.2).
+inline constexpr std::uint32_t kObjectType = 8;
+inline constexpr std::uint32_t kVarSize = 16;
+inline constexpr std::uint32_t kTypeName = 24;
+inline constexpr std::uint32_t kTypeBasicSize = 32;
+inline constexpr std::uint32_t kTypeItemSize = 40;
+inline constexpr std::uint32_t kTypeDealloc = 48;
+inline constexpr std::uint32_t kTypeFlags = 168;
+inline constexpr std::uint32_t kTypeTraverse = 184;
+inline constexpr std::uint32_t kBytesData = 32;
+
+// Frame owners, 3.11+.
+inline constexpr char kOwnedByThread = 0;
+inline constexpr char kOwnedByGenerator = 1;
+inline constexpr char kOwnedByFrameObject = 2;
+inline constexpr char kOwnedByCStack = 3;
+
+// The layout of CPython 3.`minor`, or nullptr when we do not know it.
+const Layout* FindLayout(int minor) noexcept;
+
+}  // namespace memwhy::cpython
