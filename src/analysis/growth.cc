@@ -13,15 +13,15 @@
 namespace memwhy::analysis {
 namespace {
 
-constexpr double kCertainZ = 2.3;        // one-sided 1 %
-constexpr double kNoisyZ = 3.0;          // rss drifts: its floors are not independent
+constexpr double kCertainZ = 2.3;  // one-sided 1 %
+constexpr double kNoisyZ = 3.0;    // rss drifts: its floors are not independent
 constexpr double kSecondHalfShare = 0.5;
 constexpr double kLastThirdShare = 0.25;
 constexpr double kUpwardShare = 0.6;
 constexpr double kDrawdownShare = 0.5;
 constexpr double kNoisyShareOfBase = 0.005;
-constexpr double kNetOverScatter = 4;    // net against the scatter around the line
-constexpr int kFewestUps = 5;            // of an exact metric with rare steps
+constexpr double kNetOverScatter = 4;  // net against the scatter around the line
+constexpr int kFewestUps = 5;          // of an exact metric with rare steps
 
 double Median(std::vector<double> values) {
   if (values.empty()) return 0;
@@ -120,10 +120,14 @@ Growth& Decide(Growth& growth, Trend trend, std::string why) {
 
 const char* TrendName(Trend trend) {
   switch (trend) {
-    case Trend::kGrowing: return "growing";
-    case Trend::kPlateau: return "plateau";
-    case Trend::kStable: return "stable";
-    case Trend::kInconclusive: return "inconclusive";
+    case Trend::kGrowing:
+      return "growing";
+    case Trend::kPlateau:
+      return "plateau";
+    case Trend::kStable:
+      return "stable";
+    case Trend::kInconclusive:
+      return "inconclusive";
   }
   return "inconclusive";
 }
@@ -233,14 +237,15 @@ Growth JudgeSteps(std::span<const Bytes> floors, double seconds, double minimum_
   const double early = middle - values.front();
   const double late = values.back() - middle;
   if (steps.down > 0 && growth.drawdown > 0.25 * rise) {
-    return Decide(growth, Trend::kStable,
-                  fmt::format("falls back by {}", FormatBytes(static_cast<Bytes>(growth.drawdown))));
+    return Decide(
+        growth, Trend::kStable,
+        fmt::format("falls back by {}", FormatBytes(static_cast<Bytes>(growth.drawdown))));
   }
   if (steps.up < 3 || late < kSecondHalfShare * early) {
-    return Decide(growth, Trend::kPlateau,
-                  fmt::format("{} steps up, {} in the first half and {} in the second", steps.up,
-                              FormatSignedBytes(std::llround(early)),
-                              FormatSignedBytes(std::llround(late))));
+    return Decide(
+        growth, Trend::kPlateau,
+        fmt::format("{} steps up, {} in the first half and {} in the second", steps.up,
+                    FormatSignedBytes(std::llround(early)), FormatSignedBytes(std::llround(late))));
   }
   if (growth.z <= kCertainZ) {
     return Decide(growth, Trend::kStable, fmt::format("Mann-Kendall z {:.1f}", growth.z));

@@ -24,19 +24,19 @@ enum class MetricClass { kExact, kNoisy };
 struct Growth {
   Trend trend = Trend::kInconclusive;
   int bins = 0;
-  double seconds = 0;          // of the window
-  double z = 0;                // Mann-Kendall, corrected for ties
-  double slope = 0;            // Theil-Sen, bytes per second, of all floors
-  double first_slope = 0;      // of the first half
-  double second_slope = 0;     // of the second half
-  double last_slope = 0;       // of the last third
-  double upward = 0;           // share of steps that go up, 0 .. 1
-  double base = 0;             // median of the first third, bytes
-  double net = 0;              // slope x window, bytes
-  double drawdown = 0;         // deepest fall below what had been reached, bytes
-  double scatter = 0;          // median distance from the line, bytes
-  double needed_seconds = 0;   // kInconclusive because too short: how long the window should be
-  std::string why;             // one sentence, with the number that decided
+  double seconds = 0;         // of the window
+  double z = 0;               // Mann-Kendall, corrected for ties
+  double slope = 0;           // Theil-Sen, bytes per second, of all floors
+  double first_slope = 0;     // of the first half
+  double second_slope = 0;    // of the second half
+  double last_slope = 0;      // of the last third
+  double upward = 0;          // share of steps that go up, 0 .. 1
+  double base = 0;            // median of the first third, bytes
+  double net = 0;             // slope x window, bytes
+  double drawdown = 0;        // deepest fall below what had been reached, bytes
+  double scatter = 0;         // median distance from the line, bytes
+  double needed_seconds = 0;  // kInconclusive because too short: how long the window should be
+  std::string why;            // one sentence, with the number that decided
 };
 
 struct GrowthOptions {

@@ -64,8 +64,7 @@ std::vector<double> WarmUp(Random& random, int samples) {
 // A cache that fills evenly and is full before three quarters of the window after the warm-up.
 std::vector<double> FillsUp(Random& random, int samples) {
   std::vector<double> out;
-  const double full =
-      samples * (0.2 + 0.55 * std::uniform_real_distribution<double>()(random));
+  const double full = samples * (0.2 + 0.55 * std::uniform_real_distribution<double>()(random));
   for (int i = 0; i < samples; ++i) {
     out.push_back(40 * kMiB * std::min(1.0, i / full) + Normal(random, 0.1 * kMiB));
   }
@@ -125,9 +124,9 @@ struct Case {
 class FalseAlarm : public testing::TestWithParam<int> {};
 
 TEST_P(FalseAlarm, NoneInHundredsOfSeriesWithoutALeak) {
-  const std::vector<Case> cases = {{"iid", Iid},         {"sawtooth", Sawtooth},
+  const std::vector<Case> cases = {{"iid", Iid},           {"sawtooth", Sawtooth},
                                    {"ar", Autoregressive}, {"warm-up", WarmUp},
-                                   {"fills up", FillsUp}, {"ratchet", Ratchet}};
+                                   {"fills up", FillsUp},  {"ratchet", Ratchet}};
   for (const Case& one : cases) {
     EXPECT_EQ(ShareGrowing(one.shape, GetParam(), MetricClass::kNoisy), 0) << one.name;
   }
@@ -177,7 +176,8 @@ TEST(GrowthFalseAlarmTest, ABoundedCacheWhoseEntriesTurnOverIsNeverBlamed) {
       for (int age = 0; age < limit && age < 15 * per_bin; ++age) {
         const int bin = 14 - age / per_bin;
         if (bin > 12) continue;  // the tail
-        const auto bytes = static_cast<Bytes>(sizes[sizes.size() - 1 - static_cast<std::size_t>(age)]);
+        const auto bytes =
+            static_cast<Bytes>(sizes[sizes.size() - 1 - static_cast<std::size_t>(age)]);
         stack.survivors_by_birth[static_cast<std::size_t>(bin)] += bytes;
         stack.survivor_bytes += bytes;
         ++stack.survivor_blocks;

@@ -9,9 +9,9 @@
 namespace memwhy::analysis {
 namespace {
 
-constexpr double kBirthsSpread = 0.6;   // of the bins before the tail
-constexpr double kBirthsLate = 0.5;     // second half / first half
-constexpr double kKept = 0.2;           // net / survivor bytes
+constexpr double kBirthsSpread = 0.6;  // of the bins before the tail
+constexpr double kBirthsLate = 0.5;    // second half / first half
+constexpr double kKept = 0.2;          // net / survivor bytes
 constexpr std::uint64_t kFewestBlocks = 5;
 
 // Bins that end before the tail begins: survivors can have been born in them.
@@ -61,9 +61,10 @@ StackJudgement JudgeStack(const model::StackGrowth& stack, const model::WindowOp
     judgement.why = fmt::format("survivors fade: the second half bore {:.0f} % of the first",
                                 judgement.births_late * 100);
   } else if (judgement.kept < kKept) {
-    judgement.why = fmt::format("older entries go as new ones come: {:.0f} % of what survives is "
-                                "net growth",
-                                judgement.kept * 100);
+    judgement.why = fmt::format(
+        "older entries go as new ones come: {:.0f} % of what survives is "
+        "net growth",
+        judgement.kept * 100);
   } else {
     judgement.is_growing = true;
     judgement.why = judgement.growth.why;

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What every rule looks at: the session, the judged window and the suspects, computed once.
+// A suspect is one cause: all growing stacks whose survivors hang below the same holder, or, where
+// no holder is proven, those that grow in step below one function of the application. So two
+// findings never name one cause. Pure; refers to its inputs, which must outlive it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "analysis/growth.h"
+#include "analysis/holders.h"
+#include "model/ledger.h"
+#include "model/recording.h"
+#include "model/stack_tree.h"
+#include "model/window_view.h"
+
+namespace memwhy::analysis {
+
+struct GrowingStack {
+  const model::StackGrowth* row = nullptr;
+  StackJudgement judgement;
+  const StackHolder* holder = nullptr;  // what the heap graph says; may name no holder
+};
+
+struct Suspect {
+  std::vector<GrowingStack> stacks;   // most survivor bytes first; empty for pooled objects alone
+  std::vector<GrowingStack> in_step;  // unproven, grow in step below the same function
+  std::vector<const TypeGrowth*> types;  // pooled objects below the same holder, most bytes first
+  std::optional<HolderPath> holder;
+  std::size_t sampled = 0;  // survivors looked up, over all stacks and types
+  std::size_t found = 0;
+  std::size_t agreeing = 0;
+  Bytes bytes = 0;           // survivors of stacks and in_step, and growth of types
+  std::uint64_t blocks = 0;  // survivors of stacks
+  double rate = 0;           // bytes per second
+};
+
+// pymalloc arenas, all stacks together.
+struct PooledGrowth {
+  Growth growth;
+  std::vector<const model::StackGrowth*> rows;
+  Bytes survivor_bytes = 0;
+};
+
+struct Case {
+  const model::Recording& recording;
+  const model::StackTree& stacks;
+  const model::WindowView& view;
+  const std::vector<model::Ledger>& ledgers;
+  const HolderReport* holders = nullptr;  // nullptr: nobody looked
+
+  Growth live;
+  Growth rss;          // bins 0: no samples
+  double seconds = 0;  // of the window
+  std::optional<double> operations_per_second;
+  double base = 0;               // rss at the window's start, else live bytes
+  std::optional<Bytes> limit;    // of the cgroup
+  std::optional<Bytes> charged;  // of the cgroup, last sample of the window
+  double matters = 0;            // less growth in the window is not worth a finding
+  bool is_lossy = false;
+  std::vector<Suspect> suspects;  // most growth first
+  PooledGrowth pooled;
+  double growth_rate = 0;  // bytes per second: of live bytes, or of all suspects if that is more
+};
+
+Case MakeCase(const model::Recording& recording, const model::StackTree& stacks,
+              const model::WindowView& view, const std::vector<model::Ledger>& ledgers,
+              const HolderReport* holders);
+
+// The most frequent operation's name, "operation" where it is not known.
+std::string OperationName(const Case& one);
+
+}  // namespace memwhy::analysis

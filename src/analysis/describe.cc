@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analysis/describe.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "analysis/application_frame.h"
+#include "base/strings.h"
+
+namespace memwhy::analysis {
+namespace {
+
+constexpr std::uint64_t kFewestOperations = 10;
+constexpr double kProvenShare = 0.8;
+constexpr std::size_t kProvenSample = 8;
+
+Bytes ToBytes(double bytes) { return static_cast<Bytes>(std::llround(std::max(0.0, bytes))); }
+
+Layer BytesLayer(const Suspect& suspect) {
+  if (suspect.stacks.empty()) return Layer::kInterpreter;
+  switch (suspect.stacks.front().row->main_allocator) {
+    case wire::Allocator::kPymallocArena:
+    case wire::Allocator::kPymemRaw:
+    case wire::Allocator::kPymemMem:
+    case wire::Allocator::kPymemObj:
+      return Layer::kInterpreter;
+    default:
+      return Layer::kNative;
+  }
+}
+
+Confidence ConfidenceOf(const Case& one, const Suspect& suspect) {
+  const auto sampled = static_cast<double>(suspect.sampled);
+  const double agreeing = static_cast<double>(suspect.agreeing);
+  if (suspect.holder) {
+    const bool is_proven = suspect.sampled >= kProvenSample && agreeing >= kProvenShare * sampled &&
+                           !suspect.stacks.empty();
+    return Lowered(one, is_proven ? Confidence::kProven : Confidence::kStrong);
+  }
+  // Without a holder, the stack and its steady growth are all there is.
+  const StackJudgement& judgement = suspect.stacks.front().judgement;
+  const bool is_clear = judgement.growth.z > 3.5 && judgement.kept > 0.7 &&
+                        judgement.births_spread > 0.9 && suspect.stacks.size() == 1;
+  return Lowered(one, is_clear ? Confidence::kStrong : Confidence::kWeak);
+}
+
+WhoHolds DescribeHolder(const HolderPath& holder) {
+  WhoHolds who;
+  who.path = holder.path;
+  who.text = holder.text;
+  who.root = holder.root;
+  who.holder = holder.holder_text.empty() ? holder.text : holder.holder_text;
+  who.holder_type = holder.holder_type;
+  who.holder_length = holder.holder_length;
+  who.invisible_to_gc = holder.invisible_to_gc;
+  return who;
+}
+
+void AddGrowthEvidence(const Case& one, const Suspect& suspect, Finding& finding) {
+  if (!suspect.stacks.empty()) {
+    const GrowingStack& lead = suspect.stacks.front();
+    const Growth& growth = lead.judgement.growth;
+    finding.evidence.push_back({fmt::format("Live bytes of this stack {}", lead.judgement.why),
+                                growth.slope, "bytes/second", "allocation events"});
+    finding.evidence.push_back(
+        {fmt::format("{} blocks made in the window are still alive at its end, {} in all, born in "
+                     "{:.0f} % of it",
+                     FormatCount(suspect.blocks), FormatBytes(lead.row->survivor_bytes),
+                     lead.judgement.births_spread * 100),
+         static_cast<double>(suspect.blocks), "blocks", "allocation events"});
+    if (lead.row->allocations > 0) {
+      const double kept = 100.0 * static_cast<double>(lead.row->survivor_blocks) /
+                          static_cast<double>(lead.row->allocations);
+      finding.evidence.push_back({fmt::format("{:.1f} % of the {} blocks that this stack made stay",
+                                              kept, FormatCount(lead.row->allocations)),
+                                  kept, "percent", "allocation events"});
+    }
+  }
+  const std::size_t others = suspect.stacks.empty() ? 0 : suspect.stacks.size() - 1;
+  if (others > 0) {
+    Bytes bytes = 0;
+    for (std::size_t i = 1; i <= others; ++i) bytes += suspect.stacks[i].row->survivor_bytes;
+    finding.evidence.push_back(
+        {fmt::format("{} more stacks have the same cause: {}", others, FormatBytes(bytes)),
+         static_cast<double>(bytes), "bytes", "allocation events"});
+  }
+  if (!suspect.in_step.empty()) {
+    Bytes bytes = 0;
+    for (const GrowingStack& stack : suspect.in_step) bytes += stack.row->survivor_bytes;
+    finding.evidence.push_back(
+        {fmt::format("{} more stacks below the same function grow in step: {}; their holder is not "
+                     "proven",
+                     suspect.in_step.size(), FormatBytes(bytes)),
+         static_cast<double>(bytes), "bytes", "allocation events"});
+  }
+  if (one.rss.bins > 0) {
+    finding.evidence.push_back(
+        {fmt::format("rss {}", one.rss.why), one.rss.slope, "bytes/second", "/proc/PID/statm"});
+  }
+}
+
+void AddHolderEvidence(const Case& one, const Suspect& suspect, Finding& finding) {
+  if (suspect.holder) {
+    finding.evidence.push_back(
+        {fmt::format("{} of {} survivors looked up hang below {}", suspect.agreeing,
+                     suspect.sampled, HolderText(*finding.who_holds)),
+         static_cast<double>(suspect.agreeing), "survivors", "heap graph"});
+  } else if (suspect.stacks.front().holder != nullptr) {
+    const StackHolder& holder = *suspect.stacks.front().holder;
+    finding.evidence.push_back(
+        {fmt::format("{} of {} survivors looked up can be reached from Python{}", holder.found,
+                     holder.sampled, holder.why_not.empty() ? "" : "; " + holder.why_not),
+         static_cast<double>(holder.found), "survivors", "heap graph"});
+  }
+  for (const TypeGrowth* type : suspect.types) {
+    finding.evidence.push_back(
+        {fmt::format("{} objects: {} before, {} after {}", type->type, FormatCount(type->before),
+                     FormatCount(type->after), FormatSeconds(one.holders->seconds_between)),
+         static_cast<double>(type->after) - static_cast<double>(type->before), "objects",
+         "two heap graphs"});
+  }
+}
+
+What DescribeWhat(const Case& one, const Suspect& suspect) {
+  What what;
+  if (!suspect.stacks.empty()) {
+    what.count = suspect.stacks.front().row->survivor_blocks;
+    if (suspect.holder) what.type = suspect.holder->held_type;
+  } else if (!suspect.types.empty()) {
+    const TypeGrowth& lead = *suspect.types.front();
+    what.type = lead.type;
+    what.count = lead.after > lead.before ? lead.after - lead.before : 0;
+  }
+  if (!suspect.stacks.empty() && what.type.empty() && !suspect.types.empty()) {
+    what.type = suspect.types.front()->type;
+  }
+  if (what.count && one.operations_per_second && !suspect.stacks.empty()) {
+    what.references_per_operation =
+        static_cast<double>(*what.count) / static_cast<double>(one.view.operations_total);
+  }
+  return what;
+}
+
+}  // namespace
+
+std::string HolderText(const WhoHolds& holder) {
+  std::string detail = holder.holder_type;
+  if (holder.holder_length) {
+    if (!detail.empty()) detail += ", ";
+    detail += FormatCount(*holder.holder_length) + " entries";
+  }
+  return detail.empty() ? holder.holder : fmt::format("{} ({})", holder.holder, detail);
+}
+
+std::string RateText(const Case& one, const Finding& finding) {
+  if (finding.growth_bytes_per_operation) {
+    return fmt::format("{} per {}", FormatBytes(ToBytes(*finding.growth_bytes_per_operation)),
+                       OperationName(one));
+  }
+  return fmt::format("{} per minute", FormatBytes(ToBytes(finding.growth_bytes_per_second * 60)));
+}
+
+std::string Prediction(const Case& one, double bytes_per_second) {
+  std::string text = fmt::format("If nothing changes: {} in the next hour",
+                                 FormatSignedBytes(std::llround(bytes_per_second * 3600)));
+  if (one.operations_per_second) {
+    text += fmt::format(
+        " at {:.3g} {}s per second, {} per 1,000 {}s", *one.operations_per_second,
+        OperationName(one),
+        FormatSignedBytes(std::llround(bytes_per_second / *one.operations_per_second * 1000)),
+        OperationName(one));
+  }
+  if (one.limit && one.charged && *one.limit > *one.charged && bytes_per_second > 0) {
+    const double left = static_cast<double>(*one.limit - *one.charged) / bytes_per_second;
+    text += fmt::format("; the cgroup's limit of {} is reached in {}", FormatBytes(*one.limit),
+                        FormatSeconds(left));
+  } else {
+    text += "; no cgroup limit is known";
+  }
+  return text + ".";
+}
+
+Severity SeverityOf(const Case& one, double bytes_per_second) {
+  constexpr double kDay = 24 * 3600;
+  const double per_hour = bytes_per_second * 3600;
+  const bool is_near = one.limit && one.charged && *one.limit > *one.charged &&
+                       static_cast<double>(*one.limit - *one.charged) < bytes_per_second * kDay;
+  if (is_near || per_hour >= 0.2 * one.base) return Severity::kHigh;
+  return per_hour >= 0.02 * one.base ? Severity::kMedium : Severity::kLow;
+}
+
+Confidence Lowered(const Case& one, Confidence confidence) {
+  if (!one.is_lossy) return confidence;
+  return confidence == Confidence::kProven ? Confidence::kStrong : Confidence::kWeak;
+}
+
+std::string DiagnoseCommand(const Case& one, double seconds) {
+  const auto whole = static_cast<long>(std::ceil(seconds / 10) * 10);
+  if (one.recording.mode == "launch" && !one.recording.command.empty()) {
+    return fmt::format("memwhy diagnose --for {} -- {}", whole, one.recording.command);
+  }
+  return fmt::format("memwhy diagnose --for {} -- PROGRAM", whole);
+}
+
+Finding DescribeSuspect(const Case& one, const Suspect& suspect) {
+  Finding finding;
+  finding.bytes_layer = BytesLayer(suspect);
+  finding.severity = SeverityOf(one, suspect.rate);
+  finding.confidence = ConfidenceOf(one, suspect);
+  finding.bytes_at_stake = suspect.bytes;
+  finding.growth_bytes_per_second = suspect.rate;
+  if (one.operations_per_second && one.view.operations_total >= kFewestOperations) {
+    finding.growth_bytes_per_operation = suspect.rate / *one.operations_per_second;
+  }
+  if (one.growth_rate > 0) {
+    finding.share_of_growth = std::clamp(suspect.rate / one.growth_rate, 0.0, 1.0);
+  }
+  finding.what = DescribeWhat(one, suspect);
+  if (!suspect.stacks.empty()) {
+    finding.who_allocated = DescribeAllocation(one.stacks, suspect.stacks.front().row->stack);
+  }
+  if (suspect.holder) finding.who_holds = DescribeHolder(*suspect.holder);
+  AddHolderEvidence(one, suspect, finding);
+  AddGrowthEvidence(one, suspect, finding);
+  finding.prediction = Prediction(one, suspect.rate);
+  finding.next_step = {DiagnoseCommand(one, std::max(60.0, one.view.options.to)),
+                       "after the fix, the same run should answer stable or plateau"};
+  return finding;
+}
+
+}  // namespace memwhy::analysis

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A finding is a claim with its proof; a verdict is the answer of a whole session. Plain data with
+// the fields of findings.json (schema memwhy.findings/1), which every view of a verdict prints.
+// Unknown is std::nullopt, never 0. Severity kInfo blames nobody.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "analysis/growth.h"
+#include "base/bytes.h"
+#include "model/frame.h"
+
+namespace memwhy::analysis {
+
+enum class Kind : unsigned char {
+  kLeakedReference,
+  kLeakedBuffer,
+  kUncollectableCycle,
+  kCollectableCycleDebt,
+  kUnboundedContainer,
+  kBoundedCache,
+  kRetainedGraph,
+  kUnreleasedGrowth,
+  kAllocatorRetention,
+  kFragmentation,
+  kOsObject,
+  kCopyOnWrite,
+  kDeviceRetention,
+  kWorkloadPeak,
+  kMisconfiguration,
+  kObserver,
+  kUnexplained,
+};
+enum class Layer : unsigned char {
+  kPython,
+  kFramework,
+  kExtension,
+  kInterpreter,
+  kNative,
+  kDevice,
+  kSystem,
+};
+enum class Severity : unsigned char { kInfo, kLow, kMedium, kHigh };
+enum class Confidence : unsigned char { kWeak, kStrong, kProven };
+enum class VerdictWord : unsigned char {
+  kGrowing,
+  kBloated,
+  kRetained,
+  kPlateau,
+  kStable,
+  kInconclusive,
+};
+enum class CheckResult : unsigned char { kPass, kFail, kNotApplicable, kCouldNot };
+
+// The words of findings.json.
+const char* Name(Kind kind);
+const char* Name(Layer layer);
+const char* Name(Severity severity);
+const char* Name(Confidence confidence);
+const char* Name(VerdictWord word);
+const char* Name(CheckResult result);
+
+struct What {
+  std::string type;  // of the objects that accumulate; "" when unknown
+  std::optional<std::uint64_t> count;
+  std::optional<double> references_per_operation;
+};
+
+// The application's line: the innermost frame that is neither the standard library's nor an
+// installed package's. The whole stack follows, leaf first.
+struct WhoAllocated {
+  std::string module;
+  std::string callable;
+  std::string native_function;
+  std::string file;
+  int line = 0;
+  std::vector<model::Frame> stack;
+  bool is_truncated = false;
+};
+
+struct WhoHolds {
+  std::vector<std::string> path;  // root first
+  std::string text;
+  std::string root;
+  std::string holder;       // "app.CACHE": what a fix would bound
+  std::string holder_type;  // "dict"
+  std::optional<std::uint64_t> holder_length;
+  bool invisible_to_gc = false;
+};
+
+struct Evidence {
+  std::string says;
+  double value = 0;
+  std::string unit;
+  std::string source;
+};
+
+struct NextStep {
+  std::string command;
+  std::string why;
+};
+
+struct Finding {
+  std::string id;  // of the rule
+  std::string title;
+  Layer layer = Layer::kPython;
+  Layer bytes_layer = Layer::kNative;
+  Kind kind = Kind::kUnexplained;
+  Severity severity = Severity::kInfo;
+  Confidence confidence = Confidence::kWeak;
+  Bytes bytes_at_stake = 0;
+  double growth_bytes_per_second = 0;
+  std::optional<double> growth_bytes_per_operation;
+  std::optional<double> share_of_growth;  // 0 .. 1
+  What what;
+  std::optional<WhoAllocated> who_allocated;
+  std::optional<WhoHolds> who_holds;
+  std::vector<Evidence> evidence;
+  std::string would_disprove;
+  std::string prediction;
+  NextStep next_step;
+  std::string fix;
+};
+
+struct Check {
+  std::string id;
+  CheckResult result = CheckResult::kNotApplicable;
+  std::string why;
+};
+
+struct Verdict {
+  VerdictWord word = VerdictWord::kInconclusive;
+  std::string summary;
+  std::vector<Finding> findings;  // most growth first
+  std::vector<Check> checks;
+  Growth live;  // of all live bytes
+  Growth rss;   // bins is 0 when there were no samples
+  double window_from = 0;
+  double window_to = 0;
+  std::uint64_t operations = 0;
+  std::string operation_name;                   // "request"; "" without marks
+  std::optional<double> operations_per_second;  // nullopt without marks
+  std::optional<double> wanted_seconds;         // kInconclusive: a recording so long would tell
+};
+
+}  // namespace memwhy::analysis

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <string>
+
+#include "analysis/describe.h"
+#include "analysis/rules/rules.h"
+#include "base/strings.h"
+
+namespace memwhy::analysis {
+namespace {
+
+constexpr double kHighShare = 0.2;  // of rss, free but kept
+constexpr Bytes kHighBytes = Bytes{32} * 1024 * 1024;
+
+const model::Ledger* LedgerAt(const Case& one, std::string_view at) {
+  for (const model::Ledger& ledger : one.ledgers) {
+    if (ledger.account == "rss" && ledger.at == at) return &ledger;
+  }
+  return nullptr;
+}
+
+// What allocators keep free, by the names of the shares.
+std::optional<Bytes> FreeButKept(const model::Ledger* ledger) {
+  if (ledger == nullptr) return std::nullopt;
+  Bytes bytes = 0;
+  for (const model::Share& share : ledger->shares) {
+    const bool is_allocator = share.layer == "native" || share.layer == "interpreter";
+    if (is_allocator && (Contains(share.name, "free") || Contains(share.name, "retained"))) {
+      bytes += share.bytes;
+    }
+  }
+  return bytes;
+}
+
+Finding Describe(const Case& one, bool is_rising) {
+  const std::optional<Bytes> kept = FreeButKept(LedgerAt(one, "end"));
+  Finding finding;
+  finding.id = "alloc.retention";
+  finding.kind = Kind::kAllocatorRetention;
+  finding.layer = Layer::kNative;
+  finding.bytes_layer = Layer::kNative;
+  finding.severity = is_rising ? Severity::kLow : Severity::kInfo;
+  finding.confidence = Confidence::kWeak;
+  finding.growth_bytes_per_second = is_rising ? one.rss.slope : 0;
+  finding.bytes_at_stake =
+      kept.value_or(is_rising ? static_cast<Bytes>(std::llround(std::max(0.0, one.rss.net))) : 0);
+  finding.title = is_rising
+                      ? fmt::format(
+                            "rss rises by {} per minute while what the program uses does not: an "
+                            "allocator keeps what was released",
+                            FormatBytes(static_cast<Bytes>(std::llround(one.rss.slope * 60))))
+                      : fmt::format("allocators keep {} that the program has released",
+                                    FormatBytes(finding.bytes_at_stake));
+  finding.evidence.push_back(
+      {"live bytes: " + one.live.why, one.live.slope, "bytes/second", "allocation events"});
+  if (one.rss.bins > 0) {
+    finding.evidence.push_back(
+        {"rss: " + one.rss.why, one.rss.slope, "bytes/second", "/proc/PID/statm"});
+  }
+  if (kept) {
+    finding.evidence.push_back(
+        {fmt::format("{} of rss belong to free memory of allocators", FormatBytes(*kept)),
+         static_cast<double>(*kept), "bytes", "ledger"});
+  }
+  finding.would_disprove = "rss stays as high with MALLOC_ARENA_MAX=2 and malloc_trim.";
+  finding.prediction = is_rising ? Prediction(one, one.rss.slope)
+                                 : "rss stays where it is while the load stays the same.";
+  finding.next_step = {
+      "MALLOC_ARENA_MAX=2 " + DiagnoseCommand(one, std::max(60.0, one.view.options.to)),
+      "fewer arenas keep less; if rss does not fall, fragmentation is the cause"};
+  finding.fix =
+      "Set MALLOC_ARENA_MAX=2, or use an allocator that returns free memory (jemalloc "
+      "with a short decay time). No line of the application is to blame.";
+  return finding;
+}
+
+}  // namespace
+
+RuleOutcome CheckAllocatorRetention(const Case& one) {
+  RuleOutcome outcome;
+  Check& check = outcome.check;
+  check.id = "alloc.retention";
+  if (one.live.trend == Trend::kGrowing || !one.suspects.empty()) {
+    check.result = CheckResult::kNotApplicable;
+    check.why = "what is in use grows";
+    return outcome;
+  }
+  const model::Ledger* end = LedgerAt(one, "end");
+  const std::optional<Bytes> kept = FreeButKept(end);
+  const bool is_high = kept && *kept >= kHighBytes &&
+                       static_cast<double>(*kept) >= kHighShare * static_cast<double>(end->total);
+  const bool is_rising = one.rss.bins > 0 && one.rss.trend == Trend::kGrowing;
+  if (is_rising || is_high) {
+    outcome.findings.push_back(Describe(one, is_rising));
+    check.result = CheckResult::kFail;
+    check.why = outcome.findings.front().title;
+  } else if (one.rss.bins == 0 && !kept) {
+    check.result = CheckResult::kCouldNot;
+    check.why = "no samples of rss and no ledger";
+  } else {
+    check.result = CheckResult::kPass;
+    check.why = one.rss.bins > 0 ? "rss: " + one.rss.why : "little memory is free but kept";
+  }
+  return outcome;
+}
+
+}  // namespace memwhy::analysis

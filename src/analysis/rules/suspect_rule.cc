@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "analysis/rules/rules.h"
+#include "base/strings.h"
+
+namespace memwhy::analysis {
+namespace {
+
+constexpr std::array<std::string_view, 14> kContainers = {
+    "dict",      "list",        "set",         "frozenset", "deque",
+    "tuple",     "OrderedDict", "defaultdict", "Counter",   "WeakValueDictionary",
+    "bytearray", "array",       "ChainMap",    "ModuleDict"};
+
+// "collections.OrderedDict" is one, and so is anything that has a length.
+bool IsContainer(const HolderPath& holder) {
+  const auto dot = holder.holder_type.rfind('.');
+  const std::string_view name =
+      std::string_view(holder.holder_type).substr(dot == std::string::npos ? 0 : dot + 1);
+  return holder.holder_length.has_value() ||
+         std::find(kContainers.begin(), kContainers.end(), name) != kContainers.end();
+}
+
+bool IsTensor(std::string_view type) {
+  return Contains(type, "Tensor") || Contains(type, "torch.nn.parameter");
+}
+
+}  // namespace
+
+SuspectRule RuleOf(const Suspect& suspect) {
+  if (!suspect.holder) return SuspectRule::kUnreleased;
+  if (suspect.holder->through_graph &&
+      (suspect.holder->held_type.empty() || IsTensor(suspect.holder->held_type))) {
+    return SuspectRule::kGraph;
+  }
+  return IsContainer(*suspect.holder) ? SuspectRule::kContainer : SuspectRule::kUnreleased;
+}
+
+}  // namespace memwhy::analysis

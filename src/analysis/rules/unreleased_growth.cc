@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/core.h>
+
+#include "analysis/application_frame.h"
+#include "analysis/describe.h"
+#include "analysis/rules/rules.h"
+
+namespace memwhy::analysis {
+namespace {
+
+Finding Describe(const Case& one, const Suspect& suspect) {
+  Finding finding = DescribeSuspect(one, suspect);
+  finding.id = "site.unreleased_growth";
+  finding.kind = Kind::kUnreleasedGrowth;
+  // Found from Python: the fix is there. Looked for and not found: native code keeps it.
+  const bool is_native = suspect.sampled > 0 && suspect.found * 10 < suspect.sampled;
+  finding.layer = is_native ? Layer::kExtension : Layer::kPython;
+  const std::string site = finding.who_allocated ? CallableText(*finding.who_allocated)
+                                                 : "a stack without Python frames";
+  if (finding.who_holds) {
+    finding.title = fmt::format("Memory that {} makes stays below {}: +{}", site,
+                                HolderText(*finding.who_holds), RateText(one, finding));
+    finding.fix =
+        fmt::format("Release what {} keeps when it is no longer used.", finding.who_holds->holder);
+  } else {
+    finding.title = fmt::format(
+        "Memory that {} makes is not released: +{}; who holds it is not "
+        "proven",
+        site, RateText(one, finding));
+    finding.fix = is_native ? fmt::format(
+                                  "Look for what native code below {} allocates and does not "
+                                  "free; no Python object refers to it.",
+                                  site)
+                            : fmt::format("Follow what {} returns or stores.", site);
+  }
+  finding.would_disprove =
+      "The floor of this stack levels off in a longer window, or the blocks are released when a "
+      "queue or an event loop catches up.";
+  finding.next_step = {DiagnoseCommand(one, 3 * one.view.options.to),
+                       "three times the time tells a slow cache from growth"};
+  return finding;
+}
+
+}  // namespace
+
+RuleOutcome CheckUnreleasedGrowth(const Case& one) {
+  RuleOutcome outcome;
+  outcome.check.id = "site.unreleased_growth";
+  for (const Suspect& suspect : one.suspects) {
+    if (RuleOf(suspect) == SuspectRule::kUnreleased) {
+      outcome.findings.push_back(Describe(one, suspect));
+    }
+  }
+  outcome.check.result = outcome.findings.empty() ? CheckResult::kPass : CheckResult::kFail;
+  if (!outcome.findings.empty()) {
+    outcome.check.why = outcome.findings.front().title;
+  } else if (one.suspects.empty()) {
+    outcome.check.why = fmt::format("none of {} stacks grows all through the window",
+                                    FormatCount(one.view.stacks.size()));
+  } else {
+    outcome.check.why = "every growing stack has a proven holder";
+  }
+  return outcome;
+}
+
+}  // namespace memwhy::analysis

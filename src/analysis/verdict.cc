@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analysis/verdict.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "analysis/capture_checks.h"
+#include "analysis/case.h"
+#include "analysis/describe.h"
+#include "analysis/rules/rules.h"
+
+namespace memwhy::analysis {
+namespace {
+
+constexpr double kPlateauBytes = 8.0 * 1024 * 1024;
+constexpr double kPlateauShare = 0.03;
+constexpr double kSettling_s = 3;  // after the first operation: pools, threads, lazy imports
+
+std::string PerMinute(double bytes_per_second) {
+  return FormatSignedBytes(std::llround(bytes_per_second * 60)) + " per minute";
+}
+
+// What rss rose by between the service's first operations and the window's end; nullopt without
+// marks or samples. Start-up, with its imports, is no growth.
+std::optional<double> RiseSinceFirstOperation(const Case& one) {
+  std::optional<double> start;
+  for (const model::Mark& mark : one.recording.marks) {
+    if (!start || mark.time < *start) start = mark.time;
+  }
+  if (!start) return std::nullopt;
+  std::optional<double> first;
+  double last = 0;
+  for (const model::OsSample& sample : one.recording.os_samples) {
+    if (sample.process.value != 0 || sample.time > one.view.options.to) continue;
+    if (!first && sample.time >= *start + kSettling_s) first = static_cast<double>(sample.rss);
+    last = static_cast<double>(sample.rss);
+  }
+  if (!first) return std::nullopt;
+  return last - *first;
+}
+
+void ConcludeFlat(const Case& one, Verdict& verdict) {
+  const std::optional<double> rise = RiseSinceFirstOperation(one);
+  const bool has_risen = rise && *rise >= std::max(kPlateauBytes, kPlateauShare * one.base);
+  if (one.live.trend == Trend::kPlateau || one.rss.trend == Trend::kPlateau || has_risen) {
+    verdict.word = VerdictWord::kPlateau;
+    verdict.summary =
+        has_risen ? fmt::format(
+                        "Memory rose by {} after the first {}s and has been flat since: a "
+                        "cache or a pool that is full. Nothing to blame.",
+                        FormatBytes(static_cast<Bytes>(std::llround(*rise))), OperationName(one))
+                  : fmt::format(
+                        "Memory rose and levelled off within the window ({}). Nothing to "
+                        "blame.",
+                        one.live.trend == Trend::kPlateau ? "live bytes: " + one.live.why
+                                                          : "rss: " + one.rss.why);
+    return;
+  }
+  verdict.word = VerdictWord::kStable;
+  verdict.summary = fmt::format(
+      "Memory is stable: over {} live bytes moved by {}{}. Nothing to "
+      "blame.",
+      FormatSeconds(one.seconds), FormatSignedBytes(std::llround(one.live.net)),
+      one.operations_per_second
+          ? fmt::format(" while {} {}s were served", FormatCount(one.view.operations_total),
+                        OperationName(one))
+          : std::string());
+}
+
+void ConcludeInconclusive(const Case& one, Verdict& verdict, std::string why, double wanted) {
+  verdict.word = VerdictWord::kInconclusive;
+  verdict.wanted_seconds = wanted;
+  verdict.summary = fmt::format("Inconclusive: {}. Try {}.", why, DiagnoseCommand(one, wanted));
+}
+
+void ConcludeGrowing(const Case& one, Verdict& verdict) {
+  verdict.word = VerdictWord::kGrowing;
+  const Finding& lead = verdict.findings.front();
+  verdict.summary = fmt::format("Memory grows by {}", PerMinute(one.growth_rate));
+  if (lead.growth_bytes_per_operation) {
+    verdict.summary +=
+        fmt::format(" ({} per {})",
+                    FormatSignedBytes(std::llround(one.growth_rate / *one.operations_per_second)),
+                    OperationName(one));
+  }
+  if (lead.share_of_growth) {
+    verdict.summary += fmt::format("; {:.0f} % of it: {}", *lead.share_of_growth * 100, lead.title);
+  } else {
+    verdict.summary += ": " + lead.title;
+  }
+  verdict.summary += ".";
+}
+
+void Judge(const Case& one, Verdict& verdict) {
+  if (const auto missing = WhatIsMissing(one)) {
+    verdict.findings.clear();
+    ConcludeInconclusive(one, verdict, missing->why, missing->wanted_seconds);
+    return;
+  }
+  const bool grows =
+      std::any_of(verdict.findings.begin(), verdict.findings.end(), [](const auto& f) {
+        return f.kind != Kind::kAllocatorRetention && f.severity != Severity::kInfo;
+      });
+  if (grows) {
+    ConcludeGrowing(one, verdict);
+  } else if (!verdict.findings.empty()) {
+    verdict.word = VerdictWord::kRetained;
+    verdict.summary = "What the program uses is flat, but " + verdict.findings.front().title + ".";
+  } else if (one.live.trend == Trend::kGrowing) {
+    ConcludeInconclusive(one, verdict,
+                         fmt::format("live bytes rise by {}, but no single stack carries it",
+                                     PerMinute(one.live.slope)),
+                         3 * one.view.options.to);
+  } else {
+    ConcludeFlat(one, verdict);
+  }
+}
+
+}  // namespace
+
+Verdict Conclude(const model::Recording& recording, const model::StackTree& stacks,
+                 const model::WindowView& view, const std::vector<model::Ledger>& ledgers,
+                 const HolderReport* holders) {
+  const Case one = MakeCase(recording, stacks, view, ledgers, holders);
+  Verdict verdict;
+  verdict.live = one.live;
+  verdict.rss = one.rss;
+  verdict.window_from = view.options.from;
+  verdict.window_to = view.options.to;
+  verdict.operations = view.operations_total;
+  verdict.operation_name = view.operations_name;
+  verdict.operations_per_second = one.operations_per_second;
+  verdict.checks = CaptureChecks(one);
+  for (const auto& rule : {CheckContainerGrowth, CheckRetainedGraph, CheckUnreleasedGrowth,
+                           CheckPooledGrowth, CheckAllocatorRetention}) {
+    RuleOutcome outcome = rule(one);
+    verdict.checks.push_back(std::move(outcome.check));
+    std::move(outcome.findings.begin(), outcome.findings.end(),
+              std::back_inserter(verdict.findings));
+  }
+  std::stable_sort(verdict.findings.begin(), verdict.findings.end(),
+                   [](const Finding& a, const Finding& b) {
+                     return std::pair(a.growth_bytes_per_second, a.bytes_at_stake) >
+                            std::pair(b.growth_bytes_per_second, b.bytes_at_stake);
+                   });
+  Judge(one, verdict);
+  return verdict;
+}
+
+bool HasBlame(const Verdict& verdict) {
+  return std::any_of(verdict.findings.begin(), verdict.findings.end(),
+                     [](const Finding& finding) { return finding.severity != Severity::kInfo; });
+}
+
+int ExitCode(const Verdict& verdict) {
+  if (verdict.word == VerdictWord::kInconclusive) return 4;
+  return HasBlame(verdict) ? 1 : 0;
+}
+
+}  // namespace memwhy::analysis

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analysis/verdict.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "analysis/fake_case.h"
+
+namespace memwhy::analysis {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr Bytes kPerBin = 3 * FakeCase::kMiB;
+
+const Check& CheckOf(const Verdict& verdict, const std::string& id) {
+  return *std::find_if(verdict.checks.begin(), verdict.checks.end(),
+                       [&](const Check& check) { return check.id == id; });
+}
+
+model::StackId EncoderStack(FakeCase& one, int line = 27) {
+  return one.Stack({"/venv/lib/python3.11/site-packages/torch/nn/modules/linear.py:forward:114",
+                    "/srv/model.py:ItemEncoder.forward:" + std::to_string(line),
+                    "/srv/service.py:score:32", "/srv/app.py:score:44"});
+}
+
+TEST(VerdictTest, BlamesTheContainerThatKeepsWhatGrows) {
+  FakeCase one;
+  const model::StackId stack = EncoderStack(one);
+  one.Leak(stack, kPerBin);
+  one.Holds(stack, FakeCase::DictOf("store", "FEATURES", "torch.Tensor"));
+  const Verdict verdict = one.Judge();
+  EXPECT_EQ(verdict.word, VerdictWord::kGrowing);
+  EXPECT_EQ(ExitCode(verdict), 1);
+  ASSERT_EQ(verdict.findings.size(), 1u);
+  const Finding& finding = verdict.findings[0];
+  EXPECT_EQ(finding.id, "py.container_growth");
+  EXPECT_EQ(finding.kind, Kind::kUnboundedContainer);
+  EXPECT_EQ(finding.layer, Layer::kPython);
+  EXPECT_EQ(finding.confidence, Confidence::kProven);
+  EXPECT_EQ(finding.severity, Severity::kHigh);
+  EXPECT_EQ(finding.what.type, "torch.Tensor");
+  ASSERT_TRUE(finding.who_allocated);
+  EXPECT_EQ(finding.who_allocated->callable, "model.ItemEncoder.forward");
+  EXPECT_EQ(finding.who_allocated->line, 27);
+  EXPECT_EQ(finding.who_allocated->stack.front().function, "forward");
+  EXPECT_EQ(finding.who_holds->holder, "store.FEATURES");
+  EXPECT_NEAR(*finding.growth_bytes_per_operation, 15.0 * kPerBin / 4000, 200);
+  EXPECT_NEAR(*finding.share_of_growth, 1, 0.01);
+  EXPECT_GE(finding.evidence.size(), 4u);
+  EXPECT_THAT(finding.prediction, HasSubstr("in the next hour"));
+  EXPECT_THAT(finding.next_step.command, HasSubstr("-- python serve.py"));
+}
+
+TEST(VerdictTest, SeveralStacksBelowOneHolderAreOneFinding) {
+  FakeCase one;
+  const model::StackId data = EncoderStack(one);
+  const model::StackId other = one.Stack({"/srv/store.py:put:21", "/srv/app.py:score:44"});
+  one.Leak(data, kPerBin);
+  one.Leak(other, kPerBin / 8);
+  one.Holds(data, FakeCase::DictOf("store", "FEATURES", "torch.Tensor"));
+  one.Holds(other, FakeCase::DictOf("store", "FEATURES", "str"));
+  one.HoldsType("str", 400 * 1024, FakeCase::DictOf("store", "FEATURES", "str"));
+  const Verdict verdict = one.Judge();
+  ASSERT_EQ(verdict.findings.size(), 1u);
+  EXPECT_EQ(verdict.findings[0].who_allocated->line, 27);
+  EXPECT_EQ(verdict.findings[0].bytes_at_stake, 13 * (kPerBin + kPerBin / 8) + 400 * 1024);
+}
+
+TEST(VerdictTest, TwoHoldersAreTwoFindingsLargestFirst) {
+  FakeCase one;
+  const model::StackId small = one.Stack({"/srv/audit.py:note:7"});
+  const model::StackId large = EncoderStack(one);
+  one.Leak(small, kPerBin / 3);
+  one.Leak(large, kPerBin);
+  one.Holds(small, FakeCase::DictOf("audit", "LOG", "bytes"));
+  one.Holds(large, FakeCase::DictOf("store", "FEATURES", "torch.Tensor"));
+  const Verdict verdict = one.Judge();
+  ASSERT_EQ(verdict.findings.size(), 2u);
+  EXPECT_EQ(verdict.findings[0].who_holds->holder, "store.FEATURES");
+  EXPECT_EQ(verdict.findings[1].who_holds->holder, "audit.LOG");
+}
+
+TEST(VerdictTest, AnAutogradGraphIsNamedAndTakesWhatGrowsInStep) {
+  FakeCase one;
+  const model::StackId tanh = EncoderStack(one);
+  const model::StackId linear = EncoderStack(one, 26);
+  const model::StackId unproven = one.Stack(
+      {"/srv/model.py:Ranker.forward:40", "/srv/service.py:score:33", "/srv/app.py:score:44"});
+  HolderPath holder = FakeCase::DictOf("confidence", "HISTORY._best", "torch.Tensor");
+  holder.holder_type = "list";
+  holder.through_graph = true;
+  for (const model::StackId stack : {tanh, linear, unproven}) one.Leak(stack, kPerBin);
+  one.Holds(tanh, holder);
+  one.Holds(linear, holder);
+  const Verdict verdict = one.Judge();
+  ASSERT_EQ(verdict.findings.size(), 1u);
+  EXPECT_EQ(verdict.findings[0].kind, Kind::kRetainedGraph);
+  EXPECT_EQ(verdict.findings[0].id, "torch.graph_retained");
+  EXPECT_EQ(verdict.findings[0].layer, Layer::kFramework);
+  EXPECT_EQ(verdict.findings[0].bytes_at_stake, 3 * 13 * kPerBin);
+  EXPECT_THAT(verdict.findings[0].fix, HasSubstr("detach"));
+}
+
+TEST(VerdictTest, WithoutAHolderItSaysSoAndNamesTheSite) {
+  FakeCase one;
+  one.Leak(EncoderStack(one), kPerBin);
+  const Verdict verdict = one.Judge(/*with_heap_graph=*/false);
+  ASSERT_EQ(verdict.findings.size(), 1u);
+  EXPECT_EQ(verdict.findings[0].kind, Kind::kUnreleasedGrowth);
+  EXPECT_FALSE(verdict.findings[0].who_holds);
+  EXPECT_NE(verdict.findings[0].confidence, Confidence::kProven);
+  EXPECT_EQ(CheckOf(verdict, "py.container_growth").result, CheckResult::kCouldNot);
+}
+
+TEST(VerdictTest, UnprovenStacksOfOneRequestAreOneFinding) {
+  FakeCase one;
+  one.Leak(EncoderStack(one, 26), kPerBin);
+  one.Leak(EncoderStack(one, 27), kPerBin);
+  const Verdict verdict = one.Judge(false);
+  ASSERT_EQ(verdict.findings.size(), 1u);
+  EXPECT_EQ(verdict.findings[0].confidence, Confidence::kWeak);
+}
+
+TEST(VerdictTest, TooFewSurvivorsBelowOnePathProveNothing) {
+  FakeCase one;
+  const model::StackId stack = EncoderStack(one);
+  one.Leak(stack, kPerBin);
+  one.Holds(stack, FakeCase::DictOf("store", "FEATURES", "torch.Tensor"), 60);
+  EXPECT_EQ(one.Judge().findings.at(0).kind, Kind::kUnreleasedGrowth);
+}
+
+TEST(VerdictTest, PooledObjectsAreBlamedOnTheirHolder) {
+  FakeCase one;
+  one.Arenas(one.Stack({"/srv/a.py:f:1"}), 2);
+  one.Arenas(one.Stack({"/srv/b.py:g:1"}), 3);
+  one.HoldsType("app.Session", 6 * 1024 * 1024, FakeCase::DictOf("app", "SESSIONS", "app.Session"));
+  const Verdict verdict = one.Judge();
+  ASSERT_EQ(verdict.findings.size(), 1u);
+  EXPECT_EQ(verdict.findings[0].kind, Kind::kUnboundedContainer);
+  EXPECT_EQ(verdict.findings[0].what.type, "app.Session");
+  EXPECT_FALSE(verdict.findings[0].who_allocated);  // two functions asked for the arenas
+  EXPECT_EQ(verdict.findings[0].bytes_layer, Layer::kInterpreter);
+}
+
+TEST(VerdictTest, PooledObjectsWithFlatArenasBlameNobody) {
+  FakeCase one;
+  one.HoldsType("app.Session", 6 * 1024 * 1024, FakeCase::DictOf("app", "SESSIONS", "app.Session"));
+  const Verdict verdict = one.Judge();
+  EXPECT_TRUE(verdict.findings.empty());
+  EXPECT_EQ(ExitCode(verdict), 0);
+}
+
+TEST(VerdictTest, AHealthyServiceIsStable) {
+  const Verdict verdict = FakeCase().Judge();
+  EXPECT_EQ(verdict.word, VerdictWord::kStable);
+  EXPECT_TRUE(verdict.findings.empty());
+  EXPECT_EQ(ExitCode(verdict), 0);
+  EXPECT_GE(verdict.checks.size(), 10u);
+}
+
+TEST(VerdictTest, ABoundedCacheBlamesNobody) {
+  FakeCase one;
+  const model::StackId stack = EncoderStack(one);
+  one.BoundedCache(stack, kPerBin);
+  one.Holds(stack, FakeCase::DictOf("store", "RECENT", "torch.Tensor"));
+  const Verdict verdict = one.Judge();
+  EXPECT_EQ(verdict.word, VerdictWord::kStable);
+  EXPECT_TRUE(verdict.findings.empty());
+}
+
+TEST(VerdictTest, ACacheThatFillsUpIsAPlateau) {
+  FakeCase one;
+  const model::StackId stack = EncoderStack(one);
+  one.FillsUp(stack, kPerBin, 6);
+  one.Holds(stack, FakeCase::DictOf("store", "RECENT", "torch.Tensor"));
+  const Verdict verdict = one.Judge();
+  EXPECT_EQ(verdict.word, VerdictWord::kPlateau);
+  EXPECT_TRUE(verdict.findings.empty());
+  EXPECT_EQ(ExitCode(verdict), 0);
+}
+
+TEST(VerdictTest, ACacheFilledBeforeTheWindowIsAPlateau) {
+  FakeCase one;
+  for (model::OsSample& sample : one.recording.os_samples) {
+    const double share = std::clamp((sample.time - 5) / 12, 0.0, 1.0);
+    sample.rss = 276 * FakeCase::kMiB + static_cast<Bytes>(share * 24 * FakeCase::kMiB);
+  }
+  EXPECT_EQ(one.Judge().word, VerdictWord::kPlateau);
+}
+
+TEST(VerdictTest, RssThatRisesWhileUseIsFlatIsRetained) {
+  FakeCase one;
+  for (std::size_t i = 0; i < FakeCase::kBins; ++i) one.view.rss_floor[i] += i * kPerBin;
+  const Verdict verdict = one.Judge();
+  EXPECT_EQ(verdict.word, VerdictWord::kRetained);
+  ASSERT_EQ(verdict.findings.size(), 1u);
+  EXPECT_EQ(verdict.findings[0].kind, Kind::kAllocatorRetention);
+  EXPECT_FALSE(verdict.findings[0].who_allocated);
+}
+
+TEST(VerdictTest, AShortWindowIsInconclusiveAndSaysHowLongItShouldBe) {
+  FakeCase one;
+  one.Leak(EncoderStack(one), kPerBin);
+  one.view.options = {2, 8, 7, 15, 4096};
+  const Verdict verdict = one.Judge();
+  EXPECT_EQ(verdict.word, VerdictWord::kInconclusive);
+  EXPECT_EQ(ExitCode(verdict), 4);
+  EXPECT_TRUE(verdict.findings.empty());
+  ASSERT_TRUE(verdict.wanted_seconds);
+  EXPECT_GE(*verdict.wanted_seconds, 60);
+  EXPECT_THAT(verdict.summary, HasSubstr("memwhy diagnose --for 60"));
+}
+
+TEST(VerdictTest, FewOperationsAreInconclusive) {
+  FakeCase one;
+  one.view.operations_total = 12;
+  const Verdict verdict = one.Judge();
+  EXPECT_EQ(verdict.word, VerdictWord::kInconclusive);
+  EXPECT_THAT(verdict.summary, HasSubstr("only 12 requests"));
+}
+
+TEST(VerdictTest, LostEventsLowerConfidence) {
+  FakeCase one;
+  const model::StackId stack = EncoderStack(one);
+  one.Leak(stack, kPerBin);
+  one.Holds(stack, FakeCase::DictOf("store", "FEATURES", "torch.Tensor"));
+  one.recording.complete = false;
+  one.recording.lost_events = 12;
+  const Verdict verdict = one.Judge();
+  EXPECT_EQ(verdict.findings.at(0).confidence, Confidence::kStrong);
+  EXPECT_EQ(CheckOf(verdict, "capture.complete").result, CheckResult::kFail);
+}
+
+TEST(VerdictTest, TheLimitIsPredicted) {
+  FakeCase one;
+  const model::StackId stack = EncoderStack(one);
+  one.Leak(stack, kPerBin);
+  for (model::OsSample& sample : one.recording.os_samples) {
+    sample.cgroup_limit = 1024 * FakeCase::kMiB;
+    sample.cgroup_current = 400 * FakeCase::kMiB;
+  }
+  EXPECT_THAT(one.Judge().findings.at(0).prediction, HasSubstr("1.00 GiB is reached in"));
+}
+
+TEST(VerdictTest, GrowthThatDoesNotMatterIsNotAFinding) {
+  FakeCase one;
+  one.Leak(EncoderStack(one), 8 * 1024);
+  EXPECT_TRUE(one.Judge().findings.empty());
+}
+
+}  // namespace
+}  // namespace memwhy::analysis
