@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The ledger of one account at one instant. Invariant: total == sum of shares' bytes + unattributed,
-// exactly; total is the operating system's number from the same pass as the shares.
+// The ledger of one account at one instant. Invariant: total == sum of shares' bytes +
+// unattributed, exactly; total is the operating system's number from the same pass as the shares.
 #pragma once
 
 #include <string>
@@ -25,6 +25,7 @@ struct Ledger {
   Bytes total = 0;
   std::vector<Share> shares;
   SignedBytes unattributed = 0;
+  std::string note;  // "" or what limits the account, a sentence
 };
 
 }  // namespace memwhy::model
