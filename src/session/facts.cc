@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/facts.h"
+
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "session/format.h"
+
+namespace memwhy::session {
+namespace {
+
+using nlohmann::json;
+
+std::uint64_t AsUint(const json& value) {
+  if (value.is_number_unsigned()) return value.get<std::uint64_t>();
+  if (value.is_number_integer()) {
+    const auto number = value.get<std::int64_t>();
+    return number > 0 ? static_cast<std::uint64_t>(number) : 0;
+  }
+  return 0;
+}
+
+std::optional<std::uint64_t> AsOptionalUint(const json& value) {
+  if (!value.is_number_integer()) return std::nullopt;
+  return AsUint(value);
+}
+
+std::optional<double> AsOptionalDouble(const json& value) {
+  if (!value.is_number()) return std::nullopt;
+  return value.get<double>();
+}
+
+std::string AsString(const json& value) {
+  return value.is_string() ? value.get<std::string>() : std::string();
+}
+
+// A member of an object, or an element of an array; null when it is not there.
+const json& Member(const json& object, const char* key) {
+  static const json kNull;
+  if (!object.is_object()) return kNull;
+  const auto found = object.find(key);
+  return found == object.end() ? kNull : *found;
+}
+
+const json& Element(const json& array, std::size_t index) {
+  static const json kNull;
+  return array.is_array() && index < array.size() ? array[index] : kNull;
+}
+
+std::uint64_t Uint(const json& object, const char* key) { return AsUint(Member(object, key)); }
+
+std::uint32_t Uint32(const json& object, const char* key) {
+  const std::uint64_t value = Uint(object, key);
+  return value > std::numeric_limits<std::uint32_t>::max() ? 0 : static_cast<std::uint32_t>(value);
+}
+
+std::string String(const json& object, const char* key) { return AsString(Member(object, key)); }
+
+std::optional<ClockPair> AsClockPair(const json& value) {
+  if (!value.is_array() || value.size() != 2 || AsUint(value[1]) == 0) return std::nullopt;
+  return ClockPair{AsUint(value[0]), AsUint(value[1])};
+}
+
+json ToJson(const ClockPair& pair) { return json::array({pair.clock, pair.monotonic_ns}); }
+
+template <typename T>
+json Nullable(const std::optional<T>& value) {
+  return value ? json(*value) : json(nullptr);
+}
+
+}  // namespace
+
+json ToJson(const SessionFact& fact) {
+  return {{"type", "session"},
+          {"version", kFormatVersion},
+          {"memwhy", MEMWHY_VERSION},
+          {"monotonic_ns", fact.monotonic_ns},
+          {"command", fact.command},
+          {"host", fact.host},
+          {"started", fact.started},
+          {"mode", fact.mode},
+          {"recorder_pid", fact.recorder_pid},
+          {"recorder_start", fact.recorder_start},
+          {"clock", fact.clock ? ToJson(*fact.clock) : json(nullptr)}};
+}
+
+json ToJson(const ProcessFact& fact) {
+  return {{"type", "process"},
+          {"process", fact.process},
+          {"pid", fact.pid},
+          {"parent", fact.parent},
+          {"start_ticks", fact.start_ticks},
+          {"clock_kind", fact.clock_kind},
+          {"clock_shift", fact.clock_shift},
+          {"clock", ToJson(fact.clock)},
+          {"python", fact.python},
+          {"command", fact.command},
+          {"note", fact.note},
+          {"private", {fact.private_begin, fact.private_end}},
+          {"arena_bytes", fact.arena_bytes},
+          {"pool_bytes", fact.pool_bytes}};
+}
+
+json ToJson(const ProcessEndFact& fact) {
+  return {{"type", "process_end"},         {"process", fact.process},
+          {"monotonic_ns", fact.monotonic_ns}, {"ended", fact.ended},
+          {"lost_events", fact.lost_events},   {"lost_bytes", fact.lost_bytes},
+          {"waited_ns", fact.waited_ns}};
+}
+
+json ToJson(const OsSamplesFact& fact) {
+  json samples = json::array();
+  for (const OsSampleFact& row : fact.samples) {
+    const model::OsSample& sample = row.sample;
+    samples.push_back(json::array({row.monotonic_ns, sample.process.value, sample.rss,
+                                   sample.shared, Nullable(sample.cgroup_current),
+                                   Nullable(sample.cgroup_limit), sample.threads,
+                                   Nullable(sample.cpu_seconds)}));
+  }
+  return {{"type", "os_samples"},
+          {"samples", std::move(samples)},
+          {"clock", fact.clock ? ToJson(*fact.clock) : json(nullptr)}};
+}
+
+json ToJson(const MapsFact& fact) {
+  const model::MapsPass& pass = fact.pass;
+  json mappings = json::array();
+  for (const model::Mapping& mapping : pass.mappings) {
+    mappings.push_back(json::array({mapping.begin, mapping.end, mapping.permissions, mapping.inode,
+                                    mapping.name, mapping.rss, mapping.anonymous,
+                                    mapping.private_dirty, mapping.swap}));
+  }
+  json resident = json::array();
+  for (const model::Range& range : pass.resident) {
+    resident.push_back(range.begin);
+    resident.push_back(range.end);
+  }
+  json arenas = json::array();
+  for (const model::ArenaUse& arena : pass.arenas) {
+    arenas.push_back(json::array(
+        {arena.address, arena.blocks_in_use, arena.pools_in_use, arena.pools_unreadable}));
+  }
+  return {{"type", "maps"},
+          {"process", pass.process.value},
+          {"monotonic_ns", fact.monotonic_ns},
+          {"at", pass.at},
+          {"mappings", std::move(mappings)},
+          {"residency_known", pass.residency_known},
+          {"resident", std::move(resident)},
+          {"arenas", std::move(arenas)}};
+}
+
+json ToJson(const HeapGraphFact& fact) {
+  return {{"type", "heap_graph"},
+          {"process", fact.process},
+          {"file", fact.file},
+          {"monotonic_ns", fact.monotonic_ns},
+          {"pause_ms", fact.pause_ms},
+          {"predicted_ms", fact.predicted_ms},
+          {"error", fact.error}};
+}
+
+json ToJson(const WindowFact& fact) {
+  return {{"type", "window"}, {"from_ns", fact.from_ns}, {"to_ns", Nullable(fact.to_ns)}};
+}
+
+json ToJson(const EndFact& fact) {
+  return {{"type", "end"},
+          {"monotonic_ns", fact.monotonic_ns},
+          {"ended", fact.ended},
+          {"recorder_cpu_seconds", Nullable(fact.recorder_cpu_seconds)},
+          {"session_bytes", Nullable(fact.session_bytes)}};
+}
+
+json NoteToJson(const std::string& text) { return {{"type", "note"}, {"text", text}}; }
+
+namespace {
+
+void AddSession(const json& fact, Facts* facts) {
+  SessionFact session;
+  session.monotonic_ns = Uint(fact, "monotonic_ns");
+  session.command = String(fact, "command");
+  session.host = String(fact, "host");
+  session.started = String(fact, "started");
+  session.mode = String(fact, "mode");
+  session.recorder_pid = Uint32(fact, "recorder_pid");
+  session.recorder_start = Uint(fact, "recorder_start");
+  session.clock = AsClockPair(Member(fact, "clock"));
+  if (session.clock) facts->clock.push_back(*session.clock);
+  facts->session = std::move(session);
+}
+
+void AddProcess(const json& fact, Facts* facts) {
+  ProcessFact process;
+  process.process = Uint32(fact, "process");
+  if (process.process >= kMaxProcesses) return;
+  process.pid = Uint32(fact, "pid");
+  process.parent = Uint32(fact, "parent");
+  process.start_ticks = Uint(fact, "start_ticks");
+  process.clock_kind = Uint32(fact, "clock_kind");
+  process.clock_shift = Uint32(fact, "clock_shift");
+  if (process.clock_shift > 32) process.clock_shift = 0;
+  process.clock = AsClockPair(Member(fact, "clock")).value_or(ClockPair{});
+  process.python = String(fact, "python");
+  process.command = String(fact, "command");
+  process.note = String(fact, "note");
+  process.private_begin = AsUint(Element(Member(fact, "private"), 0));
+  process.private_end = AsUint(Element(Member(fact, "private"), 1));
+  process.arena_bytes = Uint32(fact, "arena_bytes");
+  process.pool_bytes = Uint32(fact, "pool_bytes");
+  facts->processes[process.process] = std::move(process);
+}
+
+void AddProcessEnd(const json& fact, Facts* facts) {
+  ProcessEndFact end;
+  end.process = Uint32(fact, "process");
+  end.monotonic_ns = Uint(fact, "monotonic_ns");
+  end.ended = String(fact, "ended");
+  end.lost_events = Uint(fact, "lost_events");
+  end.lost_bytes = Uint(fact, "lost_bytes");
+  end.waited_ns = Uint(fact, "waited_ns");
+  facts->process_ends[end.process] = std::move(end);
+}
+
+void AddOsSamples(const json& fact, Facts* facts) {
+  for (const json& row : Member(fact, "samples")) {
+    if (!row.is_array()) continue;
+    OsSampleFact sample;
+    sample.monotonic_ns = AsUint(Element(row, 0));
+    sample.sample.process.value = static_cast<std::uint32_t>(AsUint(Element(row, 1)));
+    sample.sample.rss = AsUint(Element(row, 2));
+    sample.sample.shared = AsUint(Element(row, 3));
+    sample.sample.cgroup_current = AsOptionalUint(Element(row, 4));
+    sample.sample.cgroup_limit = AsOptionalUint(Element(row, 5));
+    sample.sample.threads = static_cast<std::uint32_t>(AsUint(Element(row, 6)));
+    sample.sample.cpu_seconds = AsOptionalDouble(Element(row, 7));
+    facts->os_samples.push_back(sample);
+  }
+  if (const auto pair = AsClockPair(Member(fact, "clock"))) facts->clock.push_back(*pair);
+}
+
+void AddMaps(const json& fact, Facts* facts) {
+  MapsFact maps;
+  maps.monotonic_ns = Uint(fact, "monotonic_ns");
+  model::MapsPass& pass = maps.pass;
+  pass.process.value = Uint32(fact, "process");
+  pass.at = String(fact, "at");
+  for (const json& row : Member(fact, "mappings")) {
+    if (!row.is_array()) continue;
+    model::Mapping mapping;
+    mapping.begin = AsUint(Element(row, 0));
+    mapping.end = AsUint(Element(row, 1));
+    mapping.permissions = AsString(Element(row, 2));
+    mapping.inode = AsUint(Element(row, 3));
+    mapping.name = AsString(Element(row, 4));
+    mapping.rss = AsUint(Element(row, 5));
+    mapping.anonymous = AsUint(Element(row, 6));
+    mapping.private_dirty = AsUint(Element(row, 7));
+    mapping.swap = AsUint(Element(row, 8));
+    if (mapping.begin < mapping.end) pass.mappings.push_back(std::move(mapping));
+  }
+  const json& known = Member(fact, "residency_known");
+  pass.residency_known = known.is_boolean() && known.get<bool>();
+  const json& resident = Member(fact, "resident");
+  for (std::size_t i = 0; resident.is_array() && i + 1 < resident.size(); i += 2) {
+    const model::Range range{AsUint(resident[i]), AsUint(resident[i + 1])};
+    if (range.begin < range.end) pass.resident.push_back(range);
+  }
+  for (const json& row : Member(fact, "arenas")) {
+    if (!row.is_array()) continue;
+    pass.arenas.push_back({AsUint(Element(row, 0)), AsUint(Element(row, 1)), AsUint(Element(row, 2)),
+                           static_cast<std::uint32_t>(AsUint(Element(row, 3)))});
+  }
+  facts->maps.push_back(std::move(maps));
+}
+
+void AddHeapGraph(const json& fact, Facts* facts) {
+  HeapGraphFact graph;
+  graph.process = Uint32(fact, "process");
+  graph.file = String(fact, "file");
+  graph.monotonic_ns = Uint(fact, "monotonic_ns");
+  graph.pause_ms = AsOptionalDouble(Member(fact, "pause_ms")).value_or(0);
+  graph.predicted_ms = AsOptionalDouble(Member(fact, "predicted_ms")).value_or(0);
+  graph.error = String(fact, "error");
+  facts->heap_graphs.push_back(std::move(graph));
+}
+
+}  // namespace
+
+Result<void> AddFact(const json& fact, Facts* facts) {
+  if (!fact.is_object()) return Error("a fact is no object");
+  const std::string type = String(fact, "type");
+  if (type == "session") {
+    AddSession(fact, facts);
+  } else if (type == "process") {
+    AddProcess(fact, facts);
+  } else if (type == "process_end") {
+    AddProcessEnd(fact, facts);
+  } else if (type == "os_samples") {
+    AddOsSamples(fact, facts);
+  } else if (type == "maps") {
+    AddMaps(fact, facts);
+  } else if (type == "heap_graph") {
+    AddHeapGraph(fact, facts);
+  } else if (type == "window") {
+    facts->window = WindowFact{Uint(fact, "from_ns"), AsOptionalUint(Member(fact, "to_ns"))};
+  } else if (type == "note") {
+    facts->notes.push_back(String(fact, "text"));
+  } else if (type == "end") {
+    facts->end = EndFact{Uint(fact, "monotonic_ns"), String(fact, "ended"),
+                         AsOptionalDouble(Member(fact, "recorder_cpu_seconds")),
+                         AsOptionalUint(Member(fact, "session_bytes"))};
+  }
+  return {};
+}
+
+Result<void> AddFactText(std::string_view text, Facts* facts) {
+  const json fact = json::parse(text, nullptr, false);
+  if (fact.is_discarded()) return Error("a fact is no JSON");
+  return AddFact(fact, facts);
+}
+
+}  // namespace memwhy::session

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The session on disk, version 1 (prose: docs/formats/session.md). A session is a directory
+// `NAME.mwy/`; its events and facts are in `blocks.mwy`, which only ever grows at its end:
+//
+//   blocks.mwy := FileHeader block*
+//   block      := BlockHeader stored-bytes            stored = raw, or one zstd frame of it
+//   kPieces    := piece*       raw bytes; v = varint
+//   piece      := v(process) v(thread) v(stream offset) v(length) bytes[length]
+//   kFact      := one JSON object (UTF-8) with a member "type"; the types are in facts.h
+//
+// A piece is a whole sequence of records of one thread's event stream (wire/event.h); its offset
+// counts the bytes of that stream before it. Blocks of unknown kind are skipped. A checksum that
+// does not fit, or a file that ends inside a block, is where reading stops: everything before it is
+// good. All numbers are little-endian; we run on such machines only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace memwhy::session {
+
+inline constexpr char kBlocksFile[] = "blocks.mwy";
+inline constexpr char kRingPrefix[] = "ring.";
+inline constexpr char kFileMagic[8] = {'M', 'W', 'Y', 'S', 'E', 'S', 'S', '\n'};
+inline constexpr std::uint32_t kFormatVersion = 1;
+inline constexpr std::uint32_t kBlockMagic = 0x4b4c424d;  // "MBLK"
+
+struct FileHeader {
+  char magic[8];
+  std::uint32_t version;
+  std::uint32_t header_bytes;  // a reader goes on behind them
+  std::uint64_t reserved[2];
+};
+static_assert(sizeof(FileHeader) == 32);
+
+enum class BlockKind : std::uint16_t { kPieces = 1, kFact = 2 };
+
+inline constexpr std::uint16_t kBlockIsZstd = 1;
+
+struct BlockHeader {
+  std::uint32_t magic;
+  std::uint16_t kind;
+  std::uint16_t flags;
+  std::uint32_t raw_bytes;
+  std::uint32_t stored_bytes;
+  std::uint64_t checksum;  // xxh3-64 of the 16 bytes before it and the stored bytes
+};
+static_assert(sizeof(BlockHeader) == 24);
+
+// A writer closes a block of pieces at this size or after kBlockNs, whichever is first.
+inline constexpr std::size_t kBlockBytes = 256 * 1024;
+inline constexpr std::uint64_t kBlockNs = 100'000'000;
+// No block is larger, raw or stored; a header that says so is damage.
+inline constexpr std::uint32_t kMaxBlockBytes = 64u << 20;
+// Bounds on indexes in a piece; beyond them is damage.
+inline constexpr std::uint32_t kMaxProcesses = 1u << 16;
+inline constexpr std::uint32_t kMaxThreads = 1u << 20;
+
+}  // namespace memwhy::session

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The replay of a session: a merge of all threads' streams by time. The order of one stream is never
+// changed; between streams the earlier time goes first, and at equal times releases go before
+// acquisitions (a block may be taken at the tick at which it was given back, not the reverse).
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "session/reader.h"
+
+namespace memwhy::session {
+namespace {
+
+// Decompressed blocks that several cursors are in. Cursors copy their piece out, so few will do.
+class BlockCache {
+ public:
+  explicit BlockCache(const BlockFile& file) : file_(file) {}
+
+  Result<const std::vector<std::uint8_t>*> Get(std::uint32_t index,
+                                               const BlockFile::Place& place) {
+    Slot* oldest = slots_.data();
+    for (Slot& slot : slots_) {
+      if (slot.is_used && slot.index == index) {
+        slot.used_at = ++clock_;
+        return &slot.raw;
+      }
+      if (slot.used_at < oldest->used_at) oldest = &slot;
+    }
+    oldest->is_used = false;
+    MEMWHY_TRY_VOID(file_.Read(place, &oldest->raw));
+    oldest->is_used = true;
+    oldest->index = index;
+    oldest->used_at = ++clock_;
+    return &oldest->raw;
+  }
+
+ private:
+  struct Slot {
+    bool is_used = false;
+    std::uint32_t index = 0;
+    std::uint64_t used_at = 0;
+    std::vector<std::uint8_t> raw;
+  };
+  const BlockFile& file_;
+  std::array<Slot, 16> slots_;
+  std::uint64_t clock_ = 0;
+};
+
+constexpr bool IsAcquisition(wire::EventKind kind) {
+  using enum wire::EventKind;
+  return kind == kMalloc || kind == kCalloc || kind == kAllocate || kind == kMap;
+}
+
+constexpr bool IsDelivered(wire::EventKind kind) {
+  using enum wire::EventKind;
+  return IsAcquisition(kind) || kind == kFree || kind == kRealloc || kind == kUnmap ||
+         kind == kRemap || kind == kArenaFree || kind == kMark || kind == kFork;
+}
+
+}  // namespace
+
+class Merge {
+ public:
+  Merge(const Session& session, model::EventVisitor& visitor)
+      : session_(session), visitor_(visitor), cache_(session.file_) {}
+
+  Result<void> Run();
+
+ private:
+  // Where the merge stands in one stream: the next event, not yet delivered.
+  struct Cursor {
+    const Session::Stream* stream;
+    const ClockMap* clock;
+    std::uint32_t shift;
+    StreamDecoder decoder;
+    std::size_t next_piece = 0;
+    std::vector<std::uint8_t> bytes;
+    Record record;
+    bool is_second_half = false;  // of a realloc or remap: the acquisition
+    std::uint64_t key = 0;
+  };
+
+  Result<bool> NextPiece(Cursor* cursor);
+  Result<bool> Advance(Cursor* cursor);
+  void SetKey(Cursor* cursor, std::uint64_t ticks, bool is_acquisition);
+  void Deliver(const Cursor& cursor);
+  void EndProcesses(double time);
+  bool IsBefore(std::uint32_t a, std::uint32_t b) const {
+    const std::uint64_t left = cursors_[a].key;
+    const std::uint64_t right = cursors_[b].key;
+    return left != right ? left < right : a < b;
+  }
+  void SiftDown(std::size_t at);
+  model::ProcessId FindChild(const Cursor& cursor, double time, bool* is_found) const;
+
+  const Session& session_;
+  model::EventVisitor& visitor_;
+  BlockCache cache_;
+  std::vector<Cursor> cursors_;
+  std::vector<std::uint32_t> heap_;  // cursors, the earliest on top
+  std::vector<std::pair<double, std::uint32_t>> ends_;  // of processes, latest first
+};
+
+Result<bool> Merge::NextPiece(Cursor* cursor) {
+  const std::vector<PieceRef>& pieces = cursor->stream->index.pieces();
+  if (cursor->next_piece == pieces.size()) return false;
+  const PieceRef& ref = pieces[cursor->next_piece++];
+  const std::vector<std::uint8_t>* raw = nullptr;
+  if ((ref.source & kRingSource) != 0) {
+    raw = &session_.ring_bytes_[ref.source & ~kRingSource];
+  } else {
+    MEMWHY_TRY(raw, cache_.Get(ref.source, session_.blocks_[ref.source]));
+  }
+  if (std::uint64_t{ref.begin} + ref.length > raw->size()) return Error("a block has changed");
+  cursor->bytes.assign(raw->begin() + ref.begin, raw->begin() + ref.begin + ref.length);
+  cursor->decoder.SetPiece(cursor->bytes);
+  return true;
+}
+
+void Merge::SetKey(Cursor* cursor, std::uint64_t ticks, bool is_acquisition) {
+  const std::uint64_t clock = ticks << cursor->shift;
+  // Sessions with two kinds of clock are compared in nanoseconds; one kind needs no rounding.
+  const std::uint64_t time =
+      session_.has_one_clock_
+          ? clock
+          : static_cast<std::uint64_t>(std::max(0.0, cursor->clock->Seconds(clock)) * 1e9);
+  // Within a stream time never runs backwards, whatever a damaged one says.
+  cursor->key = std::max(cursor->key & ~std::uint64_t{1}, time << 1) |
+                static_cast<std::uint64_t>(is_acquisition);
+}
+
+Result<bool> Merge::Advance(Cursor* cursor) {
+  Record& record = cursor->record;
+  const bool is_double =
+      record.kind == wire::EventKind::kRealloc || record.kind == wire::EventKind::kRemap;
+  if (is_double && !cursor->is_second_half) {
+    cursor->is_second_half = true;
+    SetKey(cursor, record.ticks_after, true);
+    return true;
+  }
+  cursor->is_second_half = false;
+  while (true) {
+    const StreamDecoder::Step step = cursor->decoder.Next(&record);
+    if (step == StreamDecoder::Step::kRecord) {
+      if (!IsDelivered(record.kind)) continue;
+      SetKey(cursor, record.ticks, IsAcquisition(record.kind));
+      return true;
+    }
+    if (step == StreamDecoder::Step::kDamaged) return Error("a block has changed");
+    MEMWHY_TRY(const bool has_more, NextPiece(cursor));
+    if (!has_more) return false;
+  }
+}
+
+model::ProcessId Merge::FindChild(const Cursor& cursor, double time, bool* is_found) const {
+  // A pid may be used twice in a session; the child is the one that starts next.
+  constexpr double kSlackSeconds = 1;
+  const auto& processes = session_.recording_.processes;
+  model::ProcessId child;
+  *is_found = false;
+  for (std::uint32_t i = 0; i < processes.size(); ++i) {
+    if (processes[i].pid != cursor.record.a || i == cursor.stream->process.value ||
+        processes[i].started + kSlackSeconds < time) {
+      continue;
+    }
+    if (!*is_found || processes[i].started < processes[child.value].started) child.value = i;
+    *is_found = true;
+  }
+  return child;
+}
+
+void Merge::Deliver(const Cursor& cursor) {
+  using enum wire::EventKind;
+  const Record& record = cursor.record;
+  const Session::Stream& stream = *cursor.stream;
+  const bool is_double = record.kind == kRealloc || record.kind == kRemap;
+  const std::uint64_t ticks = cursor.is_second_half ? record.ticks_after : record.ticks;
+  const double time = std::max(0.0, cursor.clock->Seconds(ticks << cursor.shift));
+  if (!ends_.empty() && time > ends_.back().first) EndProcesses(time);
+  if (IsAcquisition(record.kind) || (is_double && cursor.is_second_half)) {
+    // realloc(p, 0) may give nothing back.
+    if (record.address == 0) return;
+    const auto& stacks = stream.index.stacks();
+    const model::StackId stack =
+        record.stack < stacks.size() ? stacks[record.stack] : model::kUnknownStack;
+    visitor_.OnAcquire({time, stream.process, stream.thread, record.allocator, record.address,
+                        record.size, stack, record.kind == kMap || record.kind == kRemap});
+    return;
+  }
+  switch (record.kind) {
+    case kFree:
+    case kArenaFree:
+      visitor_.OnRelease(time, stream.process, stream.thread, record.address);
+      break;
+    case kRealloc:
+      if (record.old_address == 0) break;
+      visitor_.OnRelease(time, stream.process, stream.thread, record.old_address);
+      break;
+    case kUnmap:
+      visitor_.OnUnmap(time, stream.process, stream.thread, record.address, record.size);
+      break;
+    case kRemap:
+      if (record.old_size == 0) break;
+      visitor_.OnUnmap(time, stream.process, stream.thread, record.old_address, record.old_size);
+      break;
+    case kMark:
+      visitor_.OnMark(time, stream.process, record.text[0], record.a);
+      break;
+    case kFork: {
+      bool is_found = false;
+      const model::ProcessId child = FindChild(cursor, time, &is_found);
+      if (is_found) visitor_.OnFork(time, stream.process, child);
+      break;
+    }
+    default:
+      break;
+  }
+}
+
+void Merge::EndProcesses(double time) {
+  while (!ends_.empty() && ends_.back().first < time) {
+    visitor_.OnProcessEnd(ends_.back().first, model::ProcessId{ends_.back().second});
+    ends_.pop_back();
+  }
+}
+
+void Merge::SiftDown(std::size_t at) {
+  const std::uint32_t moving = heap_[at];
+  while (true) {
+    std::size_t child = 2 * at + 1;
+    if (child >= heap_.size()) break;
+    if (child + 1 < heap_.size() && IsBefore(heap_[child + 1], heap_[child])) ++child;
+    if (!IsBefore(heap_[child], moving)) break;
+    heap_[at] = heap_[child];
+    at = child;
+  }
+  heap_[at] = moving;
+}
+
+Result<void> Merge::Run() {
+  const auto& processes = session_.recording_.processes;
+  std::vector<double> last(processes.size());
+  cursors_.reserve(session_.streams_.size());
+  for (const Session::Stream& stream : session_.streams_) {
+    double& latest = last[stream.process.value];
+    latest = std::max(latest, session_.SecondsOfTicks(stream, stream.index.last_ticks()));
+    Cursor cursor{&stream, &session_.clocks_[stream.process.value],
+                  session_.shifts_[stream.process.value],
+                  StreamDecoder(stream.index.start_ticks()), 0, {}, {}, false, 0};
+    MEMWHY_TRY(const bool has_event, Advance(&cursor));
+    if (!has_event) continue;
+    heap_.push_back(static_cast<std::uint32_t>(cursors_.size()));
+    cursors_.push_back(std::move(cursor));
+  }
+  for (std::uint32_t i = 0; i < processes.size(); ++i) {
+    if (processes[i].ended_at) ends_.emplace_back(std::max(*processes[i].ended_at, last[i]), i);
+  }
+  std::sort(ends_.rbegin(), ends_.rend());
+  for (std::size_t at = heap_.size() / 2; at-- > 0;) SiftDown(at);
+
+  while (!heap_.empty()) {
+    const std::uint32_t top = heap_[0];
+    Cursor& cursor = cursors_[top];
+    // The stream on top goes on until another one's event comes first.
+    std::size_t rival = heap_.size() > 1 ? 1 : 0;
+    if (heap_.size() > 2 && IsBefore(heap_[2], heap_[1])) rival = 2;
+    bool has_event = true;
+    do {
+      Deliver(cursor);
+      MEMWHY_TRY(has_event, Advance(&cursor));
+    } while (has_event && (rival == 0 || IsBefore(top, heap_[rival])));
+    if (!has_event) {
+      cursor.bytes = {};
+      heap_[0] = heap_.back();
+      heap_.pop_back();
+    }
+    if (!heap_.empty()) SiftDown(0);
+  }
+  while (!ends_.empty()) EndProcesses(ends_.back().first + 1);
+  return {};
+}
+
+Result<void> Session::Replay(model::EventVisitor& visitor) const {
+  return Merge(*this, visitor).Run();
+}
+
+}  // namespace memwhy::session

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/ring_snapshot.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <tuple>
+
+#include "base/file_system.h"
+#include "base/strings.h"
+#include "base/unique_fd.h"
+#include "session/format.h"
+
+namespace memwhy::session {
+namespace {
+
+template <std::size_t N>
+std::string CopyText(const char (&text)[N]) {
+  char copy[N];
+  std::memcpy(copy, text, N);
+  return std::string(copy, strnlen(copy, N));
+}
+
+bool ReadAt(int fd, std::uint64_t offset, void* into, std::size_t size) {
+  std::size_t done = 0;
+  while (done < size) {
+    const ssize_t count = pread(fd, static_cast<char*>(into) + done, size - done,
+                                static_cast<off_t>(offset + done));
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return false;
+    done += static_cast<std::size_t>(count);
+  }
+  return true;
+}
+
+// A ChunkHeader without atomics, as it lies in the file.
+struct ChunkCopy {
+  std::uint32_t state;
+  std::uint32_t thread;
+  std::uint32_t tid;
+  std::uint32_t committed;
+  std::uint64_t stream_offset;
+  std::uint8_t padding[64 - 24];
+};
+static_assert(sizeof(ChunkCopy) == sizeof(wire::ChunkHeader));
+
+bool HasBytes(const ChunkCopy& chunk) {
+  const auto state = static_cast<wire::ChunkState>(chunk.state);
+  return (state == wire::ChunkState::kOwned || state == wire::ChunkState::kSealed) &&
+         chunk.committed != 0 && chunk.committed <= wire::kChunkBytes &&
+         chunk.thread < kMaxThreads;
+}
+
+}  // namespace
+
+Result<RingInfo> CopyRingHeader(const wire::RingHeader& header, std::uint64_t file_bytes) {
+  if (std::memcmp(header.magic, wire::kRingMagic, sizeof(wire::kRingMagic)) != 0) {
+    return Error("no ring file");
+  }
+  const std::uint32_t version = header.version;
+  if (version != wire::kRingVersion) return Error::Of("ring of version {}", version);
+  RingInfo info;
+  info.chunk_count = header.chunk_count;
+  if (header.chunk_bytes != wire::kChunkBytes || info.chunk_count == 0 ||
+      info.chunk_count > wire::kMaxPoolBytes / wire::kChunkBytes ||
+      wire::RingFileBytes(info.chunk_count) > file_bytes) {
+    return Error("ring with sizes that do not fit");
+  }
+  info.pid = header.pid;
+  info.parent_pid = header.parent_pid;
+  info.start_ticks = header.start_ticks;
+  info.clock_kind = header.clock_kind == static_cast<std::uint32_t>(wire::ClockKind::kMonotonicNs)
+                        ? wire::ClockKind::kMonotonicNs
+                        : wire::ClockKind::kTsc;
+  info.clock_shift = header.clock_shift;
+  if (info.clock_shift > 32) return Error("ring with a clock that does not fit");
+  info.clock_at_start = header.clock_at_start;
+  info.monotonic_ns_at_start = header.monotonic_ns_at_start;
+  info.realtime_ns_at_start = header.realtime_ns_at_start;
+  info.python = CopyText(header.python_text);
+  info.note = CopyText(header.note);
+  info.private_begin = header.private_begin;
+  info.private_end = header.private_end;
+  info.arena_bytes = header.arena_bytes;
+  info.pool_bytes = header.pool_bytes;
+  info.state = static_cast<wire::AgentState>(header.state.load(std::memory_order_acquire));
+  info.lost_events = header.lost_events.load(std::memory_order_relaxed);
+  info.lost_bytes = header.lost_bytes.load(std::memory_order_relaxed);
+  info.waited_ns = header.waited_ns.load(std::memory_order_relaxed);
+  return info;
+}
+
+ProcessFact ToProcessFact(const RingInfo& info, std::uint32_t process) {
+  ProcessFact fact;
+  fact.process = process;
+  fact.pid = info.pid;
+  fact.parent = info.parent_pid;
+  fact.start_ticks = info.start_ticks;
+  fact.clock_kind = static_cast<std::uint32_t>(info.clock_kind);
+  fact.clock_shift = info.clock_shift;
+  fact.clock = {info.clock_at_start, info.monotonic_ns_at_start};
+  fact.python = info.python;
+  fact.note = info.note;
+  fact.private_begin = info.private_begin;
+  fact.private_end = info.private_end;
+  fact.arena_bytes = info.arena_bytes;
+  fact.pool_bytes = info.pool_bytes;
+  return fact;
+}
+
+Result<RingSnapshot> ReadRing(const std::string& path) {
+  UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return Error::FromErrno(errno, "cannot open " + path);
+  struct stat status {};
+  if (fstat(fd.get(), &status) != 0) return Error::FromErrno(errno, "cannot look at " + path);
+  const auto header = std::make_unique<wire::RingHeader>();
+  if (!ReadAt(fd.get(), 0, static_cast<void*>(header.get()), sizeof(wire::RingHeader))) {
+    return Error::Of("{} is too short for a ring", path);
+  }
+  RingSnapshot snapshot;
+  MEMWHY_TRY(snapshot.info, CopyRingHeader(*header, static_cast<std::uint64_t>(status.st_size)));
+  const std::uint32_t count = snapshot.info.chunk_count;
+  std::vector<ChunkCopy> chunks(count);
+  if (!ReadAt(fd.get(), 4096, chunks.data(), count * sizeof(ChunkCopy))) {
+    return Error::Of("cannot read the chunks of {}", path);
+  }
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const ChunkCopy& chunk = chunks[i];
+    if (!HasBytes(chunk)) continue;
+    RingPiece piece{chunk.thread, chunk.tid, chunk.stream_offset, {}};
+    piece.bytes.resize(chunk.committed);
+    ChunkCopy again{};
+    if (!ReadAt(fd.get(), wire::PoolOffset(count) + std::uint64_t{i} * wire::kChunkBytes,
+                piece.bytes.data(), piece.bytes.size()) ||
+        !ReadAt(fd.get(), 4096 + std::uint64_t{i} * sizeof(ChunkCopy), &again, sizeof(again))) {
+      continue;
+    }
+    const bool is_same = HasBytes(again) && again.thread == chunk.thread &&
+                         again.stream_offset == chunk.stream_offset &&
+                         again.committed >= chunk.committed;
+    if (is_same) snapshot.pieces.push_back(std::move(piece));
+  }
+  std::sort(snapshot.pieces.begin(), snapshot.pieces.end(),
+            [](const RingPiece& a, const RingPiece& b) {
+              return std::tie(a.thread, a.offset) < std::tie(b.thread, b.offset);
+            });
+  return snapshot;
+}
+
+std::vector<std::string> FindRings(const std::string& session) {
+  std::vector<std::string> rings;
+  const auto names = RealFileSystem().ListDir(session);
+  if (!names) return rings;
+  for (const std::string& name : *names) {
+    if (StartsWith(name, kRingPrefix) && !EndsWith(name, ".tmp")) {
+      rings.push_back(JoinPath(session, name));
+    }
+  }
+  return rings;
+}
+
+}  // namespace memwhy::session

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a ring file (wire/ring.h) holds, copied: for recovery after the recorder or the target was
+// killed, for a look at a session that is still being written, and for inspect. The file may change
+// while it is read; a chunk that did is left out. One thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "session/facts.h"
+#include "wire/ring.h"
+
+namespace memwhy::session {
+
+// Plain copies of a RingHeader's values.
+struct RingInfo {
+  std::uint32_t pid = 0;
+  std::uint32_t parent_pid = 0;
+  std::uint64_t start_ticks = 0;
+  std::uint32_t chunk_count = 0;
+  wire::ClockKind clock_kind = wire::ClockKind::kTsc;
+  std::uint32_t clock_shift = 0;
+  std::uint64_t clock_at_start = 0;
+  std::uint64_t monotonic_ns_at_start = 0;
+  std::uint64_t realtime_ns_at_start = 0;
+  std::string python;
+  std::string note;
+  std::uint64_t private_begin = 0;
+  std::uint64_t private_end = 0;
+  std::uint32_t arena_bytes = 0;
+  std::uint32_t pool_bytes = 0;
+  wire::AgentState state = wire::AgentState::kStarting;
+  std::uint64_t lost_events = 0;
+  std::uint64_t lost_bytes = 0;
+  std::uint64_t waited_ns = 0;
+};
+
+// Checks a header against the size of its file and copies it; the bytes may change meanwhile.
+Result<RingInfo> CopyRingHeader(const wire::RingHeader& header, std::uint64_t file_bytes);
+ProcessFact ToProcessFact(const RingInfo& info, std::uint32_t process);
+
+struct RingPiece {
+  std::uint32_t thread = 0;
+  std::uint32_t tid = 0;
+  std::uint64_t offset = 0;
+  std::vector<std::uint8_t> bytes;
+};
+
+struct RingSnapshot {
+  RingInfo info;
+  std::vector<RingPiece> pieces;  // by thread, then offset
+};
+
+Result<RingSnapshot> ReadRing(const std::string& path);
+
+// Ring files of a session directory, full paths; unfinished ones (".tmp") are left out.
+std::vector<std::string> FindRings(const std::string& session);
+
+}  // namespace memwhy::session

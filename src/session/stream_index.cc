@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/stream_index.h"
+
+#include <algorithm>
+#include <limits>
+#include <unordered_map>
+
+#include "cpython/line_table.h"
+#include "fmt/core.h"
+
+namespace memwhy::session {
+namespace {
+
+// Text of the target is shown to people and written as JSON: invalid UTF-8 becomes '?'.
+std::string CleanText(std::string_view text) {
+  std::string clean(text);
+  for (std::size_t i = 0; i < clean.size();) {
+    const auto byte = static_cast<unsigned char>(clean[i]);
+    std::size_t length = 1;
+    if (byte >= 0xf0 && byte < 0xf5) {
+      length = 4;
+    } else if (byte >= 0xe0 && byte < 0xf0) {
+      length = 3;
+    } else if (byte >= 0xc2 && byte < 0xe0) {
+      length = 2;
+    } else if (byte >= 0x80 || byte < 0x20) {
+      clean[i++] = '?';
+      continue;
+    }
+    bool is_good = i + length <= clean.size();
+    for (std::size_t k = 1; is_good && k < length; ++k) {
+      is_good = (static_cast<unsigned char>(clean[i + k]) & 0xc0) == 0x80;
+    }
+    if (!is_good) {
+      clean[i++] = '?';
+      continue;
+    }
+    i += length;
+  }
+  return clean;
+}
+
+}  // namespace
+
+void StreamIndex::Add(PieceRef ref, std::uint64_t offset, std::span<const std::uint8_t> bytes) {
+  if (!damage_.empty() || bytes.empty()) return;
+  if (offset > end_offset_) {
+    damage_ = fmt::format("{} bytes of it are missing at byte {}", offset - end_offset_,
+                          end_offset_);
+    has_gap_ = true;
+    return;
+  }
+  const std::uint64_t known = end_offset_ - offset;
+  if (known >= bytes.size()) return;
+  bytes = bytes.subspan(known);
+  ref.begin += static_cast<std::uint32_t>(known);
+  decoder_.SetPiece(bytes);
+  Record record;
+  StreamDecoder::Step step{};
+  std::size_t good = 0;
+  while ((step = decoder_.Next(&record)) == StreamDecoder::Step::kRecord) {
+    if (!Accept(record)) {
+      step = StreamDecoder::Step::kDamaged;
+      break;
+    }
+    good = decoder_.position();
+    ++records_;
+  }
+  if (step == StreamDecoder::Step::kDamaged) {
+    damage_ = fmt::format("a record of it does not decode at byte {}", end_offset_ + good);
+  }
+  ref.length = static_cast<std::uint32_t>(good);
+  end_offset_ += good;
+  if (good != 0) pieces_.push_back(ref);
+}
+
+bool StreamIndex::Accept(const Record& record) {
+  using enum wire::EventKind;
+  if (HasTime(record.kind)) last_ticks_ = std::max(last_ticks_, record.ticks);
+  switch (record.kind) {
+    case kMalloc:
+    case kCalloc:
+    case kAllocate:
+    case kMap:
+      return HasStack(record.stack);
+    case kRealloc:
+    case kRemap:
+      last_ticks_ = std::max(last_ticks_, record.ticks_after);
+      return HasStack(record.stack);
+    case kDefineNode:
+      if (!HasStack(record.a) || record.a == wire::kStackUnknown ||
+          record.b >= wire::kFirstCode + codes_.size() ||
+          record.c > std::numeric_limits<std::uint32_t>::max()) {
+        return false;
+      }
+      nodes_.push_back({static_cast<std::uint32_t>(record.a), static_cast<std::uint32_t>(record.b),
+                        static_cast<std::uint32_t>(record.c)});
+      return true;
+    case kDefineCode: {
+      Code code;
+      code.first_line = record.a < (1u << 30) ? static_cast<int>(record.a) : 0;
+      code.python_version = record.b < (1u << 16) ? static_cast<unsigned>(record.b) : 0;
+      code.name = CleanText(record.text[0]);
+      code.file = CleanText(record.text[1]);
+      code.module = CleanText(record.text[2]);
+      code.line_table = record.text[3];
+      codes_.push_back(std::move(code));
+      return true;
+    }
+    case kCodeModule:
+      if (record.a < wire::kFirstCode || record.a >= wire::kFirstCode + codes_.size()) return false;
+      codes_[record.a - wire::kFirstCode].module = CleanText(record.text[0]);
+      return true;
+    case kThread:
+      tid_ = record.a <= std::numeric_limits<std::uint32_t>::max()
+                 ? static_cast<std::uint32_t>(record.a)
+                 : 0;
+      thread_pointer_ = record.b;
+      stack_pointer_ = record.c;
+      kernel_name_ = CleanText(record.text[0]);
+      return true;
+    case kThreadName:
+      python_name_ = CleanText(record.text[0]);
+      return true;
+    case kThreadEnd:
+      end_ticks_ = record.ticks;
+      return true;
+    case kMark:
+      marks_.push_back({record.ticks, record.a, CleanText(record.text[0])});
+      return true;
+    case kLost:
+      lost_events_ += record.a;
+      lost_bytes_ += record.b;
+      return true;
+    case kFork:
+      has_fork_ = true;
+      return true;
+    case kFree:
+    case kUnmap:
+    case kAdvise:
+    case kArenaFree:
+    case kTime:
+    case kPrivate:
+      return true;
+  }
+  return false;
+}
+
+void StreamIndex::ResolveStacks(model::StackTree* tree) {
+  stacks_.assign({model::kNoPython, model::kUnknownStack, model::kTruncatedRoot});
+  stacks_.reserve(wire::kFirstNode + nodes_.size());
+  std::vector<std::optional<std::vector<cpython::LineRun>>> lines(codes_.size());
+  std::unordered_map<std::uint64_t, model::FrameId> frames;  // code and instruction
+  for (const Node& node : nodes_) {
+    const std::uint64_t key = std::uint64_t{node.code} << 32 | node.instruction;
+    auto found = frames.find(key);
+    if (found == frames.end()) {
+      model::Frame frame;
+      if (node.code >= wire::kFirstCode) {
+        const std::size_t index = node.code - wire::kFirstCode;
+        const Code& code = codes_[index];
+        if (!lines[index]) {
+          lines[index] = cpython::DecodeLineTable(
+              std::span(reinterpret_cast<const std::uint8_t*>(code.line_table.data()),
+                        code.line_table.size()),
+              code.first_line, code.python_version);
+        }
+        frame.function = code.name;
+        frame.module = code.module;
+        frame.file = code.file;
+        frame.line = cpython::LineAt(*lines[index], std::int64_t{node.instruction} - 1,
+                                     code.first_line);
+      }
+      found = frames.emplace(key, tree->InternFrame(frame)).first;
+    }
+    stacks_.push_back(tree->InternStack(stacks_[node.parent], found->second));
+  }
+  codes_ = {};
+  nodes_ = {};
+}
+
+}  // namespace memwhy::session

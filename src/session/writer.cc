@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/writer.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "base/strings.h"
+#include "wire/varint.h"
+
+namespace memwhy::session {
+namespace {
+
+// The page cache of the file is given back in steps of this size.
+constexpr std::uint64_t kDropStep = 8u << 20;
+
+}  // namespace
+
+SessionWriter::SessionWriter(std::string path, UniqueFd fd)
+    : path_(std::move(path)), fd_(std::move(fd)) {
+  pieces_.reserve(2 * kBlockBytes);
+}
+
+Result<std::unique_ptr<SessionWriter>> SessionWriter::Create(const std::string& path) {
+  if (mkdir(path.c_str(), 0700) != 0) {
+    return Error::FromErrno(errno, "cannot make the session directory " + path);
+  }
+  const std::string file = JoinPath(path, kBlocksFile);
+  UniqueFd fd(open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
+  if (!fd) return Error::FromErrno(errno, "cannot make " + file);
+  std::unique_ptr<SessionWriter> writer(new SessionWriter(path, std::move(fd)));
+  FileHeader header{};
+  std::memcpy(header.magic, kFileMagic, sizeof(kFileMagic));
+  header.version = kFormatVersion;
+  header.header_bytes = sizeof(header);
+  MEMWHY_TRY_VOID(writer->WriteAll(
+      std::span(reinterpret_cast<const std::uint8_t*>(&header), sizeof(header))));
+  return writer;
+}
+
+Result<void> SessionWriter::AddPiece(std::uint32_t process, std::uint32_t thread,
+                                     std::uint64_t offset, std::span<const std::uint8_t> bytes) {
+  if (!failure_.empty()) return Error(failure_);
+  if (bytes.size() > kBlockBytes) return Error::Of("piece of {} bytes", bytes.size());
+  std::uint8_t head[4 * wire::kMaxVarintBytes];
+  std::uint8_t* end = wire::PutVarint(head, process);
+  end = wire::PutVarint(end, thread);
+  end = wire::PutVarint(end, offset);
+  end = wire::PutVarint(end, bytes.size());
+  const auto needed = static_cast<std::size_t>(end - head) + bytes.size();
+  if (!pieces_.empty() && pieces_.size() + needed > kBlockBytes) MEMWHY_TRY_VOID(Flush());
+  pieces_.insert(pieces_.end(), head, end);
+  pieces_.insert(pieces_.end(), bytes.begin(), bytes.end());
+  return {};
+}
+
+Result<void> SessionWriter::Flush() {
+  if (!failure_.empty()) return Error(failure_);
+  if (pieces_.empty()) return {};
+  auto written = WriteBlock(BlockKind::kPieces, pieces_);
+  pieces_.clear();
+  return written;
+}
+
+Result<void> SessionWriter::AddFact(const nlohmann::json& fact) {
+  MEMWHY_TRY_VOID(Flush());
+  // Text of the target may be no UTF-8.
+  const std::string text = fact.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  if (text.size() > kMaxBlockBytes) return Error::Of("fact of {} bytes", text.size());
+  return WriteBlock(BlockKind::kFact,
+                    std::span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
+}
+
+Result<void> SessionWriter::WriteBlock(BlockKind kind, std::span<const std::uint8_t> raw) {
+  return WriteAll(encoder_.Encode(kind, raw));
+}
+
+Result<void> SessionWriter::WriteAll(std::span<const std::uint8_t> bytes) {
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t count = write(fd_.get(), bytes.data() + done, bytes.size() - done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) {
+      const Error error = Error::FromErrno(count < 0 ? errno : ENOSPC, "writing " + path_);
+      failure_ = error.message();
+      if (ftruncate(fd_.get(), static_cast<off_t>(bytes_written_)) != 0) {
+        failure_ += " (and a part of a block stays at the end)";
+      }
+      return error;
+    }
+    done += static_cast<std::size_t>(count);
+  }
+  bytes_written_ += bytes.size();
+  DropPageCache();
+  return {};
+}
+
+void SessionWriter::DropPageCache() {
+  if (bytes_written_ - bytes_dropped_ < 2 * kDropStep) return;
+  // The older step was handed to the disk one step ago, so waiting for it is short. Hints only.
+  const auto begin = static_cast<off_t>(bytes_dropped_);
+  const auto step = static_cast<off_t>(kDropStep);
+  sync_file_range(fd_.get(), begin + step, step, SYNC_FILE_RANGE_WRITE);
+  posix_fadvise(fd_.get(), begin, step, POSIX_FADV_DONTNEED);
+  bytes_dropped_ += kDropStep;
+}
+
+}  // namespace memwhy::session

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Writes a session: appends blocks with write(2), so that what was written survives the death of
+// the writer. Invariant: the file is a whole sequence of blocks at any time; a block that does not
+// fit on the disk is cut off again and nothing is written after it. Used by the recorder and tests;
+// one thread. Memory: one block's buffers.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "session/block_codec.h"
+
+namespace memwhy::session {
+
+class SessionWriter {
+ public:
+  // Makes the directory and the file. Refuses a path that exists.
+  static Result<std::unique_ptr<SessionWriter>> Create(const std::string& path);
+
+  const std::string& path() const { return path_; }
+
+  // Adds a piece of a stream to the open block and closes it when it is full. The bytes are on their
+  // way to the disk only after Flush.
+  Result<void> AddPiece(std::uint32_t process, std::uint32_t thread, std::uint64_t offset,
+                        std::span<const std::uint8_t> bytes);
+  // Writes the open block, if it has pieces.
+  Result<void> Flush();
+  // Writes one fact (an object with "type"), in a block of its own, behind what was added before.
+  Result<void> AddFact(const nlohmann::json& fact);
+
+  std::size_t pending_bytes() const { return pieces_.size(); }
+  std::uint64_t bytes_written() const { return bytes_written_; }
+  // "" or why writing stopped: "no space left on device". All calls fail from then on.
+  const std::string& failure() const { return failure_; }
+
+ private:
+  SessionWriter(std::string path, UniqueFd fd);
+  Result<void> WriteBlock(BlockKind kind, std::span<const std::uint8_t> raw);
+  Result<void> WriteAll(std::span<const std::uint8_t> bytes);
+  void DropPageCache();
+
+  std::string path_;
+  UniqueFd fd_;
+  BlockEncoder encoder_;
+  std::vector<std::uint8_t> pieces_;
+  std::uint64_t bytes_written_ = 0;
+  std::uint64_t bytes_dropped_ = 0;  // of the page cache
+  std::string failure_;
+};
+
+}  // namespace memwhy::session
