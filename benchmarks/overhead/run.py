@@ -12,6 +12,7 @@ cannot be made. Without a built memwhy it says so and measures the other two.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -117,13 +118,19 @@ def main():
     if tools.MEMWHY in order and memwhy is None:
         say("memwhy is not built (no build/release/bin/memwhy): measuring without it")
         order.remove(tools.MEMWHY)
+    load_at_start = os.getloadavg()[0]
+    if load_at_start > 0.5:
+        say(f"the machine is not idle (load {load_at_start:.1f}): expect wide ranges")
     SCRATCH.mkdir(parents=True, exist_ok=True)
     workloads = runnable(arguments.workloads, python)
     runs, failures = measure(python, memwhy, workloads, order, arguments.repeats)
-    machine = environment.describe(python)
+    machine = {**environment.describe(python), "load_at_start": load_at_start}
     summary = table.summarise(runs)
-    print(f"{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}, "
-          f"Python {machine['python']}, {machine['packages']}, {arguments.repeats} rounds\n")
+    print(
+        f"{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}, "
+        f"Python {machine['python']}, {machine['packages']}, {arguments.repeats} rounds, "
+        f"load at start {load_at_start:.1f}\n"
+    )
     print(table.render(summary))
     if arguments.json:
         document = {"machine": machine, "summary": summary, "runs": runs, "failures": failures}
