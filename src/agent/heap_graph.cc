@@ -1,6 +1,570 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "agent/heap_graph.h"
+
+#include <cstring>
+
+#include "agent/agent.h"
+#include "agent/block_index.h"
+#include "agent/graph_file.h"
+#include "agent/python_api.h"
+#include "agent/type_table.h"
+#include "cpython/frames.h"
+
 namespace memwhy::agent {
-HeapGraphResult WriteHeapGraph(const char*, const char*, std::uint64_t) noexcept {
-  return {"not built", 0, 0};
+namespace {
+
+using cpython::Address;
+using cpython::Family;
+using cpython::Peek;
+using cpython::PeekPointer;
+using wire::GraphTag;
+using wire::Label;
+using wire::RootKind;
+
+constexpr std::size_t kBodyWords = 512;               // of an object's body, searched for pointers
+constexpr std::size_t kBlockBytes = 64 * 1024;        // of a native block, likewise
+constexpr std::uint64_t kNanosecondsPerObject = 150;  // measured on the demo service: 60 to 130
+constexpr std::uint64_t kNanosecondsPerBlock = 60;
+
+struct Node {
+  std::uint64_t address;  // of the object; for a block its index
+  bool is_block;
+  bool is_searched;  // a block whose content is searched for pointers
+};
+
+// Breadth-first search over the objects; its queue is the list of nodes itself.
+class Walk {
+ public:
+  Walk(GraphFile& file, BlockIndex& blocks) noexcept : file_(file), blocks_(blocks) {}
+  ~Walk() {
+    FreeRaw(nodes_);
+    FreeRaw(visited_);
+    FreeRaw(scratch_);
+    types_.Release();
+  }
+  Walk(const Walk&) = delete;
+  Walk& operator=(const Walk&) = delete;
+
+  void AddModules() noexcept;
+  void AddFrames() noexcept;
+  void AddThreadStates() noexcept;
+  void Run() noexcept {
+    while (next_ < count_ && !failed_) Visit(static_cast<std::uint32_t>(next_++));
+  }
+
+  bool failed() const { return failed_; }
+  std::uint64_t objects() const { return objects_; }
+  std::uint64_t blocks() const { return count_ - objects_; }
+
+ private:
+  std::uint32_t NewRoot(RootKind kind, const char* text, std::size_t bytes) noexcept;
+  void Reach(Address object, const GraphLabel& label) noexcept;
+  void ReachBlock(std::uint32_t index, std::uint64_t offset, bool is_searched) noexcept;
+  bool IsVisited(Address object) const noexcept;
+  bool AddNode(const Node& node) noexcept;
+  void Visit(std::uint32_t number) noexcept;
+  void VisitObject(Address object) noexcept;
+  void VisitBlock(std::uint32_t index) noexcept;
+  void VisitDict(Address dict) noexcept;
+  void VisitAttributes(Address object, const TypeFacts& facts) noexcept;
+  void VisitBody(Address object, const TypeFacts& facts) noexcept;
+  void ClaimOwnBlock(Address object) noexcept;
+  void FollowWord(std::uint64_t word, std::uint64_t offset, bool is_searched) noexcept;
+  GraphLabel KeyLabel(Address key, Label text_kind) noexcept;
+  std::int64_t ShallowBytes(Address object, const TypeFacts& facts) const noexcept;
+  std::int64_t LengthOf(Address object, const TypeFacts& facts) const noexcept;
+  template <Family family>
+  void AddFramesOf(Address thread) noexcept;
+  static int OnReference(void* object, void* self) noexcept;
+
+  GraphFile& file_;
+  BlockIndex& blocks_;
+  TypeTable types_;
+  RawArray<Node> nodes_;
+  std::size_t count_ = 0;
+  std::size_t next_ = 0;
+  RawArray<std::uint32_t> visited_;  // open addressing: node number + 1
+  std::size_t visited_count_ = 0;
+  RawArray<std::uint64_t> scratch_;
+  std::uint64_t objects_ = 0;
+  std::uint32_t roots_ = 0;
+  // Where the walk stands: the parent of whatever is reached now.
+  bool at_root_ = true;
+  std::uint32_t at_ = 0;
+  Shape at_shape_ = Shape::kInstance;
+  std::int64_t last_address_ = 0;
+  bool failed_ = false;
+  char text_[wire::kMaxLabelBytes];
+};
+
+std::size_t HashAddress(Address address) noexcept {
+  return static_cast<std::size_t>((address >> 4) * 0x9e3779b97f4a7c15ull >> 24);
 }
+
+bool Walk::IsVisited(Address object) const noexcept {
+  if (visited_.capacity == 0) return false;
+  const std::size_t mask = visited_.capacity - 1;
+  for (std::size_t at = HashAddress(object) & mask; visited_.items[at] != 0; at = (at + 1) & mask) {
+    if (nodes_.items[visited_.items[at] - 1].address == object) return true;
+  }
+  return false;
+}
+
+bool Walk::AddNode(const Node& node) noexcept {
+  if (!GrowRaw(nodes_, count_ + 1)) {
+    failed_ = true;
+    return false;
+  }
+  nodes_.items[count_++] = node;
+  if (node.is_block) return true;
+  ++objects_;
+  if (++visited_count_ * 2 > visited_.capacity) {
+    RawArray<std::uint32_t> wider;
+    const std::size_t capacity = visited_.capacity == 0 ? 1 << 16 : visited_.capacity * 2;
+    wider.items = static_cast<std::uint32_t*>(MapRaw(capacity * sizeof(std::uint32_t)));
+    wider.capacity = capacity;
+    if (wider.items == nullptr) {
+      failed_ = true;
+      return false;
+    }
+    for (std::size_t i = 0; i < visited_.capacity; ++i) {
+      if (visited_.items[i] == 0) continue;
+      std::size_t at = HashAddress(nodes_.items[visited_.items[i] - 1].address) & (capacity - 1);
+      while (wider.items[at] != 0) at = (at + 1) & (capacity - 1);
+      wider.items[at] = visited_.items[i];
+    }
+    FreeRaw(visited_);
+    visited_ = wider;
+  }
+  const std::size_t mask = visited_.capacity - 1;
+  std::size_t at = HashAddress(node.address) & mask;
+  while (visited_.items[at] != 0) at = (at + 1) & mask;
+  visited_.items[at] = static_cast<std::uint32_t>(count_);
+  return true;
+}
+
+std::uint32_t Walk::NewRoot(RootKind kind, const char* text, std::size_t bytes) noexcept {
+  file_.PutByte(static_cast<std::uint8_t>(GraphTag::kRoot));
+  file_.PutByte(static_cast<std::uint8_t>(kind));
+  file_.PutText(text, bytes);
+  at_root_ = true;
+  at_ = roots_++;
+  at_shape_ = Shape::kInstance;
+  return at_;
+}
+
+void Walk::Reach(Address object, const GraphLabel& label) noexcept {
+  if (object == 0 || failed_ || IsVisited(object)) return;
+  const TypeFacts* facts = types_.Get(cpython::TypeOf(object), file_);
+  if (facts == nullptr || !AddNode({object, false, false})) {
+    failed_ = true;
+    return;
+  }
+  file_.PutByte(static_cast<std::uint8_t>(GraphTag::kObject));
+  file_.PutParent(at_root_, at_);
+  file_.PutLabel(label);
+  file_.PutNumber(facts->id);
+  file_.PutSigned(static_cast<std::int64_t>(object) - last_address_);
+  last_address_ = static_cast<std::int64_t>(object);
+  file_.PutNumber(static_cast<std::uint64_t>(ShallowBytes(object, *facts)));
+  file_.PutNumber(static_cast<std::uint64_t>(LengthOf(object, *facts) + 1));
+}
+
+void Walk::ReachBlock(std::uint32_t index, std::uint64_t offset, bool is_searched) noexcept {
+  if (failed_ || blocks_.IsClaimed(index)) return;
+  blocks_.Claim(index);
+  const NativeBlock& block = blocks_.block(index);
+  std::uint64_t first_word = 0;
+  std::uint32_t native_type = 0;
+  if (is_searched && block.size >= 16 && CopyCarefully(block.address, &first_word, 8) == 8) {
+    native_type = types_.NativeType(first_word, file_);
+  }
+  if (!AddNode({index, true, is_searched})) return;
+  file_.PutByte(static_cast<std::uint8_t>(GraphTag::kBlock));
+  file_.PutParent(at_root_, at_);
+  file_.PutLabel({Label::kNative, static_cast<std::int64_t>(offset), nullptr, 0});
+  file_.PutNumber(native_type);
+  file_.PutSigned(static_cast<std::int64_t>(block.address) - last_address_);
+  last_address_ = static_cast<std::int64_t>(block.address);
+  file_.PutNumber(block.size);
+}
+
+// The label of a dict entry, or of a name.
+GraphLabel Walk::KeyLabel(Address key, Label text_kind) noexcept {
+  const Address type = cpython::TypeOf(key);
+  const auto flags = Peek<std::uint64_t>(type, cpython::kTypeFlags);
+  if ((flags & cpython::kFlagStr) != 0) {
+    const int n = cpython::PeekText(*g_agent.python.layout, key, text_, sizeof(text_));
+    if (n >= 0) {
+      // Cut at 64 characters: no text is longer than four bytes for each.
+      std::size_t bytes = 0;
+      for (int characters = 0; bytes < static_cast<std::size_t>(n) && characters < 64;
+           ++characters) {
+        do {
+          ++bytes;
+        } while (bytes < static_cast<std::size_t>(n) && (text_[bytes] & 0xc0) == 0x80);
+      }
+      return {text_kind, 0, text_, bytes};
+    }
+  }
+  // A small int, as 3.8 to 3.11 store it (size and sign in ob_size, 30-bit digits).
+  if (type == g_python_api.int_type && g_agent.python.layout->minor <= 11) {
+    const auto size = Peek<std::int64_t>(key, cpython::kVarSize);
+    if (size >= -2 && size <= 2) {
+      std::int64_t value = 0;
+      for (std::int64_t i = (size < 0 ? -size : size) - 1; i >= 0; --i) {
+        value = (value << 30) | Peek<std::uint32_t>(key, static_cast<std::uint32_t>(24 + 4 * i));
+      }
+      return {Label::kNumberKey, size < 0 ? -value : value, nullptr, 0};
+    }
+  }
+  if (type == g_python_api.int_type && g_agent.python.layout->minor >= 12) {
+    // lv_tag: digits << 3 | sign (0 positive, 1 zero, 2 negative).
+    const auto tag = Peek<std::uint64_t>(key, 16);
+    if (tag >> 3 <= 2) {
+      std::int64_t value = 0;
+      for (std::int64_t i = static_cast<std::int64_t>(tag >> 3) - 1; i >= 0; --i) {
+        value = (value << 30) | Peek<std::uint32_t>(key, static_cast<std::uint32_t>(24 + 4 * i));
+      }
+      return {Label::kNumberKey, (tag & 3) == 2 ? -value : value, nullptr, 0};
+    }
+  }
+  const auto* name = reinterpret_cast<const char*>(PeekPointer(type, cpython::kTypeName));
+  return {Label::kOtherKey, 0, name, strnlen(name, 64)};
+}
+
+std::int64_t Walk::LengthOf(Address object, const TypeFacts& facts) const noexcept {
+  switch (facts.shape) {
+    case Shape::kDict:
+      return Peek<std::int64_t>(object, g_agent.python.layout->dict_used);
+    case Shape::kList:
+    case Shape::kTuple:
+      return Peek<std::int64_t>(object, cpython::kVarSize);
+    case Shape::kSet:
+      return Peek<std::int64_t>(object, 24);  // PySetObject.used
+    case Shape::kInstance: {
+      const auto* name = reinterpret_cast<const char*>(PeekPointer(facts.type, cpython::kTypeName));
+      if (std::strcmp(name, "collections.deque") == 0) {
+        return Peek<std::int64_t>(object, cpython::kVarSize);
+      }
+      return -1;
+    }
+    default:
+      return -1;
+  }
+}
+
+std::int64_t Walk::ShallowBytes(Address object, const TypeFacts& facts) const noexcept {
+  std::int64_t bytes = facts.basic_bytes;
+  if (facts.is_collected) bytes += g_agent.python.layout->gc_head_bytes;
+  const PythonApi& api = g_python_api;
+  if (facts.type == api.str_type) {
+    const auto length = Peek<std::int64_t>(object, 16);
+    const auto state = Peek<std::uint32_t>(object, 32);
+    const cpython::Layout& layout = *g_agent.python.layout;
+    const std::uint32_t kind = (state >> 2) & 7;
+    if (((state >> 5) & 1) == 0) return bytes;  // not compact: old style, its buffer apart
+    return ((state >> 6) & 1) != 0 ? layout.unicode_ascii_bytes + length + 1
+                                   : layout.unicode_compact_bytes + (length + 1) * kind;
+  }
+  if (facts.type == api.int_type) {
+    const auto size = Peek<std::int64_t>(object, cpython::kVarSize);
+    return g_agent.python.layout->minor >= 12 ? 24 + 4 * ((size >> 3) + ((size >> 3) == 0))
+                                              : 24 + 4 * (size < 0 ? -size : size);
+  }
+  if (facts.type == api.bytes_type || facts.shape == Shape::kTuple) {
+    return bytes + facts.item_bytes * Peek<std::int64_t>(object, cpython::kVarSize);
+  }
+  if (facts.shape == Shape::kList) {
+    return bytes + 8 * Peek<std::int64_t>(object, 32);  // allocated
+  }
+  if (facts.shape == Shape::kDict) {
+    // Index and entries of the keys table, from its size.
+    const cpython::Layout& layout = *g_agent.python.layout;
+    const Address keys = PeekPointer(object, layout.dict_keys);
+    const auto entries = Peek<std::int64_t>(keys, layout.keys_entry_count);
+    return bytes + entries * 24;
+  }
+  return bytes;
+}
+
+void Walk::VisitDict(Address dict) noexcept {
+  std::ptrdiff_t position = 0;
+  void* key = nullptr;
+  void* value = nullptr;
+  // PyDict_Next changes nothing and allocates nothing (Objects/dictobject.c).
+  while (g_python_api.PyDict_Next(reinterpret_cast<void*>(dict), &position, &key, &value) != 0) {
+    Reach(reinterpret_cast<Address>(value),
+          KeyLabel(reinterpret_cast<Address>(key), Label::kTextKey));
+    Reach(reinterpret_cast<Address>(key), {Label::kItem, 0, nullptr, 0});
+  }
+}
+
+// Attributes that lie beside the object: a dict, or (3.11, no dict made yet) values in the order of
+// the type's shared keys.
+void Walk::VisitAttributes(Address object, const TypeFacts& facts) noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  if (!facts.has_managed_dict) {
+    if (facts.dict_offset > 0) {
+      Reach(PeekPointer(object, static_cast<std::uint32_t>(facts.dict_offset)),
+            {Label::kDict, 0, nullptr, 0});
+    }
+    return;
+  }
+  if (layout.minor != 11) return;  // 3.12 and 3.13: tp_traverse reaches the values, unnamed
+  const Address dict = PeekPointer(object - 24, 0);
+  const Address values = PeekPointer(object - 32, 0);
+  if (dict != 0) Reach(dict, {Label::kDict, 0, nullptr, 0});
+  if (values == 0) return;
+  const Address keys = PeekPointer(facts.type, layout.type_cached_keys);
+  if (keys == 0) return;
+  const Address entries = keys + layout.keys_indices +
+                          (Address{1} << Peek<std::uint8_t>(keys, layout.keys_log2_index_bytes));
+  const auto count = Peek<std::int64_t>(keys, layout.keys_entry_count);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const Address value = PeekPointer(values + static_cast<Address>(i) * 8, 0);
+    const Address key = PeekPointer(entries + static_cast<Address>(i) * 16, 0);
+    if (value != 0 && key != 0) Reach(value, KeyLabel(key, Label::kAttribute));
+  }
+}
+
+int Walk::OnReference(void* object, void* self) noexcept {
+  auto* walk = static_cast<Walk*>(self);
+  GraphLabel label;
+  if (walk->at_shape_ == Shape::kSet) label.kind = Label::kItem;
+  if (walk->at_shape_ == Shape::kCell) label = {Label::kCell, 0, "cell_contents", 13};
+  if (walk->at_shape_ == Shape::kFunction &&
+      cpython::TypeOf(reinterpret_cast<Address>(object)) == g_python_api.tuple_type) {
+    label = {Label::kAttribute, 0, "__closure__", 11};
+  }
+  walk->Reach(reinterpret_cast<Address>(object), label);
+  return walk->failed_ ? 1 : 0;
+}
+
+// A pointer found in a body or a block: to a live block that is not itself a known object.
+void Walk::FollowWord(std::uint64_t word, std::uint64_t offset, bool is_searched) noexcept {
+  if (word < 4096 || word >> 47 != 0) return;
+  const std::uint32_t index = blocks_.Find(word);
+  if (index == BlockIndex::kNone || blocks_.IsClaimed(index)) return;
+  const std::uint64_t start = blocks_.block(index).address;
+  // An object's own block belongs to that object, which is or will be visited by itself.
+  if (IsVisited(word) || IsVisited(start) || IsVisited(start + 16) || IsVisited(start + 32)) return;
+  ReachBlock(index, offset, is_searched);
+}
+
+void Walk::ClaimOwnBlock(Address object) noexcept {
+  const std::uint32_t index = blocks_.Find(object);
+  if (index != BlockIndex::kNone && object - blocks_.block(index).address <= 32) {
+    ReachBlock(index, 0, false);
+  }
+}
+
+void Walk::VisitBody(Address object, const TypeFacts& facts) noexcept {
+  // Buffers of the plain containers hold only what was visited already.
+  const bool is_plain = facts.is_exact;
+  std::size_t words = static_cast<std::size_t>(facts.basic_bytes) / 8;
+  if (words > kBodyWords) words = kBodyWords;
+  for (std::size_t i = 2; i < words; ++i) {
+    FollowWord(PeekPointer(object, static_cast<std::uint32_t>(8 * i)), 8 * i, !is_plain);
+  }
+  if (facts.has_managed_dict && g_agent.python.layout->minor == 11) {
+    FollowWord(PeekPointer(object - 32, 0), 0, false);
+  }
+}
+
+void Walk::VisitObject(Address object) noexcept {
+  const TypeFacts* facts = types_.Get(cpython::TypeOf(object), file_);
+  if (facts == nullptr) return;
+  ClaimOwnBlock(object);
+  if (facts->shape == Shape::kLeaf) return;
+  at_shape_ = facts->shape;
+  switch (facts->shape) {
+    case Shape::kDict:
+      VisitDict(object);
+      break;
+    case Shape::kList:
+    case Shape::kTuple: {
+      const auto count = Peek<std::int64_t>(object, cpython::kVarSize);
+      const Address items = facts->shape == Shape::kTuple
+                                ? object + cpython::kTupleItems
+                                : PeekPointer(object, cpython::kListItems);
+      for (std::int64_t i = 0; i < count; ++i) {
+        Reach(PeekPointer(items + static_cast<Address>(i) * 8, 0), {Label::kIndex, i, nullptr, 0});
+      }
+      break;
+    }
+    case Shape::kModule:
+      Reach(
+          reinterpret_cast<Address>(g_python_api.PyModule_GetDict(reinterpret_cast<void*>(object))),
+          {Label::kDict, 0, nullptr, 0});
+      break;
+    case Shape::kType:
+      Reach(PeekPointer(object, cpython::kTypeDict), {Label::kDict, 0, nullptr, 0});
+      break;
+    case Shape::kLeaf:
+    case Shape::kSet:
+    case Shape::kFunction:
+    case Shape::kCell:
+    case Shape::kInstance:
+      break;
+  }
+  VisitAttributes(object, *facts);
+  const bool is_collected =
+      facts->is_collected && facts->traverse != nullptr &&
+      (facts->is_gc == nullptr || facts->is_gc(reinterpret_cast<void*>(object)) != 0);
+  // What is left, without names. The built-in ones were read in full above.
+  const bool is_done =
+      facts->is_exact && (facts->shape == Shape::kDict || facts->shape == Shape::kList ||
+                          facts->shape == Shape::kTuple);
+  if (is_collected && !is_done) {
+    facts->traverse(reinterpret_cast<void*>(object), &OnReference, this);
+  }
+  if (blocks_.count() != 0) VisitBody(object, *facts);
+}
+
+void Walk::VisitBlock(std::uint32_t index) noexcept {
+  const NativeBlock& block = blocks_.block(index);
+  const std::size_t bytes = block.size < kBlockBytes ? block.size : kBlockBytes;
+  if (!GrowRaw(scratch_, kBlockBytes / 8)) return;
+  // Without the GIL other threads may unmap it meanwhile.
+  const std::size_t got = CopyCarefully(block.address, scratch_.items, bytes);
+  for (std::size_t i = 0; i < got / 8; ++i) FollowWord(scratch_.items[i], 8 * i, true);
+}
+
+void Walk::Visit(std::uint32_t number) noexcept {
+  at_root_ = false;
+  at_ = number;
+  const Node node = nodes_.items[number];
+  if (!node.is_block) {
+    VisitObject(node.address);
+  } else if (node.is_searched) {
+    VisitBlock(static_cast<std::uint32_t>(node.address));
+  }
+}
+
+void Walk::AddModules() noexcept {
+  std::ptrdiff_t position = 0;
+  void* key = nullptr;
+  void* value = nullptr;
+  void* modules = g_python_api.PyImport_GetModuleDict();
+  while (modules != nullptr && g_python_api.PyDict_Next(modules, &position, &key, &value) != 0) {
+    const GraphLabel name = KeyLabel(reinterpret_cast<Address>(key), Label::kTextKey);
+    if (name.kind != Label::kTextKey) continue;
+    NewRoot(RootKind::kModuleGlobal, name.text, name.text_bytes);
+    Reach(reinterpret_cast<Address>(value), {});
+  }
+}
+
+template <Family family>
+void Walk::AddFramesOf(Address thread) noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  for (Address frame = cpython::TopFrame<family>(layout, thread); frame != 0;
+       frame = PeekPointer(frame, layout.frame_previous)) {
+    Address code = 0;
+    std::int32_t instruction = 0;
+    if (!cpython::ReadFrame<family>(layout, frame, &code, &instruction)) continue;
+    if (cpython::TypeOf(code) != g_agent.python.code_type) continue;
+    const bool qualified = layout.code_qualname != cpython::kAbsent;
+    const GraphLabel name = KeyLabel(
+        PeekPointer(code, qualified ? layout.code_qualname : layout.code_name), Label::kTextKey);
+    if (name.kind != Label::kTextKey) continue;
+    NewRoot(RootKind::kFrameLocal, name.text, name.text_bytes);
+    const Address names = PeekPointer(code, layout.code_locals_names);
+    const int count = Peek<int>(code, layout.code_locals_count);
+    for (int i = 0; i < count; ++i) {
+      const Address value =
+          PeekPointer(frame + layout.frame_locals + static_cast<Address>(i) * 8, 0);
+      const Address local =
+          PeekPointer(names + cpython::kTupleItems + static_cast<Address>(i) * 8, 0);
+      if (value != 0) Reach(value, KeyLabel(local, Label::kLocal));
+    }
+  }
+}
+
+void Walk::AddFrames() noexcept {
+  const PythonApi& api = g_python_api;
+  if (api.PyInterpreterState_Get == nullptr) return;
+  void* thread = api.PyInterpreterState_ThreadHead(api.PyInterpreterState_Get());
+  for (; thread != nullptr; thread = api.PyThreadState_Next(thread)) {
+    const auto at = reinterpret_cast<Address>(thread);
+    switch (cpython::FamilyOf(*g_agent.python.layout)) {
+      case Family::kFrameObjects:
+        AddFramesOf<Family::kFrameObjects>(at);
+        break;
+      case Family::kCFrames:
+        AddFramesOf<Family::kCFrames>(at);
+        break;
+      case Family::kThreadFrames:
+        AddFramesOf<Family::kThreadFrames>(at);
+        break;
+    }
+  }
+}
+
+void Walk::AddThreadStates() noexcept {
+  const PythonApi& api = g_python_api;
+  const cpython::Layout& layout = *g_agent.python.layout;
+  if (api.PyInterpreterState_Get == nullptr) return;
+  void* thread = api.PyInterpreterState_ThreadHead(api.PyInterpreterState_Get());
+  for (; thread != nullptr; thread = api.PyThreadState_Next(thread)) {
+    const auto at = reinterpret_cast<Address>(thread);
+    NewRoot(RootKind::kThreadState, "thread state", 12);
+    Reach(PeekPointer(at, layout.thread_dict), {Label::kAttribute, 0, "dict", 4});
+    Reach(PeekPointer(at, layout.thread_context), {Label::kAttribute, 0, "context", 7});
+  }
+}
+
+}  // namespace
+
+HeapGraphResult WriteHeapGraph(const char* blocks_path, const char* output_path,
+                               std::uint64_t limit_ns) noexcept {
+  HeapGraphResult result;
+  BlockIndex blocks;
+  if (blocks_path[0] != 0 && !blocks.Load(blocks_path)) {
+    blocks.Unload();
+    result.error = "the list of live blocks is damaged";
+    return result;
+  }
+  const PythonApi& api = g_python_api;
+  const std::ptrdiff_t allocated = api.GetAllocatedBlocks == nullptr ? 0 : api.GetAllocatedBlocks();
+  result.predicted_ns = static_cast<std::uint64_t>(allocated) * kNanosecondsPerObject +
+                        blocks.count() * kNanosecondsPerBlock;
+  if (limit_ns != 0 && result.predicted_ns > limit_ns) {
+    blocks.Unload();
+    result.error = "the predicted pause is beyond the limit (--max-pause)";
+    return result;
+  }
+  GraphFile file;
+  if (!file.Open(output_path)) {
+    file.Close();
+    blocks.Unload();
+    result.error = "the heap graph's file could not be opened";
+    return result;
+  }
+  for (const char c : wire::kGraphMagic) file.PutByte(static_cast<std::uint8_t>(c));
+  for (int shift = 0; shift < 32; shift += 8) {
+    file.PutByte(static_cast<std::uint8_t>(wire::kGraphVersion >> shift));
+  }
+  {
+    Walk walk(file, blocks);
+    walk.AddModules();
+    walk.Run();
+    walk.AddFrames();
+    walk.Run();
+    walk.AddThreadStates();
+    walk.Run();
+    file.PutByte(static_cast<std::uint8_t>(GraphTag::kEnd));
+    file.PutNumber(walk.objects());
+    file.PutNumber(walk.blocks());
+    file.PutNumber(result.predicted_ns);
+    result.objects = walk.objects();
+    if (walk.failed()) result.error = "no memory for the walk";
+  }
+  if (!file.Close() && result.error == nullptr) {
+    result.error = "the heap graph's file could not be written";
+  }
+  blocks.Unload();
+  return result;
+}
+
 }  // namespace memwhy::agent

@@ -12,11 +12,13 @@
 #include "agent/stream.h"
 #include "agent/thread_name.h"
 #include "agent/thread_state.h"
+#include "cpython/frames.h"
 
 namespace memwhy::agent {
 namespace {
 
 using cpython::Address;
+using cpython::Family;
 using cpython::Layout;
 using cpython::Peek;
 using cpython::PeekPointer;
@@ -71,46 +73,12 @@ bool Grow(StackCache& cache, std::size_t used) noexcept {
   return true;
 }
 
-enum class Family { kFrameObjects, kCFrames, kThreadFrames };  // up to 3.10; 3.11, 3.12; 3.13
-
-template <Family family>
-Address TopFrame(const Layout& layout, Address thread) noexcept {
-  const Address first = PeekPointer(thread, layout.thread_frame);
-  if constexpr (family == Family::kCFrames) {
-    return first == 0 ? 0 : PeekPointer(first, layout.cframe_current);
-  } else {
-    return first;
-  }
-}
-
-// Reads one frame. False: it is none of the program's (a shim, or not started yet).
-template <Family family>
-bool ReadFrame(const Layout& layout, Address frame, FrameEntry& entry) noexcept {
-  entry.frame = frame;
-  entry.code = PeekPointer(frame, layout.frame_code);
-  if constexpr (family == Family::kFrameObjects) {
-    const int lasti = Peek<int>(frame, layout.frame_instruction);
-    entry.instruction = layout.minor >= 10 || lasti < 0 ? lasti : lasti / 2;
-    return true;
-  } else {
-    const char owner = Peek<char>(frame, layout.frame_owner);
-    if (owner >= cpython::kOwnedByCStack) return false;
-    if (entry.code == 0) return false;
-    const auto instruction =
-        static_cast<std::int64_t>(PeekPointer(frame, layout.frame_instruction));
-    entry.instruction = static_cast<std::int32_t>(
-        (instruction - static_cast<std::int64_t>(entry.code + layout.code_instructions)) / 2);
-    return owner == cpython::kOwnedByGenerator ||
-           entry.instruction >= Peek<int>(entry.code, layout.code_first_traceable);
-  }
-}
-
 // Fills the scratch, leaf last. Returns the number of frames, or -1 when memory ran out.
 template <Family family>
 int Walk(StackCache& cache, Address thread, bool* truncated) noexcept {
   const Layout& layout = *g_agent.python.layout;
   std::size_t count = 0;
-  for (Address frame = TopFrame<family>(layout, thread); frame != 0;
+  for (Address frame = cpython::TopFrame<family>(layout, thread); frame != 0;
        frame = PeekPointer(frame, layout.frame_previous)) {
     if (count == cache.capacity) {
       if (count >= static_cast<std::size_t>(wire::kMaxDepth)) {
@@ -119,16 +87,23 @@ int Walk(StackCache& cache, Address thread, bool* truncated) noexcept {
       }
       if (!Grow(cache, count)) return -1;
     }
-    if (ReadFrame<family>(layout, frame, cache.scratch[cache.capacity - 1 - count])) ++count;
+    FrameEntry& entry = cache.scratch[cache.capacity - 1 - count];
+    entry.frame = frame;
+    if (cpython::ReadFrame<family>(layout, frame, &entry.code, &entry.instruction)) ++count;
   }
   return static_cast<int>(count);
 }
 
 int WalkFrames(StackCache& cache, Address thread, bool* truncated) noexcept {
-  const int minor = g_agent.python.layout->minor;
-  if (minor <= 10) return Walk<Family::kFrameObjects>(cache, thread, truncated);
-  if (minor <= 12) return Walk<Family::kCFrames>(cache, thread, truncated);
-  return Walk<Family::kThreadFrames>(cache, thread, truncated);
+  switch (cpython::FamilyOf(*g_agent.python.layout)) {
+    case Family::kFrameObjects:
+      return Walk<Family::kFrameObjects>(cache, thread, truncated);
+    case Family::kCFrames:
+      return Walk<Family::kCFrames>(cache, thread, truncated);
+    case Family::kThreadFrames:
+      return Walk<Family::kThreadFrames>(cache, thread, truncated);
+  }
+  return -1;
 }
 
 // Doubles an open-addressing table when it is 5/8 full. False when memory ran out.

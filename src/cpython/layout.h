@@ -54,6 +54,7 @@ struct Layout {
   std::uint32_t keys_entry_count;
   std::uint32_t keys_indices;
   std::uint32_t type_cached_keys;  // PyHeapTypeObject
+  std::uint32_t type_qualified_name;
   std::uint32_t unicode_compact_bytes;
   std::uint32_t unicode_ascii_bytes;
   std::uint32_t gc_head_bytes;
@@ -69,7 +70,25 @@ inline constexpr std::uint32_t kTypeItemSize = 40;
 inline constexpr std::uint32_t kTypeDealloc = 48;
 inline constexpr std::uint32_t kTypeFlags = 168;
 inline constexpr std::uint32_t kTypeTraverse = 184;
+inline constexpr std::uint32_t kTypeBase = 256;
+inline constexpr std::uint32_t kTypeDict = 264;
+inline constexpr std::uint32_t kTypeDictOffset = 288;
+inline constexpr std::uint32_t kTypeIsGc = 328;
 inline constexpr std::uint32_t kBytesData = 32;
+inline constexpr std::uint32_t kListItems = 24;   // PyObject**
+inline constexpr std::uint32_t kTupleItems = 24;  // PyObject*[]
+
+// Bits of tp_flags.
+inline constexpr std::uint64_t kFlagManagedDict = 1u << 4;
+inline constexpr std::uint64_t kFlagHeapType = 1u << 9;
+inline constexpr std::uint64_t kFlagHaveGc = 1u << 14;
+inline constexpr std::uint64_t kFlagInt = 1u << 24;
+inline constexpr std::uint64_t kFlagList = 1u << 25;
+inline constexpr std::uint64_t kFlagTuple = 1u << 26;
+inline constexpr std::uint64_t kFlagBytes = 1u << 27;
+inline constexpr std::uint64_t kFlagStr = 1u << 28;
+inline constexpr std::uint64_t kFlagDict = 1u << 29;
+inline constexpr std::uint64_t kFlagType = 1u << 31;
 
 // Frame owners, 3.11+.
 inline constexpr char kOwnedByThread = 0;

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/raw_memory.h"
+
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+namespace memwhy::agent {
+
+void* MapRaw(std::size_t bytes) noexcept {
+  const long at = syscall(SYS_mmap, nullptr, bytes, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return at == -1 ? nullptr : reinterpret_cast<void*>(at);
+}
+
+void UnmapRaw(void* address, std::size_t bytes) noexcept { syscall(SYS_munmap, address, bytes); }
+
+std::size_t CopyCarefully(std::uintptr_t from, void* to, std::size_t bytes) noexcept {
+  iovec local{to, bytes};
+  iovec remote{reinterpret_cast<void*>(from), bytes};
+  const long n = syscall(SYS_process_vm_readv, getpid(), &local, 1, &remote, 1, 0);
+  return n < 0 ? 0 : static_cast<std::size_t>(n);
+}
+
+}  // namespace memwhy::agent

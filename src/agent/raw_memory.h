@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Mappings for the time of one request, by system call: the interposed mmap must not see them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace memwhy::agent {
+
+// An array that doubles. Zeroed memory; nothing is constructed or destroyed.
+template <typename T>
+struct RawArray {
+  T* items = nullptr;
+  std::size_t capacity = 0;
+};
+
+void* MapRaw(std::size_t bytes) noexcept;  // null: no memory
+void UnmapRaw(void* address, std::size_t bytes) noexcept;
+
+// Room for `count` items, the old ones kept. False: no memory.
+template <typename T>
+bool GrowRaw(RawArray<T>& array, std::size_t count) noexcept {
+  if (count <= array.capacity) return true;
+  std::size_t capacity = array.capacity == 0 ? 4096 / sizeof(T) + 1 : array.capacity;
+  while (capacity < count) capacity *= 2;
+  auto* items = static_cast<T*>(MapRaw(capacity * sizeof(T)));
+  if (items == nullptr) return false;
+  if (array.items != nullptr) {
+    __builtin_memcpy(static_cast<void*>(items), array.items, array.capacity * sizeof(T));
+    UnmapRaw(array.items, array.capacity * sizeof(T));
+  }
+  array.items = items;
+  array.capacity = capacity;
+  return true;
+}
+
+template <typename T>
+void FreeRaw(RawArray<T>& array) noexcept {
+  if (array.items != nullptr) UnmapRaw(array.items, array.capacity * sizeof(T));
+  array = {};
+}
+
+// Copies memory of this process that may vanish under us. Returns the bytes copied, possibly 0.
+std::size_t CopyCarefully(std::uintptr_t from, void* to, std::size_t bytes) noexcept;
+
+}  // namespace memwhy::agent

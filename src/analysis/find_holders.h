@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Joins the survivors of a window with heap graphs of the same process: who holds them?
+// The survivors' places in the graph vote: those whose paths agree but for keys and indexes are one
+// group, and the deepest node above all of the largest group is the holder. Pure.
+#pragma once
+
+#include <vector>
+
+#include "analysis/holders.h"
+#include "model/heap_graph.h"
+#include "model/window_view.h"
+
+namespace memwhy::analysis {
+
+struct HolderOptions {
+  std::size_t stacks = 64;              // stacks looked up, largest survivors first
+  std::size_t types = 32;               // types looked up, largest growth first
+  std::size_t objects_per_type = 2000;  // new objects looked up for each type
+};
+
+// `before` may be null: then no type growth is reported. `last` was taken at the end of the window.
+HolderReport FindHolders(const model::HeapGraph* before, const model::HeapGraph& last,
+                         double seconds_between, const model::WindowView& view,
+                         const HolderOptions& options = {});
+
+}  // namespace memwhy::analysis

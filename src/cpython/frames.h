@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A thread's interpreter frames, newest first, in the three shapes that 3.8 to 3.13 have: frame
+// objects (to 3.10), interpreter frames behind a _PyCFrame (3.11, 3.12), interpreter frames with
+// shims (3.13). Borrowed reads; the thread is our own, or the GIL is held.
+#pragma once
+
+#include "cpython/layout.h"
+#include "cpython/peek.h"
+
+namespace memwhy::cpython {
+
+enum class Family { kFrameObjects, kCFrames, kThreadFrames };
+
+inline Family FamilyOf(const Layout& layout) noexcept {
+  if (layout.minor <= 10) return Family::kFrameObjects;
+  return layout.minor <= 12 ? Family::kCFrames : Family::kThreadFrames;
+}
+
+template <Family family>
+Address TopFrame(const Layout& layout, Address thread) noexcept {
+  const Address first = PeekPointer(thread, layout.thread_frame);
+  if constexpr (family == Family::kCFrames) {
+    return first == 0 ? 0 : PeekPointer(first, layout.cframe_current);
+  } else {
+    return first;
+  }
+}
+
+// Reads the code object and the instruction (in code units, -1: not started) of one frame. False:
+// it is none of the program's: a shim, or pushed and not started yet, as tracebacks leave it out
+// too.
+template <Family family>
+bool ReadFrame(const Layout& layout, Address frame, Address* code,
+               std::int32_t* instruction) noexcept {
+  *code = PeekPointer(frame, layout.frame_code);
+  if constexpr (family == Family::kFrameObjects) {
+    const int lasti = Peek<int>(frame, layout.frame_instruction);
+    // f_lasti counts bytes up to 3.9.
+    *instruction = layout.minor >= 10 || lasti < 0 ? lasti : lasti / 2;
+    return true;
+  } else {
+    const char owner = Peek<char>(frame, layout.frame_owner);
+    if (owner >= kOwnedByCStack || *code == 0) return false;
+    const auto at = static_cast<std::int64_t>(PeekPointer(frame, layout.frame_instruction));
+    *instruction = static_cast<std::int32_t>(
+        (at - static_cast<std::int64_t>(*code + layout.code_instructions)) / 2);
+    return owner == kOwnedByGenerator ||
+           *instruction >= Peek<int>(*code, layout.code_first_traceable);
+  }
+}
+
+}  // namespace memwhy::cpython
