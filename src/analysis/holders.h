@@ -21,18 +21,18 @@ struct HolderPath {
   std::string holder_text;        // up to the container that the survivors share: "app.CACHE"
   std::string holder_type;        // its type: "dict", "list", "app.Store"
   std::optional<std::uint64_t> holder_length;  // entries, where it has a length
-  std::string held_type;          // the Python object below which the block hangs: "torch.Tensor"
-  bool invisible_to_gc = false;   // some edge on the way is one that gc cannot see
-  bool through_graph = false;     // passes an autograd graph (grad_fn), seen from a tensor
+  std::string held_type;         // the Python object below which the block hangs: "torch.Tensor"
+  bool invisible_to_gc = false;  // some edge on the way is one that gc cannot see
+  bool through_graph = false;    // passes an autograd graph (grad_fn), seen from a tensor
 };
 
 // For one stack of the window view.
 struct StackHolder {
   model::ProcessId process;
   model::StackId stack;
-  std::size_t sampled = 0;   // survivors looked up
-  std::size_t found = 0;     // of them reachable from a root
-  std::size_t agreeing = 0;  // of them below `holder`
+  std::size_t sampled = 0;           // survivors looked up
+  std::size_t found = 0;             // of them reachable from a root
+  std::size_t agreeing = 0;          // of them below `holder`
   std::optional<HolderPath> holder;  // of one representative; nullopt: none, or no agreement
   std::string why_not;               // when there is no holder
 };
@@ -42,8 +42,8 @@ struct TypeGrowth {
   std::string type;
   std::uint64_t before = 0;  // objects
   std::uint64_t after = 0;
-  std::int64_t bytes = 0;    // shallow, after - before
-  std::size_t sampled = 0;   // new objects looked up
+  std::int64_t bytes = 0;   // shallow, after - before
+  std::size_t sampled = 0;  // new objects looked up
   std::size_t agreeing = 0;
   std::optional<HolderPath> holder;
 };

@@ -35,7 +35,8 @@ class EventVisitor {
   // born before recording.
   virtual void OnRelease(double time, ProcessId process, ThreadId thread,
                          std::uint64_t address) = 0;
-  // [address, address + size) is unmapped; it may cover parts of several mappings, or nothing known.
+  // [address, address + size) is unmapped; it may cover parts of several mappings, or nothing
+  // known.
   virtual void OnUnmap(double time, ProcessId process, ThreadId thread, std::uint64_t address,
                        std::uint64_t size) = 0;
   // `child` starts with a copy of what `parent` holds at this point.

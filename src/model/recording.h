@@ -20,10 +20,10 @@ struct Process {
   std::optional<std::uint32_t> parent;
   double started = 0;
   std::optional<double> ended_at;
-  std::string ended = "open";  // exit:N, signal:N, oom, open, recorder_lost, damaged
-  std::string python;          // "3.11.2"; "" when it has no CPython we know
-  std::string command;         // shown to people; arguments that look like secrets are masked
-  std::string note;            // why nothing was recorded, when nothing was
+  std::string ended = "open";       // exit:N, signal:N, oom, open, recorder_lost, damaged
+  std::string python;               // "3.11.2"; "" when it has no CPython we know
+  std::string command;              // shown to people; arguments that look like secrets are masked
+  std::string note;                 // why nothing was recorded, when nothing was
   std::uint64_t private_begin = 0;  // the agent's own memory
   std::uint64_t private_end = 0;
   std::uint32_t arena_bytes = 0;  // pymalloc
@@ -36,9 +36,9 @@ struct Process {
 struct Thread {
   ProcessId process;
   std::uint32_t tid = 0;
-  std::string name;                   // threading.Thread's, else the kernel's
-  std::uint64_t thread_pointer = 0;   // TCB: lies in the stack's mapping for pthreads
-  std::uint64_t stack_pointer = 0;    // at the first event
+  std::string name;                  // threading.Thread's, else the kernel's
+  std::uint64_t thread_pointer = 0;  // TCB: lies in the stack's mapping for pthreads
+  std::uint64_t stack_pointer = 0;   // at the first event
   std::optional<double> ended_at;
 };
 
@@ -51,7 +51,7 @@ struct OsSample {
   std::optional<Bytes> cgroup_current;  // of the process's memory cgroup
   std::optional<Bytes> cgroup_limit;    // the smallest on the way up
   std::uint32_t threads = 0;
-  std::optional<double> cpu_seconds;    // user + system of the process
+  std::optional<double> cpu_seconds;  // user + system of the process
 };
 
 // One mapping of /proc/PID/smaps.
@@ -60,9 +60,9 @@ struct Mapping {
   std::uint64_t end = 0;
   std::string permissions;  // "rw-p"
   std::uint64_t inode = 0;
-  std::string name;         // path, "[heap]", "[stack]", "" for anonymous
+  std::string name;  // path, "[heap]", "[stack]", "" for anonymous
   Bytes rss = 0;
-  Bytes anonymous = 0;      // of rss
+  Bytes anonymous = 0;  // of rss
   Bytes private_dirty = 0;
   Bytes swap = 0;
 };
@@ -76,8 +76,8 @@ struct Range {
 // What the pools of one pymalloc arena hold, read from outside without a lock.
 struct ArenaUse {
   std::uint64_t address = 0;
-  Bytes blocks_in_use = 0;  // sum over pools of live blocks x size class
-  Bytes pools_in_use = 0;   // pools with at least one live block, whole
+  Bytes blocks_in_use = 0;             // sum over pools of live blocks x size class
+  Bytes pools_in_use = 0;              // pools with at least one live block, whole
   std::uint32_t pools_unreadable = 0;  // implausible headers (changed while read)
 };
 
@@ -85,11 +85,11 @@ struct ArenaUse {
 struct MapsPass {
   double time = 0;
   ProcessId process;
-  std::string at;  // "start", "end", or "" between
-  std::vector<Mapping> mappings;      // by address
-  std::vector<Range> resident;        // runs of resident pages of anonymous memory, by address
-  bool residency_known = false;       // pagemap could be read
-  std::vector<ArenaUse> arenas;       // by address
+  std::string at;                 // "start", "end", or "" between
+  std::vector<Mapping> mappings;  // by address
+  std::vector<Range> resident;    // runs of resident pages of anonymous memory, by address
+  bool residency_known = false;   // pagemap could be read
+  std::vector<ArenaUse> arenas;   // by address
 };
 
 struct Mark {
@@ -103,21 +103,21 @@ struct Recording {
   std::string path;
   std::string command;
   std::string host;
-  std::string started;  // RFC 3339, UTC
-  std::string mode;     // launch, attach
-  double seconds = 0;   // length of the recording
+  std::string started;         // RFC 3339, UTC
+  std::string mode;            // launch, attach
+  double seconds = 0;          // length of the recording
   std::string ended = "open";  // as Process::ended, of the main process
-  std::string damage;   // "" or what was found and where reading stopped
-  bool complete = true;  // no event lost, no damage
+  std::string damage;          // "" or what was found and where reading stopped
+  bool complete = true;        // no event lost, no damage
   std::uint64_t lost_events = 0;
   double watched_from = 0;  // the window that a diagnosis asked for; 0 .. seconds otherwise
   std::optional<double> watched_to;
   std::vector<std::string> notes;
   std::vector<Process> processes;
   std::vector<Thread> threads;
-  std::vector<OsSample> os_samples;  // by time
-  std::vector<MapsPass> maps;        // by time
-  std::vector<Mark> marks;           // by time; filled by the replay
+  std::vector<OsSample> os_samples;      // by time
+  std::vector<MapsPass> maps;            // by time
+  std::vector<Mark> marks;               // by time; filled by the replay
   std::vector<std::string> heap_graphs;  // files beside the session, by time
   std::vector<double> heap_graph_times;
   std::vector<double> heap_graph_pause_ms;

@@ -14,9 +14,9 @@
 
 namespace memwhy::model {
 
-inline constexpr StackId kNoPython{0};        // [] : the thread runs no Python
-inline constexpr StackId kUnknownStack{1};    // null: could not be read
-inline constexpr StackId kTruncatedRoot{2};   // a stack that was cut hangs below this node
+inline constexpr StackId kNoPython{0};       // [] : the thread runs no Python
+inline constexpr StackId kUnknownStack{1};   // null: could not be read
+inline constexpr StackId kTruncatedRoot{2};  // a stack that was cut hangs below this node
 
 class StackTree {
  public:
@@ -49,8 +49,8 @@ class StackTree {
   };
   std::vector<Frame> frames_;
   std::vector<Node> nodes_;
-  std::unordered_map<std::uint64_t, std::uint32_t> node_index_;           // parent, frame -> node
-  std::unordered_multimap<std::uint64_t, std::uint32_t> frame_index_;     // hash -> frame
+  std::unordered_map<std::uint64_t, std::uint32_t> node_index_;        // parent, frame -> node
+  std::unordered_multimap<std::uint64_t, std::uint32_t> frame_index_;  // hash -> frame
 };
 
 }  // namespace memwhy::model

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A window of a recording as the growth rule needs it: live bytes per bin, in total and per stack,
-// and who survived. One replay. A survivor was born in [from, tail_from), and is alive at `to`; what
-// is younger than the tail may be work in flight and is not blamed.
-// A process that ends takes its bytes along; those of the last one stay as they were at its end, so
-// that a recording that ends with a kill can be judged. What a fork inherits is live, not born.
-// Live bytes count blocks of the malloc family, mappings and pymalloc arenas once each
-// (requested bytes).
+// and who survived. One replay. A survivor was born in [from, tail_from), and is alive at `to`;
+// what is younger than the tail may be work in flight and is not blamed. A process that ends takes
+// its bytes along; those of the last one stay as they were at its end, so that a recording that
+// ends with a kill can be judged. What a fork inherits is live, not born. Live bytes count blocks
+// of the malloc family, mappings and pymalloc arenas once each (requested bytes).
 #pragma once
 
 #include <cstdint>
@@ -38,10 +37,10 @@ struct StackGrowth {
   ProcessId process;
   StackId stack;
   wire::Allocator main_allocator{};  // of most survivors' bytes
-  bool is_arena = false;             // pymalloc arenas: a stack says only who asked for the last one
+  bool is_arena = false;  // pymalloc arenas: a stack says only who asked for the last one
   Bytes live_at_from = 0;
   Bytes live_at_to = 0;
-  Bytes allocated = 0;           // in the window
+  Bytes allocated = 0;            // in the window
   std::uint64_t allocations = 0;  // in the window
   Bytes survivor_bytes = 0;
   std::uint64_t survivor_blocks = 0;
@@ -54,7 +53,7 @@ struct StackGrowth {
 
 struct WindowView {
   WindowOptions options;
-  std::vector<Bytes> floor;  // least total live bytes in each bin
+  std::vector<Bytes> floor;      // least total live bytes in each bin
   std::vector<Bytes> rss_floor;  // least rss sample in each bin; empty when there were none
   std::vector<std::uint64_t> operations;  // marks per bin (all names; see operations_name)
   std::uint64_t operations_total = 0;
@@ -66,7 +65,8 @@ struct WindowView {
 
 Result<WindowView> BuildWindowView(const EventSource& source, const WindowOptions& options);
 
-// Every block alive at `time`, by address: what a look at the heap needs to recognise native blocks.
+// Every block alive at `time`, by address: what a look at the heap needs to recognise native
+// blocks.
 struct LiveBlock {
   std::uint64_t address = 0;
   std::uint64_t size = 0;

@@ -32,8 +32,8 @@
 //   kThreadEnd           := time
 //   kMark                := time v(count) text(name)
 //   kLost                := v(events) v(bytes)                      dropped just before this point
-//   kTime                := v(ticks)                                absolute: replaces the time base
-//   kFork                := time v(child pid) v(sequence)           sequence point of a fork
+//   kTime                := v(ticks)                                absolute: replaces the time
+//   base kFork                := time v(child pid) v(sequence)           sequence point of a fork
 //   kPrivate             := v(begin) v(end)                         memory of ours in the target
 //
 // Stacks are nodes of a tree per stream: a node is (parent node, code, instruction index in code
@@ -101,8 +101,8 @@ inline constexpr std::uint8_t kAllocatorCount = 16;
 // The name of `allocator` in json.md's words; "unknown" beyond the table.
 constexpr const char* AllocatorName(Allocator allocator) noexcept {
   constexpr const char* kNames[kAllocatorCount] = {
-      "malloc",   "calloc", "realloc", "reallocarray", "posix_memalign", "aligned_alloc",
-      "memalign", "valloc", "pvalloc", "mmap",         "mremap",         "brk",
+      "malloc",         "calloc",    "realloc",   "reallocarray", "posix_memalign", "aligned_alloc",
+      "memalign",       "valloc",    "pvalloc",   "mmap",         "mremap",         "brk",
       "pymalloc_arena", "pymem_raw", "pymem_mem", "pymem_obj"};
   const auto index = static_cast<std::uint8_t>(allocator);
   return index < kAllocatorCount ? kNames[index] : "unknown";

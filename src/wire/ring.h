@@ -82,8 +82,8 @@ struct RingHeader {
   std::uint32_t arena_bytes;     // size of one pymalloc arena (256 KiB or 1 MiB), 0: none seen
   std::uint32_t pool_bytes;      // size of one pymalloc pool (4 KiB or 16 KiB)
   std::uint32_t reserved;
-  char python_text[64];          // "3.11.2", NUL-terminated
-  char note[256];                // why dormant, NUL-terminated
+  char python_text[64];  // "3.11.2", NUL-terminated
+  char note[256];        // why dormant, NUL-terminated
 
   // Written by the agent.
   alignas(64) std::atomic<std::uint32_t> state;   // AgentState
@@ -92,9 +92,9 @@ struct RingHeader {
   std::atomic<std::uint32_t> chunks_sealed_hint;  // bumped at each seal
   std::atomic<std::uint64_t> lost_events;
   std::atomic<std::uint64_t> lost_bytes;
-  std::atomic<std::uint64_t> waited_ns;  // time that producers spent waiting for room
-  std::atomic<std::uint64_t> private_used;  // bytes of the private range handed out
-  std::atomic<std::uint32_t> arenas_used;   // high-water mark of the arena table, exclusive
+  std::atomic<std::uint64_t> waited_ns;        // time that producers spent waiting for room
+  std::atomic<std::uint64_t> private_used;     // bytes of the private range handed out
+  std::atomic<std::uint32_t> arenas_used;      // high-water mark of the arena table, exclusive
   std::atomic<std::uint32_t> arenas_unlisted;  // live arenas that found no entry
 
   // Written by the recorder.
