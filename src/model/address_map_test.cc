@@ -22,8 +22,8 @@ TEST(AddressMapTest, FindsWhatWasPut) {
 
 TEST(AddressMapTest, KeepsHugeSizesAndAddressZero) {
   AddressMap map;
-  for (const std::uint64_t size : {std::uint64_t{UINT32_MAX} - 1, std::uint64_t{UINT32_MAX},
-                                   std::uint64_t{1} << 45}) {
+  for (const std::uint64_t size :
+       {std::uint64_t{UINT32_MAX} - 1, std::uint64_t{UINT32_MAX}, std::uint64_t{1} << 45}) {
     map.Insert(0x1000, Block{size, 1});
     EXPECT_EQ(map.Find(0x1000)->size, size);
   }

@@ -37,9 +37,9 @@ std::uint64_t AddSaturating(std::uint64_t a, std::uint64_t b) {
 }
 
 bool Contains(const ClaimList& claims, std::uint64_t address) {
-  const auto it = std::upper_bound(
-      claims.begin(), claims.end(), address,
-      [](std::uint64_t value, const Claim& claim) { return value < claim.end; });
+  const auto it =
+      std::upper_bound(claims.begin(), claims.end(), address,
+                       [](std::uint64_t value, const Claim& claim) { return value < claim.end; });
   return it != claims.end() && it->begin <= address;
 }
 
@@ -82,8 +82,8 @@ class RssBooking {
         }
         case MappingKind::kSharedMemory:
           // Shared memory without a name is a bare kind of mapping.
-          shared_.Add(mapping.rss, StartsWith(mapping.name, "/") &&
-                                       !StartsWith(mapping.name, "/dev/zero"));
+          shared_.Add(mapping.rss,
+                      StartsWith(mapping.name, "/") && !StartsWith(mapping.name, "/dev/zero"));
           break;
         case MappingKind::kMemwhy:
           memwhy_.Add(mapping.rss, true);
@@ -114,9 +114,8 @@ class RssBooking {
       if (block.allocator != wire::Allocator::kPymallocArena) continue;
       found.push_back({{block.address, AddSaturating(block.address, block.size)}, nullptr});
     }
-    std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
-      return a.first.begin < b.first.begin;
-    });
+    std::stable_sort(found.begin(), found.end(),
+                     [](const auto& a, const auto& b) { return a.first.begin < b.first.begin; });
     for (const auto& [range, use] : found) {
       if (!arenas_.empty() && arenas_.back().end > range.begin) continue;
       arenas_.push_back({range.begin, range.end, ClaimKind::kPymallocArena, false,
@@ -133,8 +132,8 @@ class RssBooking {
     for (const Claim& claim : FindLibraryData(pass_.mappings)) {
       (claim.kind == ClaimKind::kMemwhy ? memwhy : library_data).push_back(claim);
     }
-    memwhy.push_back({input_.process.private_begin, input_.process.private_end,
-                      ClaimKind::kMemwhy, true, 0});
+    memwhy.push_back(
+        {input_.process.private_begin, input_.process.private_end, ClaimKind::kMemwhy, true, 0});
     ClaimList pymalloc_blocks;
     ClaimList chunks;
     ClaimList program;
@@ -151,9 +150,9 @@ class RssBooking {
         chunks.push_back(ChunkOf(block, has_stack, Contains(heaps, block.address)));
       }
     }
-    ClaimList background = Overlay(
-        FindThreadStacks(pass_.mappings, input_.threads, input_.process.pid, pass_.time),
-        Overlay(heaps, Disjoint(std::move(library_data))));
+    ClaimList background =
+        Overlay(FindThreadStacks(pass_.mappings, input_.threads, input_.process.pid, pass_.time),
+                Overlay(heaps, Disjoint(std::move(library_data))));
     ClaimList all = Overlay(Disjoint(std::move(pymalloc_blocks)), arenas_);
     all = Overlay(all, Disjoint(std::move(chunks)));
     all = Overlay(all, Disjoint(std::move(program)));
@@ -162,16 +161,15 @@ class RssBooking {
   }
 
   std::uint32_t ArenaOf(std::uint64_t address) const {
-    const auto it = std::upper_bound(
-        arenas_.begin(), arenas_.end(), address,
-        [](std::uint64_t value, const Claim& claim) { return value < claim.end; });
+    const auto it =
+        std::upper_bound(arenas_.begin(), arenas_.end(), address,
+                         [](std::uint64_t value, const Claim& claim) { return value < claim.end; });
     return it->of;
   }
 
   static Claim ChunkOf(const LiveBlock& block, bool is_owned, bool in_heap) {
     const std::uint64_t begin = block.address - std::min(kChunkHeader, block.address);
-    const bool has_own_mapping =
-        !in_heap && (begin % kOsPage == 0 || block.size >= kMmapThreshold);
+    const bool has_own_mapping = !in_heap && (begin % kOsPage == 0 || block.size >= kMmapThreshold);
     if (has_own_mapping) {
       return {PageDown(begin), PageUp(AddSaturating(block.address, block.size)),
               ClaimKind::kMallocMapped, is_owned, 0};
@@ -299,8 +297,9 @@ class RssBooking {
     ledger.time = pass_.time;
     ledger.total = total_;
     if (!pass_.residency_known) {
-      ledger.note = "Resident pages could not be read (pagemap): blocks are booked as if resident, "
-                    "up to each mapping's resident bytes.";
+      ledger.note =
+          "Resident pages could not be read (pagemap): blocks are booked as if resident, "
+          "up to each mapping's resident bytes.";
     } else if (unreadable_pools > 0) {
       ledger.note = std::to_string(unreadable_pools) +
                     " pymalloc pools changed while they were read and count as free.";

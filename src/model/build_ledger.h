@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Turns one pass over an address space into ledgers. Invariant (ledger.h): the total is the sum of
-// the shares and `unattributed`, exactly; a mapping's shares never exceed its resident bytes. A byte
-// is booked once, to its innermost proven owner; where claims of one kind conflict, the first range
-// keeps it. Pure but for the replay.
+// the shares and `unattributed`, exactly; a mapping's shares never exceed its resident bytes. A
+// byte is booked once, to its innermost proven owner; where claims of one kind conflict, the first
+// range keeps it. Pure but for the replay.
 #pragma once
 
 #include <cstdint>
@@ -38,7 +38,8 @@ struct RssInput {
 Ledger BuildRssLedger(const RssInput& input);
 
 // The accounts "rss" and, where the process's cgroup charge is known, "cgroup": what of the process
-// is charged (its anonymous memory); page cache, kernel memory and other processes are unattributed.
+// is charged (its anonymous memory); page cache, kernel memory and other processes are
+// unattributed.
 Result<std::vector<Ledger>> BuildLedgers(const EventSource& source, const MapsPass& pass);
 
 }  // namespace memwhy::model

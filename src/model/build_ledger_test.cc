@@ -69,8 +69,8 @@ TEST(BuildLedgerTest, HeapSplitsIntoInUseAndRetained) {
   FakeSource source;
   Space space;
   space.Map(kMiB, 64 * kKiB, "rw-p", "[heap]");
-  source.Malloc(1, kMiB + 16, 1000, source.Stack({"put"}));      // chunk of 1008
-  source.Malloc(1, kMiB + 2064, 100, kUnknownStack);             // chunk of 112
+  source.Malloc(1, kMiB + 16, 1000, source.Stack({"put"}));  // chunk of 1008
+  source.Malloc(1, kMiB + 2064, 100, kUnknownStack);         // chunk of 112
   const Ledger ledger = RssOf(source, space.pass);
   EXPECT_EQ(ledger.total, 64 * kKiB);
   EXPECT_EQ(BytesOf(ledger, "malloc in use"), 1008u + 112u);
@@ -228,8 +228,14 @@ TEST(BuildLedgerTest, CgroupLedgerBooksAnonymousMemoryAndLeavesTheRest) {
 
 // Whatever the pass and the live set say, however they contradict each other.
 TEST(BuildLedgerTest, BalancesOverRandomAddressSpacesAndLiveSets) {
-  const char* const kNames[] = {"",        "[heap]",   "[stack]",           "/usr/lib/libfoo.so",
-                                "/dev/shm/a", "/tmp/ring.100.5", "/memfd:x (deleted)", "[anon:x]"};
+  const char* const kNames[] = {"",
+                                "[heap]",
+                                "[stack]",
+                                "/usr/lib/libfoo.so",
+                                "/dev/shm/a",
+                                "/tmp/ring.100.5",
+                                "/memfd:x (deleted)",
+                                "[anon:x]"};
   const char* const kPermissions[] = {"rw-p", "r-xp", "---p", "rw-s"};
   for (unsigned seed = 0; seed < 400; ++seed) {
     std::mt19937 random(seed);
@@ -287,8 +293,7 @@ TEST(BuildLedgerTest, WithoutAnAgentHeapsAreBookedWholeAndNotOwned) {
   Space space;
   space.Map(kMiB, 64 * kKiB, "rw-p", "[heap]");
   space.Map(100 * kMiB, 64 * kKiB, "rw-p", "");
-  const Ledger ledger =
-      BuildRssLedger(RssInput{space.pass, Process{}, {}, {}, BlocksKnown::kNone});
+  const Ledger ledger = BuildRssLedger(RssInput{space.pass, Process{}, {}, {}, BlocksKnown::kNone});
   EXPECT_EQ(BytesOf(ledger, "malloc heap, use not recorded"), 64 * kKiB);
   EXPECT_EQ(OwnedOf(ledger, "malloc heap, use not recorded"), 0u);
   EXPECT_EQ(BytesOf(ledger, "anonymous, not recorded"), 64 * kKiB);

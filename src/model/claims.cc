@@ -65,9 +65,9 @@ Residency::Residency(std::span<const Range> runs) : runs_(runs.begin(), runs.end
 }
 
 std::uint64_t Residency::BytesBelow(std::uint64_t address) const {
-  const auto it = std::upper_bound(
-      runs_.begin(), runs_.end(), address,
-      [](std::uint64_t value, const Range& run) { return value < run.begin; });
+  const auto it =
+      std::upper_bound(runs_.begin(), runs_.end(), address,
+                       [](std::uint64_t value, const Range& run) { return value < run.begin; });
   if (it == runs_.begin()) return 0;
   const auto at = static_cast<std::size_t>(it - runs_.begin()) - 1;
   return bytes_before_[at] + std::min(address, runs_[at].end) - runs_[at].begin;

@@ -63,8 +63,8 @@ class LiveBlocksVisitor : public EventVisitor {
     const LiveSet& set = Live(process_);
     const auto add = [&](std::uint64_t address, std::uint64_t size, std::uint32_t record) {
       const SiteKey& key = sites_.key(births_[record].row);
-      blocks.push_back(LiveBlock{address, size, key.stack, key.allocator, key.thread,
-                                 births_[record].time});
+      blocks.push_back(
+          LiveBlock{address, size, key.stack, key.allocator, key.thread, births_[record].time});
     };
     set.blocks.ForEach(
         [&](std::uint64_t address, const Block& block) { add(address, block.size, block.row); });

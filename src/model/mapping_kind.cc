@@ -103,15 +103,14 @@ ClaimList FindMallocHeaps(std::span<const Mapping> mappings, std::span<const Liv
       continue;
     }
     if (!mapping.name.empty() || !IsAccessible(mapping)) continue;
-    const std::uint64_t first =
-        mapping.begin / kGlibcHeapBytes * kGlibcHeapBytes +
-        (mapping.begin % kGlibcHeapBytes == 0 ? 0 : kGlibcHeapBytes);
+    const std::uint64_t first = mapping.begin / kGlibcHeapBytes * kGlibcHeapBytes +
+                                (mapping.begin % kGlibcHeapBytes == 0 ? 0 : kGlibcHeapBytes);
     for (std::uint64_t heap = first; heap < mapping.end; heap += kGlibcHeapBytes) {
       const std::uint64_t limit = heap + kGlibcHeapBytes;
       const std::uint64_t end = std::min(limit, mapping.end);
-      const bool ends_in_reserve =
-          end < limit && i + 1 < mappings.size() && mappings[i + 1].begin == end &&
-          mappings[i + 1].end >= limit && IsReserved(mappings[i + 1]);
+      const bool ends_in_reserve = end < limit && i + 1 < mappings.size() &&
+                                   mappings[i + 1].begin == end && mappings[i + 1].end >= limit &&
+                                   IsReserved(mappings[i + 1]);
       const bool is_heap = ends_in_reserve || (end == limit && HasSmallBlock(blocks, heap, end));
       if (is_heap) heaps.push_back({heap, end, ClaimKind::kMallocHeap, true, 0});
     }

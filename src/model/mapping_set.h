@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Live mappings (mmap, mremap, brk) as an interval map. A mapping that is unmapped in parts gives
-// its bytes back at once and its block with the last part; a new mapping over an old one (MAP_FIXED)
-// replaces the part that it covers. Bytes are requested bytes: the last page's rest counts for
-// nothing. Invariant: pieces never overlap; a mapping's bytes are the sum of its pieces.
+// its bytes back at once and its block with the last part; a new mapping over an old one
+// (MAP_FIXED) replaces the part that it covers. Bytes are requested bytes: the last page's rest
+// counts for nothing. Invariant: pieces never overlap; a mapping's bytes are the sum of its pieces.
 // Copyable. Not thread-safe.
 #pragma once
 
@@ -21,8 +21,8 @@ class MappingSet {
   struct Loss {
     std::uint32_t row = 0;
     std::uint64_t bytes = 0;
-    bool is_last = false;            // nothing of the mapping is left
-    std::uint64_t begin = 0;         // the mapping's original address
+    bool is_last = false;     // nothing of the mapping is left
+    std::uint64_t begin = 0;  // the mapping's original address
     std::uint64_t original_size = 0;
   };
   struct Piece {

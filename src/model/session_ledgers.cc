@@ -35,8 +35,9 @@ Ledger BuildCgroupLedger(const Ledger& rss, const OsSample& sample) {
   ledger.at = rss.at;
   ledger.time = sample.time;
   ledger.total = *sample.cgroup_current;
-  ledger.note = "Page cache, shared memory, kernel memory and other processes of the cgroup are not "
-                "told apart.";
+  ledger.note =
+      "Page cache, shared memory, kernel memory and other processes of the cgroup are not "
+      "told apart.";
   Bytes sum = 0;
   for (const Share& share : rss.shares) {
     if (!IsChargedHere(share)) continue;
@@ -50,8 +51,7 @@ Ledger BuildCgroupLedger(const Ledger& rss, const OsSample& sample) {
 }  // namespace
 
 Result<std::vector<Ledger>> BuildLedgers(const EventSource& source, const MapsPass& pass) {
-  MEMWHY_TRY(const std::vector<LiveBlock> blocks,
-             LiveBlocksAt(source, pass.process, pass.time));
+  MEMWHY_TRY(const std::vector<LiveBlock> blocks, LiveBlocksAt(source, pass.process, pass.time));
   const Recording& recording = source.recording();
   if (pass.process.value >= recording.processes.size()) {
     return Error::Of("a pass over the address space names no process of the session");

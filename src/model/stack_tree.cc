@@ -52,8 +52,7 @@ FrameId StackTree::InternFrame(const Frame& frame) {
 
 StackId StackTree::InternStack(StackId parent, FrameId frame) {
   const std::uint64_t key = static_cast<std::uint64_t>(parent.value) << 32 | frame.value;
-  const auto [it, is_new] =
-      node_index_.try_emplace(key, static_cast<std::uint32_t>(nodes_.size()));
+  const auto [it, is_new] = node_index_.try_emplace(key, static_cast<std::uint32_t>(nodes_.size()));
   if (is_new) nodes_.push_back(Node{parent, frame});
   return StackId{it->second};
 }

@@ -17,8 +17,8 @@ TEST(StackTreeTest, EqualStacksHaveEqualIds) {
   const FrameId main = tree.InternFrame(AppFrame("main", 3));
   const FrameId put = tree.InternFrame(AppFrame("put", 9));
   const StackId first = tree.InternStack(tree.InternStack(kNoPython, main), put);
-  const StackId second = tree.InternStack(
-      tree.InternStack(kNoPython, tree.InternFrame(AppFrame("main", 3))), put);
+  const StackId second =
+      tree.InternStack(tree.InternStack(kNoPython, tree.InternFrame(AppFrame("main", 3))), put);
   EXPECT_EQ(first, second);
   EXPECT_EQ(tree.frame_count(), 2u);
   EXPECT_EQ(tree.Frames(first), (std::vector<FrameId>{put, main}));

@@ -30,8 +30,8 @@ struct Amount {
 };
 
 struct StatsOptions {
-  double from = 0;                // seconds; events at `from` and at `to` belong to the range
-  std::optional<double> to;       // nullopt: the session's end
+  double from = 0;           // seconds; events at `from` and at `to` belong to the range
+  std::optional<double> to;  // nullopt: the session's end
 };
 
 struct SiteStats {
@@ -47,7 +47,7 @@ struct Stats {
   double from = 0;
   double to = 0;
   Amount live;
-  Amount peak;        // over the processes alive at that instant
+  Amount peak;  // over the processes alive at that instant
   double peak_at = 0;
   Amount allocated;
   Amount released;

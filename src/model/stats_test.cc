@@ -43,8 +43,8 @@ TEST(StatsTest, TemporaryIsReleasedByTheSameThreadBeforeItsNextAllocation) {
   source.Free(2, 0x1000);  // temporary
   source.Malloc(3, 0x1000, 20);
   source.Malloc(4, 0x2000, 30);
-  source.Free(5, 0x1000);                 // not: an allocation came between
-  source.As(other).Free(6, 0x2000);       // not: another thread
+  source.Free(5, 0x1000);            // not: an allocation came between
+  source.As(other).Free(6, 0x2000);  // not: another thread
   source.As(other).Malloc(7, 0x3000, 40);
   source.As(ThreadId{0}).Malloc(8, 0x4000, 1);
   source.As(other).Free(9, 0x3000);  // temporary: only the thread's own allocations count

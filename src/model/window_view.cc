@@ -54,9 +54,7 @@ struct Survivor {
 class WindowVisitor : public EventVisitor {
  public:
   WindowVisitor(const WindowOptions& options, std::size_t processes)
-      : options_(options),
-        scale_(options.from, options.to, options.bins),
-        processes_(processes) {}
+      : options_(options), scale_(options.from, options.to, options.bins), processes_(processes) {}
 
   void OnAcquire(const Acquire& event) override {
     if (!Enter(event.time) || (event.is_mapping && event.size == 0)) return;
@@ -326,8 +324,7 @@ std::vector<Bytes> RssFloor(const Recording& recording, const WindowOptions& opt
 }  // namespace
 
 Result<WindowView> BuildWindowView(const EventSource& source, const WindowOptions& options) {
-  if (!(options.from <= options.tail_from && options.tail_from <= options.to) ||
-      options.bins < 1) {
+  if (!(options.from <= options.tail_from && options.tail_from <= options.to) || options.bins < 1) {
     return Error::Of("no window: from {} s, tail from {} s, to {} s, {} bins", options.from,
                      options.tail_from, options.to, options.bins);
   }

@@ -61,8 +61,7 @@ Json FrameJson(const model::Frame& frame) {
 }
 
 Json SessionJson(const model::Recording& recording) {
-  const model::Process* main =
-      recording.processes.empty() ? nullptr : &recording.processes.front();
+  const model::Process* main = recording.processes.empty() ? nullptr : &recording.processes.front();
   double longest_pause_ms = 0;
   for (const double pause_ms : recording.heap_graph_pause_ms) {
     longest_pause_ms = std::max(longest_pause_ms, pause_ms);
@@ -79,8 +78,7 @@ Json SessionJson(const model::Recording& recording) {
   session["lost_events"] = recording.lost_events;
   session["complete"] = recording.complete;
   session["damage"] = TextOrNull(recording.damage);
-  session["cost"] = {{"target_cpu_ratio", CpuRatio(recording)},
-                     {"pause_ms_max", longest_pause_ms}};
+  session["cost"] = {{"target_cpu_ratio", CpuRatio(recording)}, {"pause_ms_max", longest_pause_ms}};
   session["operations"] = Operations(recording);
   return session;
 }

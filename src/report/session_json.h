@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The `session` object that opens every document: findings.md's fields and `ended`. Unknown is null.
-// Pure; text that is no UTF-8 is repaired when the document is dumped (DumpJson).
+// The `session` object that opens every document: findings.md's fields and `ended`. Unknown is
+// null. Pure; text that is no UTF-8 is repaired when the document is dumped (DumpJson).
 #pragma once
 
 #include <nlohmann/json.hpp>

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/open_session.h"
+
+#include <fmt/core.h>
+
+#include <cstdio>
+#include <utility>
+
+#include "base/bytes.h"
+
+namespace memwhy::cli {
+
+Result<std::unique_ptr<session::Session>> OpenSession(const std::string& path) {
+  MEMWHY_TRY(auto session, session::Session::Open(path));
+  const model::Recording& recording = session->recording();
+  if (!recording.damage.empty()) {
+    fmt::print(stderr, "memwhy: {} is damaged: {}\n", path, recording.damage);
+  }
+  if (recording.lost_events > 0) {
+    fmt::print(stderr, "memwhy: {} events were lost: numbers are lower bounds\n",
+               FormatCount(recording.lost_events));
+  }
+  return session;
+}
+
+Result<TimeRange> ParseTimeRange(const std::string& from, const std::string& to) {
+  TimeRange range;
+  if (!from.empty()) {
+    MEMWHY_TRY(range.from, ParseDuration(from));
+  }
+  if (!to.empty()) {
+    MEMWHY_TRY(const double end, ParseDuration(to));
+    range.to = end;
+  }
+  if (range.to && *range.to < range.from) {
+    return Error::Of("--to {} lies before --from {}", to, from);
+  }
+  return range;
+}
+
+}  // namespace memwhy::cli
