@@ -183,6 +183,9 @@ Result<HeapGraph> HeapGraph::Parse(std::string_view file) {
       }
       case GraphTag::kEnd:
         ended = in.Number() == graph.objects_;
+        in.Number();  // blocks
+        in.Number();  // the pause that was predicted; the recorder keeps it with the measured one
+        ended = ended && in.ok();
         break;
     }
     if (!ended) break;
