@@ -62,7 +62,7 @@ void AddGrowthEvidence(const Case& one, const Suspect& suspect, Finding& finding
   if (!suspect.stacks.empty()) {
     const GrowingStack& lead = suspect.stacks.front();
     const Growth& growth = lead.judgement.growth;
-    finding.evidence.push_back({fmt::format("Live bytes of this stack {}", lead.judgement.why),
+    finding.evidence.push_back({fmt::format("Live bytes of this stack: {}", lead.judgement.why),
                                 growth.slope, "bytes/second", "allocation events"});
     finding.evidence.push_back(
         {fmt::format("{} blocks made in the window are still alive at its end, {} in all, born in "
@@ -97,7 +97,7 @@ void AddGrowthEvidence(const Case& one, const Suspect& suspect, Finding& finding
   }
   if (one.rss.bins > 0) {
     finding.evidence.push_back(
-        {fmt::format("rss {}", one.rss.why), one.rss.slope, "bytes/second", "/proc/PID/statm"});
+        {fmt::format("rss: {}", one.rss.why), one.rss.slope, "bytes/second", "/proc/PID/statm"});
   }
 }
 

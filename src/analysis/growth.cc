@@ -216,7 +216,7 @@ Growth JudgeFloors(std::span<const Bytes> floors, double seconds, const GrowthOp
     return Decide(growth, Trend::kStable, "the typical step is too small to matter");
   }
   return Decide(growth, Trend::kGrowing,
-                fmt::format("rises by {} all through the window (Mann-Kendall z {:.1f}, second "
+                fmt::format("rise of {} all through the window (Mann-Kendall z {:.1f}, second "
                             "half {})",
                             Rate(growth.slope), growth.z, Rate(growth.second_slope)));
 }

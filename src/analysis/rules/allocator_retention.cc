@@ -8,13 +8,12 @@
 
 #include "analysis/describe.h"
 #include "analysis/rules/rules.h"
-#include "base/strings.h"
 
 namespace memwhy::analysis {
 namespace {
 
-constexpr double kHighShare = 0.2;  // of rss, free but kept
-constexpr Bytes kHighBytes = Bytes{32} * 1024 * 1024;
+constexpr double kHighShare = 0.3;  // of rss, free but kept
+constexpr Bytes kHighBytes = Bytes{64} * 1024 * 1024;
 
 const model::Ledger* LedgerAt(const Case& one, std::string_view at) {
   for (const model::Ledger& ledger : one.ledgers) {
@@ -23,13 +22,13 @@ const model::Ledger* LedgerAt(const Case& one, std::string_view at) {
   return nullptr;
 }
 
-// What allocators keep free, by the names of the shares.
+// What allocators keep free, by the names of the shares. A name that says that part of it may be in
+// use does not count.
 std::optional<Bytes> FreeButKept(const model::Ledger* ledger) {
   if (ledger == nullptr) return std::nullopt;
   Bytes bytes = 0;
   for (const model::Share& share : ledger->shares) {
-    const bool is_allocator = share.layer == "native" || share.layer == "interpreter";
-    if (is_allocator && (Contains(share.name, "free") || Contains(share.name, "retained"))) {
+    if (share.name == "malloc retained" || share.name == "pymalloc free in arenas") {
       bytes += share.bytes;
     }
   }

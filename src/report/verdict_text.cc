@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/verdict_text.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <optional>
+#include <string_view>
+
+#include "base/strings.h"
+#include "report/ledger_rows.h"
+#include "report/rss_points.h"
+
+namespace memwhy::report {
+namespace {
+
+using analysis::Finding;
+using analysis::Verdict;
+
+std::string Upper(std::string_view text) {
+  std::string upper(text);
+  std::transform(upper.begin(), upper.end(), upper.begin(),
+                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+  return upper;
+}
+
+Bytes Rounded(double bytes) { return static_cast<Bytes>(std::llround(std::max(0.0, bytes))); }
+
+std::string SignedAmount(SignedBytes bytes) {
+  const std::string text = FormatBytes(static_cast<Bytes>(std::llabs(bytes)));
+  return bytes < 0 ? "-" + text : text;
+}
+
+std::string Facts(const model::Recording& recording, const Verdict& verdict) {
+  std::string text;
+  if (const auto rss = RssOverWindow(recording, verdict)) {
+    const SignedBytes change =
+        static_cast<SignedBytes>(rss->last) - static_cast<SignedBytes>(rss->first);
+    text += Wrap("  rss       ",
+                 fmt::format("{} -> {}, {} from {:.1f} s to {:.1f} s ({})", FormatBytes(rss->first),
+                             FormatBytes(rss->last), FormatSignedBytes(change), verdict.window_from,
+                             verdict.window_to, TrendName(verdict.rss.trend)));
+  } else {
+    text += "  rss       unknown\n";
+  }
+  text += Wrap("  live      ",
+               verdict.live.bins == 0
+                   ? std::string("unknown")
+                   : fmt::format("{}/s ({})", FormatSignedBytes(std::llround(verdict.live.slope)),
+                                 TrendName(verdict.live.trend)));
+  if (verdict.operations_per_second) {
+    text += Wrap("  traffic   ",
+                 fmt::format("{} {}s, {:.3g} per second", FormatCount(verdict.operations),
+                             verdict.operation_name, *verdict.operations_per_second));
+  }
+  if (recording.lost_events > 0 || !recording.complete) {
+    text +=
+        Wrap("  warning   ", fmt::format("{} events were lost{}; confidence is lowered",
+                                         FormatCount(recording.lost_events),
+                                         recording.damage.empty() ? "" : ", " + recording.damage));
+  }
+  return text;
+}
+
+std::string FindingText(const Verdict& verdict, const Finding& finding, std::size_t number) {
+  std::string head = fmt::format("{}. {}  [{}, {}]", number, Name(finding.kind),
+                                 Name(finding.severity), Name(finding.confidence));
+  if (finding.share_of_growth) {
+    head += fmt::format("  {:.0f} % of the growth", *finding.share_of_growth * 100);
+  }
+  std::string text = "\n" + head + "\n";
+  // The summary has just said it of the first one.
+  if (!Contains(verdict.summary, finding.title)) text += Wrap("   ", finding.title + ".");
+  if (finding.who_allocated) {
+    const analysis::WhoAllocated& who = *finding.who_allocated;
+    text += Wrap("   line      ", fmt::format("{}:{}  {}", who.file, who.line, who.callable));
+  }
+  if (finding.who_holds) {
+    text += Wrap("   holder    ",
+                 fmt::format("{} ({})", finding.who_holds->holder, finding.who_holds->root));
+    text += Wrap("   path      ", finding.who_holds->text);
+  } else if (finding.kind != analysis::Kind::kAllocatorRetention) {
+    text += "   holder    unknown\n";
+  }
+  if (finding.growth_bytes_per_second > 0) {
+    std::string growth = FormatBytes(Rounded(finding.growth_bytes_per_second)) + " per second";
+    if (finding.growth_bytes_per_operation) {
+      growth = fmt::format(
+          "{} per {}, {}", FormatBytes(Rounded(*finding.growth_bytes_per_operation)),
+          verdict.operation_name.empty() ? "operation" : verdict.operation_name, growth);
+    }
+    text += Wrap("   growth    ", growth);
+  }
+  text += Wrap("   at stake  ", FormatBytes(finding.bytes_at_stake));
+  text += Wrap("   outlook   ", finding.prediction);
+  if (!finding.fix.empty()) text += Wrap("   fix       ", finding.fix);
+  return text;
+}
+
+std::string EvidenceText(const Finding& finding) {
+  std::string text;
+  for (const analysis::Evidence& evidence : finding.evidence) {
+    text += Wrap("   - ", fmt::format("{} [{}]", evidence.says, evidence.source));
+  }
+  if (!finding.would_disprove.empty()) {
+    text += Wrap("   would disprove it: ", finding.would_disprove);
+  }
+  return text;
+}
+
+std::string Cell(const std::optional<SignedBytes>& bytes) {
+  return bytes ? SignedAmount(*bytes) : "unknown";
+}
+
+std::string LedgerText(const LedgerTable& table) {
+  std::string text = fmt::format("\nWhere {} lies {:<24}{:>11}{:>11}{:>12}\n", table.account, "",
+                                 "start", "end", "change");
+  const auto line = [&](std::string_view layer, std::string_view name,
+                        std::optional<SignedBytes> start, std::optional<SignedBytes> end) {
+    const std::string change = start && end ? FormatSignedBytes(*end - *start) : "unknown";
+    text += fmt::format("  {:<12}{:<30.30}{:>10} {:>10} {:>11}\n", layer, name, Cell(start),
+                        Cell(end), change);
+  };
+  for (const LedgerRow& row : table.rows) line(row.layer, row.name, row.start, row.end);
+  const auto as_signed = [](const std::optional<Bytes>& bytes) {
+    return bytes ? std::optional<SignedBytes>(static_cast<SignedBytes>(*bytes)) : std::nullopt;
+  };
+  line("total", "", as_signed(table.start_total), as_signed(table.end_total));
+  if (table.owned) {
+    text += fmt::format("  {:.1f} % have a proven owner, {:.1f} % are attributed.\n",
+                        *table.owned * 100, *table.attributed * 100);
+  }
+  if (!table.note.empty()) text += Wrap("  ", table.note);
+  return text;
+}
+
+std::string ChecksText(const Verdict& verdict) {
+  std::string text = "\nChecked\n";
+  for (const analysis::Check& check : verdict.checks) {
+    text += Wrap(fmt::format("  {:<15}{:<24}", Name(check.result), check.id), check.why);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string Wrap(const std::string& head, const std::string& text, std::size_t width) {
+  const std::string indent(std::min(head.size(), width / 2), ' ');
+  std::string out;
+  std::string line = head;
+  bool is_empty = true;
+  for (const std::string_view word : SplitFields(text)) {
+    if (!is_empty && line.size() + 1 + word.size() > width) {
+      out += line + "\n";
+      line = indent;
+      is_empty = true;
+    }
+    if (!is_empty) line += ' ';
+    line += word;
+    is_empty = false;
+  }
+  return out + line + "\n";
+}
+
+std::string VerdictText(const model::Recording& recording, const Verdict& verdict,
+                        const std::vector<model::Ledger>& ledgers) {
+  std::string text = Wrap(Upper(Name(verdict.word)) + "  ", verdict.summary);
+  text += Facts(recording, verdict);
+  std::size_t number = 0;
+  for (const Finding& finding : verdict.findings) {
+    text += FindingText(verdict, finding, ++number);
+    text += EvidenceText(finding);
+  }
+  for (const char* account : {"rss", "cgroup"}) {
+    if (const auto table = MakeLedgerTable(ledgers, account)) text += LedgerText(*table);
+  }
+  text += ChecksText(verdict);
+  if (!verdict.findings.empty()) {
+    const analysis::NextStep& next = verdict.findings.front().next_step;
+    text += "\nNext\n  " + next.command + "\n" + Wrap("  ", next.why + ".");
+  }
+  return text;
+}
+
+}  // namespace memwhy::report
