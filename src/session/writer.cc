@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/strings.h"
 #include "wire/varint.h"
@@ -73,6 +74,20 @@ Result<void> SessionWriter::AddFact(const nlohmann::json& fact) {
   if (text.size() > kMaxBlockBytes) return Error::Of("fact of {} bytes", text.size());
   return WriteBlock(BlockKind::kFact,
                     std::span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
+}
+
+Result<void> SessionWriter::AddLastFacts(const std::vector<nlohmann::json>& facts) {
+  const std::string failure = std::exchange(failure_, "");
+  const std::uint64_t size = bytes_written_;
+  pieces_.clear();
+  Result<void> outcome;
+  for (const nlohmann::json& fact : facts) {
+    outcome = AddFact(fact);
+    if (!outcome) break;
+  }
+  if (!outcome && ftruncate(fd_.get(), static_cast<off_t>(size)) == 0) bytes_written_ = size;
+  failure_ = failure;
+  return outcome;
 }
 
 Result<void> SessionWriter::WriteBlock(BlockKind kind, std::span<const std::uint8_t> raw) {

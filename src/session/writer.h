@@ -8,7 +8,7 @@
 
 #include <cstdint>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 #include <span>
 #include <string>
 #include <vector>
@@ -35,10 +35,14 @@ class SessionWriter {
   // Writes one fact (an object with "type"), in a block of its own, behind what was added before.
   Result<void> AddFact(const nlohmann::json& fact);
 
+  // After a failure: tries to put these last facts into what room there is, all or none.
+  Result<void> AddLastFacts(const std::vector<nlohmann::json>& facts);
+
   std::size_t pending_bytes() const { return pieces_.size(); }
   std::uint64_t bytes_written() const { return bytes_written_; }
   // "" or why writing stopped: "no space left on device". All calls fail from then on.
   const std::string& failure() const { return failure_; }
+
 
  private:
   SessionWriter(std::string path, UniqueFd fd);

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// memwhy run: records a program and passes its exit status through.
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cli/cli.h"
+#include "fmt/format.h"
+#include "recorder/runner.h"
+
+namespace memwhy::cli {
+namespace {
+
+struct Options {
+  std::string session;
+  std::string follow = "fork";
+  bool is_native = false;
+  bool has_objects = false;
+  bool is_aggregate = false;
+  std::string sample;
+  std::string keep;
+  std::string max_size;
+};
+
+// memwhy.PID.mwy in the working directory, with a number more where that is taken.
+std::string DefaultSession() {
+  std::string name = fmt::format("memwhy.{}.mwy", getpid());
+  struct stat status {};
+  for (int i = 2; stat(name.c_str(), &status) == 0; ++i) {
+    name = fmt::format("memwhy.{}-{}.mwy", getpid(), i);
+  }
+  return name;
+}
+
+std::optional<int> RefuseUnbuilt(const Options& options) {
+  if (options.is_native) return NotBuiltYet("--native", "the native unwinder");
+  if (options.has_objects) return NotBuiltYet("--objects", "the object domains");
+  if (options.is_aggregate) return NotBuiltYet("--aggregate", "constant-memory recording");
+  if (!options.sample.empty()) return NotBuiltYet("--sample", "sampling");
+  if (!options.keep.empty()) return NotBuiltYet("--keep", "rotation of sessions");
+  if (!options.max_size.empty()) return NotBuiltYet("--max-size", "rotation of sessions");
+  return std::nullopt;
+}
+
+// Ends this process as the program ended, so that a shell sees the same.
+int EndLike(const recorder::ExitStatus& status) {
+  if (!status.is_signal) return status.number;
+  std::fflush(nullptr);
+  signal(status.number, SIG_DFL);
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, status.number);
+  sigprocmask(SIG_UNBLOCK, &set, nullptr);
+  raise(status.number);
+  return 128 + status.number;
+}
+
+int Run(const Options& options) {
+  if (ProgramArguments().empty()) {
+    return Fail(kExitUsage, "run needs a program: memwhy run [OPTIONS] -- PROGRAM ARGS...");
+  }
+  if (const auto refused = RefuseUnbuilt(options)) return *refused;
+  recorder::RunOptions run;
+  run.session = options.session.empty() ? DefaultSession() : options.session;
+  run.argv = ProgramArguments();
+  run.follow = options.follow;
+  auto runner = recorder::Runner::Start(std::move(run));
+  if (!runner) {
+    return Fail(kExitEnvironment, runner.error().message() + "; the program was not run");
+  }
+  static_cast<void>((*runner)->RunUntil(std::numeric_limits<double>::infinity()).has_value());
+  const auto status = (*runner)->Finish(recorder::Runner::StopTarget::kLetRun);
+  if (!status) return Fail(kExitEnvironment, status.error().message());
+  if (const std::string trouble = (*runner)->Trouble(); !trouble.empty()) {
+    fmt::print(stderr, "memwhy: recording is incomplete: {}\n", trouble);
+  }
+  fmt::print(stderr, "memwhy: session {}\n",
+             options.session.empty() ? (*runner)->session() : options.session);
+  runner->reset();
+  return EndLike(*status);
+}
+
+void AddRunCommand(CLI::App& app, int* exit_code) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("run", "Record a program: memwhy run [-o S] -- PROGRAM");
+  command->add_option("-o,--output", options->session, "Session directory to make (NAME.mwy)")
+      ->type_name("SESSION");
+  command->add_option("--follow", options->follow, "Which further processes to record")
+      ->check(CLI::IsMember({"none", "fork", "all"}))
+      ->capture_default_str();
+  command->add_flag("--native", options->is_native, "Stacks with C frames");
+  command->add_flag("--objects", options->has_objects, "Every Python object's memory");
+  command->add_option("--sample", options->sample, "Record one block per so many bytes")
+      ->type_name("BYTES");
+  command->add_flag("--aggregate", options->is_aggregate, "Constant memory: sums, no events");
+  command->add_option("--keep", options->keep, "Keep the last so many minutes")
+      ->type_name("TIME");
+  command->add_option("--max-size", options->max_size, "Largest session")->type_name("SIZE");
+  command->footer("The program follows after --. Exit status: the program's own; 2 usage, 3 the\n"
+                  "environment cannot record and the program was not run.");
+  command->callback([options, exit_code] { *exit_code = Run(*options); });
+}
+
+const CommandRegistrar kRegistrar("run", AddRunCommand);
+
+}  // namespace
+}  // namespace memwhy::cli

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recorder/drain.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "session/format.h"
+
+namespace memwhy::recorder {
+
+bool Drain::IsUrgent() const {
+  const std::uint32_t sealed =
+      ring_->header().chunks_sealed_hint.load(std::memory_order_relaxed) - sealed_seen_;
+  const auto block = static_cast<std::uint32_t>(session::kBlockBytes / wire::kChunkBytes);
+  return sealed >= std::min(block, ring_->chunk_count() / 8 + 1);
+}
+
+Result<void> Drain::Collect(session::SessionWriter* writer) {
+  done_.clear();
+  found_.clear();
+  sealed_seen_ = ring_->header().chunks_sealed_hint.load(std::memory_order_relaxed);
+  const std::uint32_t used = std::min(
+      ring_->header().chunks_used.load(std::memory_order_acquire), ring_->chunk_count());
+  for (std::uint32_t i = 0; i < used; ++i) {
+    wire::ChunkHeader& chunk = ring_->chunk(i);
+    const auto state =
+        static_cast<wire::ChunkState>(chunk.state.load(std::memory_order_acquire));
+    if (state != wire::ChunkState::kOwned && state != wire::ChunkState::kSealed) continue;
+    const bool is_sealed = state == wire::ChunkState::kSealed;
+    const std::uint32_t committed = chunk.committed.load(std::memory_order_acquire);
+    if (committed > wire::kChunkBytes) continue;
+    if (committed == 0) {
+      if (is_sealed) done_.push_back(i);
+      continue;
+    }
+    const std::uint32_t thread = __atomic_load_n(&chunk.thread, __ATOMIC_RELAXED);
+    const std::uint64_t offset = __atomic_load_n(&chunk.stream_offset, __ATOMIC_RELAXED);
+    if (thread >= session::kMaxThreads || offset + committed < offset) continue;
+    found_.push_back({thread, i, offset, committed, is_sealed});
+  }
+  std::sort(found_.begin(), found_.end(), [](const Found& a, const Found& b) {
+    return std::tie(a.thread, a.offset) < std::tie(b.thread, b.offset);
+  });
+  for (const Found& found : found_) {
+    if (found.thread >= drained_.size()) drained_.resize(found.thread + 1);
+    std::uint64_t& drained = drained_[found.thread];
+    const std::uint64_t end = found.offset + found.committed;
+    // A chunk whose predecessor grew or appeared after we passed it waits for the next round.
+    if (found.offset > drained) continue;
+    if (end > drained) {
+      const auto skip = static_cast<std::uint32_t>(drained - found.offset);
+      MEMWHY_TRY_VOID(writer->AddPiece(
+          process_, found.thread, drained,
+          std::span(ring_->chunk_bytes(found.chunk) + skip, found.committed - skip)));
+      bytes_ += found.committed - skip;
+      drained = end;
+    }
+    if (found.is_sealed) done_.push_back(found.chunk);
+  }
+  return {};
+}
+
+void Drain::Release() {
+  for (const std::uint32_t index : done_) {
+    wire::ChunkHeader& chunk = ring_->chunk(index);
+    // The next owner names itself before it commits; until then the chunk must look empty.
+    chunk.committed.store(0, std::memory_order_relaxed);
+    chunk.state.store(static_cast<std::uint32_t>(wire::ChunkState::kFree),
+                      std::memory_order_release);
+  }
+  done_.clear();
+}
+
+}  // namespace memwhy::recorder

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Moves events of one target from its ring to the session: new bytes of owned and sealed chunks as
+// pieces, in the order of each stream. Invariant: a chunk is given back to the target only after all
+// its bytes were written (Collect, then the writer's Flush, then Release), so that at any instant
+// file and ring together hold every byte; a killed recorder loses nothing. One thread.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/result.h"
+#include "recorder/ring_map.h"
+#include "session/writer.h"
+
+namespace memwhy::recorder {
+
+class Drain {
+ public:
+  Drain(RingMap* ring, std::uint32_t process) : ring_(ring), process_(process) {}
+
+  // Whether so much is sealed that a round should not wait.
+  bool IsUrgent() const;
+  // Adds what is new. On an error (a full disk) nothing may be released any more.
+  Result<void> Collect(session::SessionWriter* writer);
+  // Gives the chunks back that were sealed and read to their end. Only after a flush.
+  void Release();
+
+  std::uint64_t bytes() const { return bytes_; }
+
+ private:
+  struct Found {
+    std::uint32_t thread;
+    std::uint32_t chunk;
+    std::uint64_t offset;
+    std::uint32_t committed;
+    bool is_sealed;
+  };
+
+  RingMap* ring_;
+  std::uint32_t process_;
+  std::vector<std::uint64_t> drained_;  // by thread: bytes of its stream that were collected
+  std::vector<Found> found_;            // kept for its memory
+  std::vector<std::uint32_t> done_;     // chunks to release
+  std::uint32_t sealed_seen_ = 0;
+  std::uint64_t bytes_ = 0;
+};
+
+}  // namespace memwhy::recorder

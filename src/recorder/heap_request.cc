@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recorder/heap_request.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "os/process.h"
+
+namespace memwhy::recorder {
+namespace {
+
+using wire::RequestState;
+
+constexpr long kSleepingCalls[] = {
+#ifdef SYS_epoll_wait
+    SYS_epoll_wait,
+#endif
+    SYS_epoll_pwait,
+#ifdef SYS_epoll_pwait2
+    SYS_epoll_pwait2,
+#endif
+#ifdef SYS_poll
+    SYS_poll,
+#endif
+    SYS_ppoll,
+#ifdef SYS_select
+    SYS_select,
+#endif
+    SYS_pselect6,
+    SYS_nanosleep,
+    SYS_clock_nanosleep,
+    SYS_accept,
+    SYS_accept4,
+    SYS_read,
+    SYS_recvfrom,
+    SYS_recvmsg,
+    SYS_futex,
+};
+
+std::uint32_t Raw(RequestState state) { return static_cast<std::uint32_t>(state); }
+
+Result<void> WriteBlocks(const std::string& path, std::span<const NativeBlock> blocks) {
+  std::vector<NativeBlock> sorted(blocks.begin(), blocks.end());
+  std::sort(sorted.begin(), sorted.end(), [](const NativeBlock& a, const NativeBlock& b) {
+    return a.address < b.address;
+  });
+  UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!fd) return Error::FromErrno(errno, "cannot make " + path);
+  const auto* bytes = reinterpret_cast<const char*>(sorted.data());
+  std::size_t left = sorted.size() * sizeof(NativeBlock);
+  while (left != 0) {
+    const ssize_t count = write(fd.get(), bytes, left);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return Error::FromErrno(count < 0 ? errno : ENOSPC, "writing " + path);
+    bytes += count;
+    left -= static_cast<std::size_t>(count);
+  }
+  return {};
+}
+
+template <std::size_t N>
+bool PutPath(char (&field)[N], const std::string& path) {
+  if (path.size() >= N) return false;
+  std::memcpy(field, path.c_str(), path.size() + 1);
+  return true;
+}
+
+}  // namespace
+
+std::optional<pid_t> FindSleepingThread(const FileSystem& fs, pid_t pid) {
+  const auto tasks = os::ReadTasks(fs, pid);
+  if (!tasks) return std::nullopt;
+  std::optional<pid_t> best;
+  std::ptrdiff_t best_rank = std::size(kSleepingCalls);
+  for (const os::Task& task : *tasks) {
+    if (!task.system_call || task.state != 'S') continue;
+    const auto* found =
+        std::find(std::begin(kSleepingCalls), std::end(kSleepingCalls), *task.system_call);
+    const std::ptrdiff_t rank = found - std::begin(kSleepingCalls);
+    if (rank < best_rank) {
+      best = task.tid;
+      best_rank = rank;
+    }
+  }
+  return best;
+}
+
+HeapRequest::HeapRequest(RingMap* ring, std::string input_path, std::string output_path)
+    : ring_(ring), input_path_(std::move(input_path)), output_path_(std::move(output_path)) {}
+
+Result<HeapRequest> HeapRequest::Post(RingMap* ring, std::span<const NativeBlock> blocks,
+                                      const std::string& input_path,
+                                      const std::string& output_path, double limit_ms) {
+  wire::RingHeader& header = ring->header();
+  if (header.request_state.load(std::memory_order_acquire) != Raw(RequestState::kIdle)) {
+    return Error("another request is under way");
+  }
+  MEMWHY_TRY_VOID(WriteBlocks(input_path, blocks));
+  if (!PutPath(header.request_input, input_path) || !PutPath(header.request_output, output_path)) {
+    unlink(input_path.c_str());
+    return Error("the session's path is too long for a heap graph");
+  }
+  header.request_kind = static_cast<std::uint32_t>(wire::RequestKind::kHeapGraph);
+  header.request_limit_ns = static_cast<std::uint64_t>(std::max(0.0, limit_ms) * 1e6);
+  header.request_serial = header.request_serial + 1;
+  header.request_error[0] = '\0';
+  header.request_pause_ns.store(0, std::memory_order_relaxed);
+  header.request_predicted_ns.store(0, std::memory_order_relaxed);
+  header.request_state.store(Raw(RequestState::kPosted), std::memory_order_release);
+  return HeapRequest(ring, input_path, output_path);
+}
+
+void HeapRequest::Wake(const FileSystem& fs) {
+  wire::RingHeader& header = ring_->header();
+  if (header.request_state.load(std::memory_order_acquire) != Raw(RequestState::kPosted)) return;
+  const auto number = static_cast<int>(header.request_signal);
+  // The number comes from the target: nothing but the real-time signals that an agent may choose.
+  if (number < SIGRTMIN || number > SIGRTMAX) return;
+  const auto pid = static_cast<pid_t>(ring_->info().pid);
+  if (const auto thread = FindSleepingThread(fs, pid)) syscall(SYS_tgkill, pid, *thread, number);
+}
+
+std::optional<HeapGraphReply> HeapRequest::Poll() {
+  wire::RingHeader& header = ring_->header();
+  const std::uint32_t state = header.request_state.load(std::memory_order_acquire);
+  if (state == Raw(RequestState::kPosted) || state == Raw(RequestState::kRunning)) {
+    return std::nullopt;
+  }
+  HeapGraphReply reply;
+  reply.pause_ms = static_cast<double>(header.request_pause_ns.load()) * 1e-6;
+  reply.predicted_ms = static_cast<double>(header.request_predicted_ns.load()) * 1e-6;
+  if (state == Raw(RequestState::kDone)) {
+    reply.path = output_path_;
+  } else {
+    char error[sizeof(header.request_error)];
+    std::memcpy(error, header.request_error, sizeof(error));
+    reply.error = std::string(error, strnlen(error, sizeof(error)));
+    if (reply.error.empty()) reply.error = "the agent gave no reason";
+    unlink(output_path_.c_str());
+  }
+  header.request_state.store(Raw(RequestState::kIdle), std::memory_order_release);
+  unlink(input_path_.c_str());
+  return reply;
+}
+
+bool HeapRequest::Withdraw() {
+  auto expected = Raw(RequestState::kPosted);
+  if (!ring_->header().request_state.compare_exchange_strong(expected,
+                                                             Raw(RequestState::kIdle))) {
+    return expected != Raw(RequestState::kRunning);
+  }
+  unlink(input_path_.c_str());
+  return true;
+}
+
+}  // namespace memwhy::recorder

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Asks the agent of one process for a heap graph: posts the request in the ring file, wakes one
+// thread of the target that sleeps in a system call, and watches the answer. The target is touched
+// only by that one signal; a target whose threads all run finds the request at its next allocation.
+// One request at a time, one thread; the caller keeps draining between the polls.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "base/file_system.h"
+#include "base/result.h"
+#include "recorder/ring_map.h"
+
+namespace memwhy::recorder {
+
+// A block of native memory that the graph shall recognise.
+struct NativeBlock {
+  std::uint64_t address = 0;
+  std::uint64_t size = 0;
+};
+
+struct HeapGraphReply {
+  std::string path;  // of the graph; "" on an error
+  double pause_ms = 0;
+  double predicted_ms = 0;
+  std::string error;  // "" or the agent's reason
+};
+
+// The thread that a signal disturbs least: one that waits in epoll, poll, select, sleep, accept,
+// read, receive or a futex, in this order. nullopt: none does.
+std::optional<pid_t> FindSleepingThread(const FileSystem& fs, pid_t pid);
+
+class HeapRequest {
+ public:
+  // Writes `blocks` (any order) to input_path and posts.
+  static Result<HeapRequest> Post(RingMap* ring, std::span<const NativeBlock> blocks,
+                                  const std::string& input_path, const std::string& output_path,
+                                  double limit_ms);
+  // Signals a sleeping thread while the request is posted and not taken.
+  void Wake(const FileSystem& fs);
+  // The reply when there is one.
+  std::optional<HeapGraphReply> Poll();
+  // Takes the request back. False: it runs already, its end must be waited for.
+  bool Withdraw();
+
+ private:
+  HeapRequest(RingMap* ring, std::string input_path, std::string output_path);
+
+  RingMap* ring_;
+  std::string input_path_;
+  std::string output_path_;
+};
+
+}  // namespace memwhy::recorder

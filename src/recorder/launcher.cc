@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recorder/launcher.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <string_view>
+
+#include "base/file_system.h"
+#include "base/strings.h"
+#include "base/unique_fd.h"
+#include "recorder/signal_relay.h"
+
+namespace memwhy::recorder {
+namespace {
+
+constexpr char kAgentFile[] = "libmemwhy_agent.so";
+
+bool IsFile(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+}
+
+std::string Absolute(const std::string& path) {
+  char resolved[PATH_MAX];
+  return realpath(path.c_str(), resolved) == nullptr ? path : std::string(resolved);
+}
+
+}  // namespace
+
+Result<std::string> FindAgent() {
+  if (const char* chosen = std::getenv("MEMWHY_AGENT"); chosen != nullptr && *chosen != '\0') {
+    if (!IsFile(chosen)) return Error::Of("MEMWHY_AGENT names no file: {}", chosen);
+    return Absolute(chosen);
+  }
+  MEMWHY_TRY(const std::string self, RealFileSystem().ReadLink("/proc/self/exe"));
+  const std::string folder = self.substr(0, self.rfind('/'));
+  for (const char* place : {"../lib", "../lib/memwhy"}) {
+    const std::string path = JoinPath(JoinPath(folder, place), kAgentFile);
+    if (IsFile(path)) return Absolute(path);
+  }
+  return Error::Of("the agent {} is not in {}/../lib; set MEMWHY_AGENT to its path", kAgentFile,
+                   folder);
+}
+
+Result<std::string> FindProgram(const std::string& name) {
+  if (name.empty()) return Error("no program given");
+  if (name.find('/') != std::string::npos) {
+    if (!IsFile(name)) return Error::Of("cannot run {}: no such file", name);
+    if (access(name.c_str(), X_OK) != 0) return Error::FromErrno(errno, "cannot run " + name);
+    return name;
+  }
+  const char* path = std::getenv("PATH");
+  bool is_forbidden = false;
+  for (const std::string_view folder : Split(path == nullptr ? "/usr/bin:/bin" : path, ':')) {
+    const std::string candidate = JoinPath(folder.empty() ? "." : folder, name);
+    if (!IsFile(candidate)) continue;
+    if (access(candidate.c_str(), X_OK) == 0) return candidate;
+    is_forbidden = true;
+  }
+  return Error::Of("cannot run {}: {}", name,
+                   is_forbidden ? "permission denied" : "no such program on PATH");
+}
+
+std::vector<std::string> TargetEnvironment(const LaunchOptions& options,
+                                           const char* const* environment) {
+  std::vector<std::string> result;
+  std::string preload = options.agent;
+  for (const char* const* entry = environment; entry != nullptr && *entry != nullptr; ++entry) {
+    std::string_view text = *entry;
+    if (StartsWith(text, "MEMWHY_SESSION=") || StartsWith(text, "MEMWHY_POOL_BYTES=") ||
+        StartsWith(text, "MEMWHY_FOLLOW=")) {
+      continue;
+    }
+    if (ConsumePrefix(text, "LD_PRELOAD=")) {
+      if (!text.empty()) preload += ":" + std::string(text);
+      continue;
+    }
+    result.emplace_back(*entry);
+  }
+  result.push_back("LD_PRELOAD=" + preload);
+  result.push_back("MEMWHY_SESSION=" + options.session);
+  result.push_back("MEMWHY_POOL_BYTES=" + std::to_string(options.pool_bytes));
+  result.push_back("MEMWHY_FOLLOW=" + options.follow);
+  return result;
+}
+
+Result<pid_t> Launch(const LaunchOptions& options) {
+  const std::vector<std::string> environment = TargetEnvironment(options, environ);
+  std::vector<char*> argv;
+  std::vector<char*> envp;
+  for (const std::string& argument : options.argv) {
+    argv.push_back(const_cast<char*>(argument.c_str()));
+  }
+  for (const std::string& entry : environment) envp.push_back(const_cast<char*>(entry.c_str()));
+  argv.push_back(nullptr);
+  envp.push_back(nullptr);
+
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return Error::FromErrno(errno, "pipe");
+  UniqueFd reader(ends[0]);
+  UniqueFd writer(ends[1]);
+  const pid_t pid = fork();
+  if (pid < 0) return Error::FromErrno(errno, "fork");
+  if (pid == 0) {
+    SignalRelay::RestoreInChild();
+    execvpe(argv[0], argv.data(), envp.data());
+    const int failure = errno;
+    static_cast<void>(!write(writer.get(), &failure, sizeof(failure)));
+    _exit(127);
+  }
+  writer.Reset();
+  int failure = 0;
+  ssize_t count;
+  do {
+    count = read(reader.get(), &failure, sizeof(failure));
+  } while (count < 0 && errno == EINTR);
+  if (count == sizeof(failure)) {
+    waitpid(pid, nullptr, 0);
+    return Error::FromErrno(failure, "cannot run " + options.argv[0]);
+  }
+  return pid;
+}
+
+}  // namespace memwhy::recorder

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Starts the target with the agent preloaded. Invariant: the program runs as without us (same
+// arguments, working directory, files, signal dispositions), with four variables more in its
+// environment; where that cannot be, it is not run at all and an error says why. One thread.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace memwhy::recorder {
+
+// MEMWHY_AGENT, else libmemwhy_agent.so beside this program (../lib, ../lib/memwhy).
+Result<std::string> FindAgent();
+
+// The file that execvp would run: by PATH where `name` has no slash.
+Result<std::string> FindProgram(const std::string& name);
+
+struct LaunchOptions {
+  std::vector<std::string> argv;  // not empty
+  std::string session;            // absolute
+  std::string agent;              // absolute
+  std::uint64_t pool_bytes = 0;
+  std::string follow = "fork";  // none, fork, all
+};
+
+// The environment of the target: ours, with LD_PRELOAD (what is there stays behind the agent) and
+// the MEMWHY_ variables.
+std::vector<std::string> TargetEnvironment(const LaunchOptions& options,
+                                           const char* const* environment);
+
+// The new process. An error: the program could not be executed, and nothing runs.
+Result<pid_t> Launch(const LaunchOptions& options);
+
+}  // namespace memwhy::recorder

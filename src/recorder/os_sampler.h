@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Cheap counters of one process (10 per second) and whole passes over its address space (at the
+// start, each 30 s, at the end): what the operating system says, read from outside, no stop, no lock
+// of the target. One thread.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/file_system.h"
+#include "base/result.h"
+#include "model/recording.h"
+#include "os/cgroup.h"
+#include "recorder/ring_map.h"
+
+namespace memwhy::recorder {
+
+class OsSampler {
+ public:
+  OsSampler(const FileSystem* fs, pid_t pid, std::uint32_t process);
+
+  // An error: the process is gone.
+  Result<model::OsSample> Sample() const;
+  // smaps, resident pages of anonymous memory, pymalloc arenas (with a ring). `ring` may be null.
+  Result<model::MapsPass> Pass(const std::string& at, const RingMap* ring) const;
+  // Kills by the kernel in the process's memory cgroup, also after its death.
+  std::optional<std::uint64_t> OomKills() const;
+
+ private:
+  const FileSystem* fs_;
+  pid_t pid_;
+  std::uint32_t process_;
+  std::optional<os::CgroupLocation> cgroup_;
+};
+
+}  // namespace memwhy::recorder

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A target's ring file (wire/ring.h), mapped by the recorder. The target may scribble on it at any
+// time: sizes are checked once at opening and kept here; everything read later is copied first, then
+// checked, and never used to leave the mapping. One thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "session/ring_snapshot.h"
+#include "wire/ring.h"
+
+namespace memwhy::recorder {
+
+class RingMap {
+ public:
+  static Result<std::unique_ptr<RingMap>> Open(const std::string& path);
+  ~RingMap();
+  RingMap(const RingMap&) = delete;
+  RingMap& operator=(const RingMap&) = delete;
+
+  const std::string& path() const { return path_; }
+  std::uint64_t inode() const { return inode_; }
+  const session::RingInfo& info() const { return info_; }  // as of Refresh
+  void Refresh();                                          // state, counters, arena sizes
+
+  wire::RingHeader& header() { return *header_; }
+  std::uint32_t chunk_count() const { return info_.chunk_count; }
+  wire::ChunkHeader& chunk(std::uint32_t index) { return chunks_[index]; }
+  const std::uint8_t* chunk_bytes(std::uint32_t index) const {
+    return pool_ + std::size_t{index} * wire::kChunkBytes;
+  }
+  // Addresses of live pymalloc arenas, sorted.
+  std::vector<std::uint64_t> Arenas() const;
+
+  // Tells the agent that the recorder lives.
+  void Beat();
+  // Waits until the agent wakes us, a signal arrives, or the time is over.
+  void Wait(std::uint64_t timeout_ns);
+  // The agent records no more.
+  void Stop();
+
+ private:
+  RingMap(std::string path, void* base, std::uint64_t bytes, session::RingInfo info,
+          std::uint64_t inode);
+
+  std::string path_;
+  void* base_;
+  std::uint64_t bytes_;
+  std::uint64_t inode_;
+  session::RingInfo info_;
+  wire::RingHeader* header_;
+  wire::ChunkHeader* chunks_;
+  const std::uint64_t* arenas_;
+  const std::uint8_t* pool_;
+};
+
+}  // namespace memwhy::recorder

@@ -1,0 +1,625 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recorder/runner.h"
+
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cmath>
+#include <cstdlib>
+#include <ctime>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
+
+#include "base/file_system.h"
+#include "base/strings.h"
+#include "os/cgroup.h"
+#include "os/process.h"
+#include "recorder/launcher.h"
+#include "recorder/redact.h"
+#include "recorder/signal_relay.h"
+#include "recorder/target.h"
+#include "session/facts.h"
+#include "session/writer.h"
+#include "wire/clock.h"
+
+namespace memwhy::recorder {
+namespace {
+
+constexpr std::uint64_t kMillisecond = 1'000'000;
+constexpr std::uint64_t kSecond = 1'000 * kMillisecond;
+constexpr std::uint64_t kLongestWaitNs = 20 * kMillisecond;
+constexpr std::uint64_t kSampleNs = 100 * kMillisecond;
+constexpr std::size_t kSamplesPerFact = 2;  // so that 200 ms are lost at most
+constexpr std::uint64_t kDiscoverNs = 50 * kMillisecond;
+constexpr std::uint64_t kPassNs = 30 * kSecond;
+constexpr std::uint64_t kGraceNs = 10 * kSecond;       // between SIGTERM and SIGKILL
+constexpr std::uint64_t kStragglersNs = 1 * kSecond;   // for children that outlive the program
+constexpr std::uint64_t kWakeNs = 5 * kMillisecond;    // between two tries of a heap request
+constexpr std::uint64_t kMostPassNs = 60 * kSecond;    // for a heap graph that has begun
+constexpr std::size_t kMostHeldSamples = 6000;         // before it is clear that nothing records
+constexpr std::uint64_t kDiskReserve = 16u << 20;
+
+std::string Rfc3339Now() {
+  timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  tm parts;
+  gmtime_r(&now.tv_sec, &parts);
+  char text[32];
+  strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+std::string HostName() {
+  char name[HOST_NAME_MAX + 1] = {};
+  return gethostname(name, sizeof(name) - 1) == 0 ? name : "";
+}
+
+std::optional<session::ClockPair> CounterPair() {
+  if (!wire::kHasCycleCounter) return std::nullopt;
+  return session::ClockPair{wire::ReadCyclesAfter(), wire::MonotonicNs()};
+}
+
+std::string EndedText(int wait_status) {
+  return WIFSIGNALED(wait_status) ? fmt::format("signal:{}", WTERMSIG(wait_status))
+                                  : fmt::format("exit:{}", WEXITSTATUS(wait_status));
+}
+
+// 1 % of the memory that the target may use, 64 MiB at most.
+std::uint64_t PoolBytes(const FileSystem& fs) {
+  std::uint64_t pool = wire::kMaxPoolBytes;
+  const auto memory = os::ReadCgroupMemory(fs, getpid());
+  if (memory && memory->limit) pool = std::min(pool, *memory->limit / 100);
+  pool = std::max(pool, wire::kMinPoolBytes);
+  return pool / wire::kChunkBytes * wire::kChunkBytes;
+}
+
+Result<void> CheckRoom(const std::string& session, std::uint64_t pool_bytes) {
+  struct statvfs status {};
+  if (statvfs(session.c_str(), &status) != 0) return {};
+  const std::uint64_t available = std::uint64_t{status.f_bavail} * status.f_frsize;
+  const std::uint64_t needed = pool_bytes + kDiskReserve;
+  if (available >= needed) return {};
+  return Error::Of("the disk of {} has {} free, a recording needs {} at least; choose another "
+                   "place with -o",
+                   session, FormatBytes(available), FormatBytes(needed));
+}
+
+std::string AbsolutePath(const std::string& path) {
+  if (StartsWith(path, "/")) return path;
+  char folder[PATH_MAX];
+  return getcwd(folder, sizeof(folder)) == nullptr ? path : JoinPath(folder, path);
+}
+
+}  // namespace
+
+class Runner::Impl {
+ public:
+  explicit Impl(RunOptions options)
+      : options_(std::move(options)),
+        relay_(options_.signals_interrupt ? SignalRelay::Policy::kInterrupt
+                                          : SignalRelay::Policy::kPassOn) {}
+  ~Impl();
+
+  Result<void> Start();
+  Result<Stop> RunUntil(double seconds);
+  Result<HeapGraphReply> RequestHeapGraph(std::span<const NativeBlock> blocks, double limit_ms,
+                                          double timeout_seconds);
+  Result<void> MapsPass(const std::string& at);
+  Result<void> SetWindow(double from, std::optional<double> to);
+  Result<void> Flush();
+  Result<ExitStatus> Finish(StopTarget how);
+
+  double Elapsed() const {
+    return static_cast<double>(wire::MonotonicNs() - started_ns_) * 1e-9;
+  }
+  const std::string& session() const { return session_; }
+  pid_t child() const { return child_; }
+  const Target* Main() const;
+  std::string Trouble() const;
+
+ private:
+  bool IsWriting() const { return writer_ != nullptr && writer_->failure().empty(); }
+  void Step();                                // one round; errors end up in the writer's failure
+  void Wait(std::uint64_t until_ns);
+  void Discover();
+  void DrainAll();
+  void SampleAll(std::uint64_t now);
+  void WriteSamples();
+  void Passes(std::uint64_t now);
+  void ReapChild();
+  void FinishGone();
+  void FinishTarget(Target* target, const std::string& ended);
+  void GiveUpWriting();
+  void WriteBareProcess();
+  void Reap(StopTarget how);
+  std::string EndedOf(const Target& target) const;
+  std::string ChildEnded() const;
+
+  RunOptions options_;
+  SignalRelay relay_;
+  RealFileSystem fs_;
+  std::string session_;
+  std::unique_ptr<session::SessionWriter> writer_;
+  std::vector<std::unique_ptr<Target>> targets_;
+  std::set<std::pair<std::string, std::uint64_t>> known_rings_;  // path, inode
+  std::uint32_t next_process_ = 0;
+  std::uint32_t main_process_ = 0;
+  bool has_main_ = false;
+  std::string dormant_note_;
+  pid_t child_ = 0;
+  std::optional<int> child_status_;
+  std::optional<OsSampler> child_sampler_;
+  std::optional<std::uint64_t> oom_kills_at_start_;
+  std::vector<session::OsSampleFact> samples_;
+  std::uint64_t started_ns_ = 0;
+  std::uint64_t next_discover_ns_ = 0;
+  std::uint64_t next_drain_ns_ = 0;
+  std::uint64_t next_sample_ns_ = 0;
+  int heap_graphs_ = 0;
+  bool has_given_up_ = false;
+};
+
+Runner::Impl::~Impl() {
+  if (child_ > 0 && !child_status_) {
+    kill(child_, SIGTERM);
+    Reap(StopTarget::kTerminate);
+  }
+  SignalRelay::SetTarget(0);
+}
+
+Result<void> Runner::Impl::Start() {
+  if (options_.argv.empty()) return Error("no program given");
+  if (auto program = FindProgram(options_.argv[0]); !program) return program.error();
+  LaunchOptions launch;
+  MEMWHY_TRY(launch.agent, FindAgent());
+  session_ = AbsolutePath(options_.session);
+  launch.argv = options_.argv;
+  launch.session = session_;
+  launch.follow = options_.follow;
+  launch.pool_bytes = PoolBytes(fs_);
+  // Nothing of a recording that does not come about stays behind.
+  const auto undo = [&](const Error& error) {
+    writer_.reset();
+    unlink(JoinPath(session_, session::kBlocksFile).c_str());
+    rmdir(session_.c_str());
+    return error;
+  };
+  MEMWHY_TRY(writer_, session::SessionWriter::Create(session_));
+  if (auto room = CheckRoom(session_, launch.pool_bytes); !room) return undo(room.error());
+  // Only what we have by now: rings and analysis come later and are not meant.
+  mlockall(MCL_CURRENT | MCL_ONFAULT);
+
+  session::SessionFact fact;
+  started_ns_ = wire::MonotonicNs();
+  fact.monotonic_ns = started_ns_;
+  fact.command = RedactCommand(options_.argv);
+  fact.host = HostName();
+  fact.started = Rfc3339Now();
+  fact.recorder_pid = static_cast<std::uint32_t>(getpid());
+  if (const auto stat = os::ReadProcessStat(fs_, getpid())) fact.recorder_start = stat->start_ticks;
+  fact.clock = CounterPair();
+  if (auto written = writer_->AddFact(session::ToJson(fact)); !written) {
+    return undo(written.error());
+  }
+  auto child = Launch(launch);
+  if (!child) return undo(child.error());
+  child_ = *child;
+  SignalRelay::SetTarget(child_);
+  child_sampler_.emplace(&fs_, child_, 0);
+  oom_kills_at_start_ = child_sampler_->OomKills();
+  return {};
+}
+
+void Runner::Impl::Discover() {
+  for (const std::string& path : session::FindRings(session_)) {
+    struct stat status {};
+    if (stat(path.c_str(), &status) != 0) continue;
+    if (!known_rings_.emplace(path, status.st_ino).second) continue;
+    auto ring = RingMap::Open(path);
+    if (!ring) continue;  // no ring of ours: left alone
+    if (next_process_ >= session::kMaxProcesses) continue;
+    // A process that replaced itself (exec) left this name to its new image.
+    for (const auto& old : targets_) {
+      if (old->ring().path() == path) FinishTarget(old.get(), "exit:0");
+    }
+    std::erase_if(targets_, [&](const auto& old) { return old->ring().path() == path; });
+    auto target = std::make_unique<Target>(*std::move(ring), next_process_++, &fs_);
+    target->ring().Beat();
+    if (IsWriting()) static_cast<void>(target->WriteFact(writer_.get()).has_value());
+    if (target->is_recording() && !has_main_) {
+      has_main_ = true;
+      main_process_ = target->process();
+      samples_.clear();  // of the program before it was clear who is recorded
+    }
+    if (!target->is_recording() && dormant_note_.empty()) {
+      dormant_note_ = target->ring().info().note;
+    }
+    targets_.push_back(std::move(target));
+  }
+}
+
+void Runner::Impl::DrainAll() {
+  if (!IsWriting()) return;
+  for (const auto& target : targets_) {
+    if (!target->drain().Collect(writer_.get())) return GiveUpWriting();
+  }
+  if (!writer_->Flush()) return GiveUpWriting();
+  for (const auto& target : targets_) target->drain().Release();
+}
+
+void Runner::Impl::GiveUpWriting() {
+  if (has_given_up_) return;
+  has_given_up_ = true;
+  // The agents stop; what their rings hold stays in these files and is read from there.
+  for (const auto& target : targets_) target->ring().Stop();
+  fmt::print(stderr,
+             "memwhy: {}: recording ends here, the program goes on; "
+             "what was recorded can be read\n",
+             writer_->failure());
+}
+
+void Runner::Impl::SampleAll(std::uint64_t now) {
+  bool has_sampled = false;
+  for (const auto& target : targets_) {
+    if (!target->is_recording()) continue;
+    if (auto sample = target->Sample()) samples_.push_back({now, *std::move(sample)});
+    has_sampled = true;
+  }
+  if (!has_main_ && !has_sampled && child_sampler_ && samples_.size() < kMostHeldSamples) {
+    if (auto sample = child_sampler_->Sample()) samples_.push_back({now, *std::move(sample)});
+  }
+  if (has_main_ && samples_.size() >= kSamplesPerFact * targets_.size()) WriteSamples();
+}
+
+void Runner::Impl::WriteSamples() {
+  if (samples_.empty() || !IsWriting()) return;
+  session::OsSamplesFact fact;
+  fact.samples = std::exchange(samples_, {});
+  fact.clock = CounterPair();
+  if (!writer_->AddFact(session::ToJson(fact))) GiveUpWriting();
+}
+
+void Runner::Impl::Passes(std::uint64_t now) {
+  for (const auto& target : targets_) {
+    if (!target->is_recording() || now < target->next_pass_ns() || !IsWriting()) continue;
+    const auto written = target->WriteMaps(target->has_passes() ? "" : "start", writer_.get());
+    target->set_next_pass_ns(now + kPassNs);
+    if (!written && !IsWriting()) GiveUpWriting();
+  }
+}
+
+void Runner::Impl::ReapChild() {
+  if (child_status_) return;
+  int status = 0;
+  if (waitpid(child_, &status, WNOHANG) == child_) {
+    child_status_ = status;
+    SignalRelay::SetTarget(0);
+  }
+}
+
+std::string Runner::Impl::ChildEnded() const {
+  if (!child_status_) return "open";
+  if (WIFSIGNALED(*child_status_) && WTERMSIG(*child_status_) == SIGKILL && oom_kills_at_start_) {
+    const auto kills = child_sampler_->OomKills();
+    if (kills && *kills > *oom_kills_at_start_) return "oom";
+  }
+  return EndedText(*child_status_);
+}
+
+std::string Runner::Impl::EndedOf(const Target& target) const {
+  if (target.pid() == child_) return ChildEnded();
+  const auto status = target.watch().WaitStatus();
+  // Not our child, reaped, and a kernel that does not tell any more: taken for a good end.
+  if (!status) return "exit:0";
+  if (WIFSIGNALED(*status) && WTERMSIG(*status) == SIGKILL && oom_kills_at_start_) {
+    const auto kills = target.OomKills();
+    if (kills && *kills > *oom_kills_at_start_) return "oom";
+  }
+  return EndedText(*status);
+}
+
+void Runner::Impl::FinishTarget(Target* target, const std::string& ended) {
+  if (!IsWriting()) return;
+  // Two rounds: the first frees what the second may still find behind a chunk that was being filled.
+  for (int round = 0; round < 2; ++round) {
+    if (!target->drain().Collect(writer_.get()) || !writer_->Flush()) return GiveUpWriting();
+    target->drain().Release();
+  }
+  WriteSamples();
+  if (!IsWriting() || !target->WriteEnd(ended, writer_.get())) return GiveUpWriting();
+  struct stat status {};
+  const std::string& path = target->ring().path();
+  if (stat(path.c_str(), &status) == 0 && status.st_ino == target->ring().inode()) {
+    unlink(path.c_str());
+  }
+}
+
+void Runner::Impl::FinishGone() {
+  for (auto it = targets_.begin(); it != targets_.end();) {
+    Target& target = **it;
+    // Our own child is gone only once we have its status.
+    const bool is_gone = target.pid() == child_ ? child_status_.has_value() : target.watch().IsGone();
+    if (!is_gone) {
+      ++it;
+      continue;
+    }
+    FinishTarget(&target, EndedOf(target));
+    it = IsWriting() ? targets_.erase(it) : it + 1;
+    if (!IsWriting()) break;
+  }
+}
+
+void Runner::Impl::Step() {
+  const std::uint64_t now = wire::MonotonicNs();
+  ReapChild();
+  if (now >= next_discover_ns_ || child_status_) {
+    Discover();
+    next_discover_ns_ = now + (now - started_ns_ < kSecond ? 0 : kDiscoverNs);
+  }
+  bool is_urgent = false;
+  for (const auto& target : targets_) {
+    target->ring().Refresh();
+    // Without a writer the agents must take us for gone instead of waiting for room.
+    if (IsWriting()) target->ring().Beat();
+    is_urgent = is_urgent || target->drain().IsUrgent();
+  }
+  if (is_urgent || now >= next_drain_ns_) {
+    DrainAll();
+    next_drain_ns_ = now + session::kBlockNs;
+  }
+  if (now >= next_sample_ns_) {
+    SampleAll(now);
+    next_sample_ns_ = std::max(next_sample_ns_ + kSampleNs, now);
+  }
+  Passes(now);
+  FinishGone();
+}
+
+void Runner::Impl::Wait(std::uint64_t until_ns) {
+  const std::uint64_t now = wire::MonotonicNs();
+  if (until_ns <= now) return;
+  // Before a ring is there, the program may start and end at any time.
+  const std::uint64_t longest = targets_.empty() ? 2 * kMillisecond : kLongestWaitNs;
+  const std::uint64_t wait = std::min(until_ns - now, longest);
+  if (!targets_.empty()) {
+    targets_.front()->ring().Wait(wait);
+    return;
+  }
+  const timespec pause{0, static_cast<long>(wait)};
+  nanosleep(&pause, nullptr);  // ends early at a signal
+}
+
+Result<Runner::Stop> Runner::Impl::RunUntil(double seconds) {
+  const bool is_bounded = std::isfinite(seconds);
+  const std::uint64_t until =
+      is_bounded ? started_ns_ + static_cast<std::uint64_t>(std::max(0.0, seconds) * 1e9)
+                 : UINT64_MAX;
+  while (true) {
+    Step();
+    if (child_status_) return Stop::kTargetEnded;
+    if (SignalRelay::Interrupt() != 0) return Stop::kInterrupted;
+    if (wire::MonotonicNs() >= until) return Stop::kDeadline;
+    Wait(until);
+  }
+}
+
+const Target* Runner::Impl::Main() const {
+  for (const auto& target : targets_) {
+    if (has_main_ && target->process() == main_process_) return target.get();
+  }
+  return nullptr;
+}
+
+Result<HeapGraphReply> Runner::Impl::RequestHeapGraph(std::span<const NativeBlock> blocks,
+                                                      double limit_ms, double timeout_seconds) {
+  Step();
+  auto* target = const_cast<Target*>(Main());
+  if (target == nullptr) return Error("no process is being recorded (any more)");
+  const int number = ++heap_graphs_;
+  const std::string file = fmt::format("heap.{}.graph", number);
+  MEMWHY_TRY(HeapRequest request,
+             HeapRequest::Post(&target->ring(), blocks,
+                               JoinPath(session_, fmt::format("heap.{}.blocks", number)),
+                               JoinPath(session_, file), limit_ms));
+  const std::uint64_t begun = wire::MonotonicNs();
+  const std::uint64_t timeout = static_cast<std::uint64_t>(timeout_seconds * 1e9);
+  std::optional<HeapGraphReply> reply;
+  while (!reply) {
+    request.Wake(fs_);
+    Step();
+    const std::uint64_t now = wire::MonotonicNs();
+    if (Main() == nullptr) {
+      reply.emplace();
+      reply->error = "the process ended meanwhile";
+      unlink(JoinPath(session_, fmt::format("heap.{}.blocks", number)).c_str());
+      unlink(JoinPath(session_, file).c_str());
+      break;
+    }
+    reply = request.Poll();
+    if (reply) break;
+    if (now - begun > timeout && request.Withdraw()) {
+      reply = request.Poll();
+      if (!reply || reply->error.empty()) {
+        reply.emplace();
+        reply->error = fmt::format("no thread of the process answered within {}",
+                                   FormatSeconds(timeout_seconds));
+      }
+      break;
+    }
+    if (now - begun > timeout + kMostPassNs) return Error("the heap graph does not come to an end");
+    Wait(now + kWakeNs);
+  }
+  if (IsWriting()) {
+    session::HeapGraphFact fact;
+    fact.process = main_process_;
+    fact.file = reply->path.empty() ? "" : file;
+    fact.monotonic_ns = wire::MonotonicNs();
+    fact.pause_ms = reply->pause_ms;
+    fact.predicted_ms = reply->predicted_ms;
+    fact.error = reply->error;
+    if (!writer_->AddFact(session::ToJson(fact))) GiveUpWriting();
+  }
+  return *std::move(reply);
+}
+
+Result<void> Runner::Impl::MapsPass(const std::string& at) {
+  if (!IsWriting()) return Error(Trouble());
+  Result<void> outcome;
+  bool has_any = false;
+  for (const auto& target : targets_) {
+    if (!target->is_recording()) continue;
+    // Counters and address space of one instant belong together.
+    if (auto sample = target->Sample()) {
+      samples_.push_back({wire::MonotonicNs(), *std::move(sample)});
+    }
+    auto written = target->WriteMaps(at, writer_.get());
+    if (!written) outcome = written.error();
+    has_any = has_any || written.has_value();
+  }
+  WriteSamples();
+  if (!has_any && outcome) return Error("no process is being recorded");
+  return outcome;
+}
+
+Result<void> Runner::Impl::SetWindow(double from, std::optional<double> to) {
+  if (!IsWriting()) return Error(Trouble());
+  session::WindowFact fact;
+  fact.from_ns = started_ns_ + static_cast<std::uint64_t>(std::max(0.0, from) * 1e9);
+  if (to) fact.to_ns = started_ns_ + static_cast<std::uint64_t>(std::max(0.0, *to) * 1e9);
+  return writer_->AddFact(session::ToJson(fact));
+}
+
+Result<void> Runner::Impl::Flush() {
+  if (!IsWriting()) return Error(Trouble());
+  DrainAll();
+  WriteSamples();
+  return writer_->failure().empty() ? Result<void>() : Error(writer_->failure());
+}
+
+std::string Runner::Impl::Trouble() const {
+  if (writer_ != nullptr && !writer_->failure().empty()) return writer_->failure();
+  if (has_main_) return "";
+  if (!dormant_note_.empty()) return dormant_note_;
+  return "no CPython with the agent was seen: the program is no Python, is linked statically, or "
+         "drops LD_PRELOAD";
+}
+
+// Waits for the program, recording meanwhile.
+void Runner::Impl::Reap(StopTarget how) {
+  if (how == StopTarget::kTerminate && !child_status_) {
+    kill(child_, SIGTERM);
+    const std::uint64_t deadline = wire::MonotonicNs() + kGraceNs;
+    while (!child_status_ && wire::MonotonicNs() < deadline) {
+      Step();
+      if (!child_status_) Wait(deadline);
+    }
+    if (!child_status_) kill(child_, SIGKILL);
+  }
+  while (!child_status_) {
+    Step();
+    if (!child_status_) Wait(UINT64_MAX);
+  }
+}
+
+void Runner::Impl::WriteBareProcess() {
+  session::ProcessFact fact;
+  fact.process = 0;
+  fact.pid = static_cast<std::uint32_t>(child_);
+  fact.clock_kind = static_cast<std::uint32_t>(wire::ClockKind::kMonotonicNs);
+  fact.clock = {started_ns_, started_ns_};
+  fact.command = RedactCommand(options_.argv);
+  fact.note = Trouble();
+  if (!writer_->AddFact(session::ToJson(fact))) return GiveUpWriting();
+  WriteSamples();
+  if (!IsWriting()) return;
+  const session::ProcessEndFact end{0, wire::MonotonicNs(), ChildEnded(), 0, 0, 0};
+  if (!writer_->AddFact(session::ToJson(end))) GiveUpWriting();
+}
+
+Result<ExitStatus> Runner::Impl::Finish(StopTarget how) {
+  Reap(how);
+  // Workers that the program leaves behind mostly end with it.
+  const std::uint64_t deadline = wire::MonotonicNs() + kStragglersNs;
+  Step();
+  while (!targets_.empty() && IsWriting() && wire::MonotonicNs() < deadline) {
+    Wait(deadline);
+    Step();
+  }
+  if (IsWriting() && !targets_.empty()) {
+    for (const auto& target : targets_) {
+      target->ring().Stop();
+      FinishTarget(target.get(), "open");
+    }
+    const std::string note =
+        fmt::format("{} process(es) of the program outlived it and were recorded up to its end",
+                    targets_.size());
+    static_cast<void>(writer_->AddFact(session::NoteToJson(note)).has_value());
+  }
+  if (IsWriting() && next_process_ == 0) WriteBareProcess();
+  if (IsWriting() && !has_main_) {
+    static_cast<void>(writer_->AddFact(session::NoteToJson(Trouble())).has_value());
+  }
+  unlink(JoinPath(session_, "claimed").c_str());
+
+  ExitStatus status;
+  status.is_signal = WIFSIGNALED(*child_status_);
+  status.number = status.is_signal ? WTERMSIG(*child_status_) : WEXITSTATUS(*child_status_);
+  status.ended = ChildEnded();
+  session::EndFact end;
+  end.monotonic_ns = wire::MonotonicNs();
+  end.ended = status.ended;
+  rusage usage{};
+  if (getrusage(RUSAGE_SELF, &usage) == 0) {
+    const auto seconds = [](const timeval& time) {
+      return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+    };
+    end.recorder_cpu_seconds = seconds(usage.ru_utime) + seconds(usage.ru_stime);
+  }
+  end.session_bytes = writer_->bytes_written();
+  if (has_given_up_) {
+    static_cast<void>(writer_->AddLastFacts({session::NoteToJson(writer_->failure()),
+                                             session::ToJson(end)})
+                          .has_value());
+  } else if (!writer_->AddFact(session::ToJson(end))) {
+    GiveUpWriting();
+  }
+  return status;
+}
+
+Runner::Runner(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Runner::~Runner() = default;
+
+Result<std::unique_ptr<Runner>> Runner::Start(RunOptions options) {
+  auto impl = std::make_unique<Impl>(std::move(options));
+  MEMWHY_TRY_VOID(impl->Start());
+  return std::unique_ptr<Runner>(new Runner(std::move(impl)));
+}
+
+Result<Runner::Stop> Runner::RunUntil(double seconds_from_start) {
+  return impl_->RunUntil(seconds_from_start);
+}
+Result<HeapGraphReply> Runner::RequestHeapGraph(std::span<const NativeBlock> blocks,
+                                                double limit_ms, double timeout_seconds) {
+  return impl_->RequestHeapGraph(blocks, limit_ms, timeout_seconds);
+}
+Result<void> Runner::MapsPass(const std::string& at) { return impl_->MapsPass(at); }
+Result<void> Runner::SetWindow(double from, std::optional<double> to) {
+  return impl_->SetWindow(from, to);
+}
+Result<void> Runner::Flush() { return impl_->Flush(); }
+Result<ExitStatus> Runner::Finish(StopTarget how) { return impl_->Finish(how); }
+double Runner::Elapsed() const { return impl_->Elapsed(); }
+const std::string& Runner::session() const { return impl_->session(); }
+pid_t Runner::child() const { return impl_->child(); }
+bool Runner::IsRecording() const { return impl_->Main() != nullptr; }
+std::string Runner::Trouble() const { return impl_->Trouble(); }
+
+}  // namespace memwhy::recorder

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One recording from start to end: makes the session, starts the target, drains the rings of all its
+// processes, samples the operating system, asks for heap graphs, closes the session. Used by `run`
+// and `diagnose`. Invariant: what can go wrong before the target starts is an error of Start and the
+// target was not run; after that the target runs to its end, whatever happens to the recording. One
+// thread; one Runner at a time (signals).
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "recorder/heap_request.h"
+
+namespace memwhy::recorder {
+
+struct RunOptions {
+  std::string session;            // directory to make, NAME.mwy
+  std::vector<std::string> argv;  // the program as given
+  std::string follow = "fork";    // none, fork, all
+  // SIGINT and SIGTERM mean stop (diagnose) and are not passed on to the target (run).
+  bool signals_interrupt = false;
+};
+
+struct ExitStatus {
+  bool is_signal = false;
+  int number = 0;     // exit code or signal
+  std::string ended;  // exit:N, signal:N, oom
+};
+
+class Runner {
+ public:
+  static Result<std::unique_ptr<Runner>> Start(RunOptions options);
+  // A runner that goes without Finish terminates the target.
+  ~Runner();
+
+  enum class Stop { kDeadline, kTargetEnded, kInterrupted };
+  // Records until then; forever without a deadline (infinity).
+  Result<Stop> RunUntil(double seconds_from_start);
+
+  // `blocks`: live native blocks that the graph shall recognise. An error: no request could be made
+  // (no recording process). A refusal or failure of the agent is in the reply, and in the session.
+  // Goes on recording meanwhile.
+  Result<HeapGraphReply> RequestHeapGraph(std::span<const NativeBlock> blocks, double limit_ms,
+                                          double timeout_seconds = 10);
+  // A pass over the address space of each recorded process, now.
+  Result<void> MapsPass(const std::string& at);
+  // The window that a diagnosis looks at, seconds from the start.
+  Result<void> SetWindow(double from, std::optional<double> to);
+  // Puts everything that is known into the session file, so that it can be opened now.
+  Result<void> Flush();
+
+  enum class StopTarget { kLetRun, kTerminate };  // SIGTERM, 10 s of grace, SIGKILL
+  Result<ExitStatus> Finish(StopTarget how);
+
+  double Elapsed() const;              // seconds from the session's start
+  const std::string& session() const;  // absolute path
+  pid_t child() const;                 // the program started; the recorded one may be a child of it
+  // Whether a process is being recorded (a CPython with a working agent).
+  bool IsRecording() const;
+  // "" or why nothing, or no more, is recorded; fit for people.
+  std::string Trouble() const;
+
+ private:
+  class Impl;
+  explicit Runner(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace memwhy::recorder

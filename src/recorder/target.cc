@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recorder/target.h"
+
+#include <nlohmann/json.hpp>
+
+#include "os/process.h"
+#include "recorder/redact.h"
+#include "wire/clock.h"
+
+namespace memwhy::recorder {
+namespace {
+
+// The interpreter has imported its modules by then, in most programs.
+constexpr std::uint64_t kFirstPassNs = 1'000'000'000;
+
+}  // namespace
+
+Target::Target(std::unique_ptr<RingMap> ring, std::uint32_t process, const FileSystem* fs)
+    : ring_(std::move(ring)),
+      process_(process),
+      drain_(ring_.get(), process),
+      watch_(static_cast<pid_t>(ring_->info().pid), ring_->info().start_ticks),
+      sampler_(fs, static_cast<pid_t>(ring_->info().pid), process),
+      next_pass_ns_(wire::MonotonicNs() + kFirstPassNs) {
+  if (const auto arguments = os::ReadCommandLine(*fs, pid())) command_ = RedactCommand(*arguments);
+}
+
+Result<void> Target::WriteFact(session::SessionWriter* writer) {
+  session::ProcessFact fact = session::ToProcessFact(ring_->info(), process_);
+  fact.command = command_;
+  const nlohmann::json json = session::ToJson(fact);
+  std::string text = json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  if (text == written_) return {};
+  written_ = std::move(text);
+  return writer->AddFact(json);
+}
+
+Result<void> Target::WriteMaps(const std::string& at, session::SessionWriter* writer) {
+  ring_->Refresh();
+  MEMWHY_TRY_VOID(WriteFact(writer));
+  session::MapsFact fact;
+  fact.monotonic_ns = wire::MonotonicNs();
+  MEMWHY_TRY(fact.pass, sampler_.Pass(at, ring_.get()));
+  has_passes_ = true;
+  return writer->AddFact(session::ToJson(fact));
+}
+
+Result<void> Target::WriteEnd(const std::string& ended, session::SessionWriter* writer) {
+  ring_->Refresh();
+  MEMWHY_TRY_VOID(WriteFact(writer));
+  const session::RingInfo& info = ring_->info();
+  return writer->AddFact(session::ToJson(session::ProcessEndFact{
+      process_, wire::MonotonicNs(), ended, info.lost_events, info.lost_bytes, info.waited_ns}));
+}
+
+std::optional<model::OsSample> Target::Sample() const {
+  auto sample = sampler_.Sample();
+  if (!sample) return std::nullopt;
+  return *std::move(sample);
+}
+
+}  // namespace memwhy::recorder

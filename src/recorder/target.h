@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One recorded process: its ring, how far it is drained, its counters. Owned by the runner.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "recorder/drain.h"
+#include "recorder/os_sampler.h"
+#include "recorder/process_watch.h"
+#include "recorder/ring_map.h"
+#include "session/facts.h"
+#include "session/writer.h"
+
+namespace memwhy::recorder {
+
+class Target {
+ public:
+  Target(std::unique_ptr<RingMap> ring, std::uint32_t process, const FileSystem* fs);
+
+  RingMap& ring() { return *ring_; }
+  const RingMap& ring() const { return *ring_; }
+  Drain& drain() { return drain_; }
+  std::uint32_t process() const { return process_; }
+  pid_t pid() const { return static_cast<pid_t>(ring_->info().pid); }
+  const ProcessWatch& watch() const { return watch_; }
+  bool is_recording() const {
+    return ring_->info().state == wire::AgentState::kRecording ||
+           ring_->info().state == wire::AgentState::kEnded;
+  }
+
+  // Writes the process fact, again when something in it changed.
+  Result<void> WriteFact(session::SessionWriter* writer);
+  Result<void> WriteMaps(const std::string& at, session::SessionWriter* writer);
+  Result<void> WriteEnd(const std::string& ended, session::SessionWriter* writer);
+  std::optional<model::OsSample> Sample() const;
+  std::optional<std::uint64_t> OomKills() const { return sampler_.OomKills(); }
+
+  // When the next pass over the address space is due.
+  std::uint64_t next_pass_ns() const { return next_pass_ns_; }
+  void set_next_pass_ns(std::uint64_t ns) { next_pass_ns_ = ns; }
+  bool has_passes() const { return has_passes_; }
+
+ private:
+  std::unique_ptr<RingMap> ring_;
+  std::uint32_t process_;
+  Drain drain_;
+  ProcessWatch watch_;
+  OsSampler sampler_;
+  std::string command_;
+  std::string written_;  // the last process fact
+  std::uint64_t next_pass_ns_;
+  bool has_passes_ = false;
+};
+
+}  // namespace memwhy::recorder
