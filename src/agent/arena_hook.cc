@@ -41,27 +41,30 @@ ThreadState* Recorder() noexcept {
   return t == nullptr || t->depth != 0 ? nullptr : t;
 }
 
+// An arena inside of another recorded call (an object's, with --objects) is that call's own, but it
+// is listed all the same: the table says what pymalloc has.
 void* OnArenaAlloc(void* /*context*/, std::size_t size) {
   ThreadState* t = Recorder();
-  if (t == nullptr) return g_original.alloc(g_original.context, size);
-  ++t->depth;
+  if (t != nullptr) ++t->depth;
   void* arena = g_original.alloc(g_original.context, size);
-  if (arena != nullptr) {
-    const int saved = errno;
-    List(arena);
-    WriteAcquire(*t, wire::EventKind::kAllocate, wire::Allocator::kPymallocArena, TicksAfter(),
-                 arena, size);
-    errno = saved;
+  const int saved = errno;
+  if (arena != nullptr && CurrentMode() == kModeRecording) List(arena);
+  if (t != nullptr) {
+    if (arena != nullptr) {
+      WriteAcquire(*t, wire::EventKind::kAllocate, wire::Allocator::kPymallocArena, TicksAfter(),
+                   arena, size);
+    }
+    --t->depth;
   }
-  --t->depth;
+  errno = saved;
   return arena;
 }
 
 void OnArenaFree(void* /*context*/, void* arena, std::size_t size) {
+  if (CurrentMode() == kModeRecording) Unlist(arena);
   ThreadState* t = Recorder();
   if (t == nullptr) return g_original.free(g_original.context, arena, size);
   ++t->depth;
-  Unlist(arena);
   WriteRelease(*t, wire::EventKind::kArenaFree, TicksBefore(), arena);
   g_original.free(g_original.context, arena, size);
   --t->depth;

@@ -72,6 +72,8 @@ bool FindPython(Interpreter& python) noexcept {
   }
   Look(api.PyObject_GetArenaAllocator, "PyObject_GetArenaAllocator");
   Look(api.PyObject_SetArenaAllocator, "PyObject_SetArenaAllocator");
+  Look(api.PyMem_GetAllocator, "PyMem_GetAllocator");
+  Look(api.PyMem_SetAllocator, "PyMem_SetAllocator");
   api.dict_type = LookType("PyDict_Type");
   api.list_type = LookType("PyList_Type");
   api.tuple_type = LookType("PyTuple_Type");

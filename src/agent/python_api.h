@@ -21,7 +21,14 @@ struct ArenaAllocator {  // PyObjectArenaAllocator
   void (*free)(void* context, void* address, std::size_t size);
 };
 
-using VisitFunction = int (*)(PyObj*, void*);
+inline constexpr int kDomains = 3;  // PYMEM_DOMAIN_RAW, MEM, OBJ
+struct DomainAllocator {            // PyMemAllocatorEx
+  void* context;
+  void* (*malloc)(void* context, std::size_t size);
+  void* (*calloc)(void* context, std::size_t count, std::size_t size);
+  void* (*realloc)(void* context, void* block, std::size_t size);
+  void (*free)(void* context, void* block);
+};
 
 struct PythonApi {
   int (*Py_IsInitialized)();
@@ -37,6 +44,8 @@ struct PythonApi {
   std::ptrdiff_t (*GetAllocatedBlocks)();
   void (*PyObject_GetArenaAllocator)(ArenaAllocator*);
   void (*PyObject_SetArenaAllocator)(ArenaAllocator*);
+  void (*PyMem_GetAllocator)(int domain, DomainAllocator*);
+  void (*PyMem_SetAllocator)(int domain, DomainAllocator*);
   // Type objects.
   cpython::Address dict_type, list_type, tuple_type, set_type, frozenset_type, module_type,
       function_type, cell_type, str_type, bytes_type, bytearray_type, int_type, float_type,

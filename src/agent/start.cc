@@ -15,6 +15,7 @@
 
 #include "agent/agent.h"
 #include "agent/arena_hook.h"
+#include "agent/object_hook.h"
 #include "agent/private_memory.h"
 #include "agent/python_api.h"
 #include "agent/real_functions.h"
@@ -78,6 +79,11 @@ std::uint64_t PoolBytes() noexcept {
   return bytes > wire::kMaxPoolBytes ? wire::kMaxPoolBytes : bytes;
 }
 
+bool WantsObjects() noexcept {
+  const char* modes = std::getenv("MEMWHY_MODES");
+  return modes != nullptr && std::strstr(modes, "objects") != nullptr;
+}
+
 // Creates and maps the ring file under a temporary name. Null on failure, nothing left behind.
 RingHeader* CreateRing(const char* path, std::uint32_t chunk_count) noexcept {
   const int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -115,6 +121,7 @@ void FillHeader(RingHeader& ring, std::uint32_t chunk_count) noexcept {
   clock_gettime(CLOCK_REALTIME, &now);
   ring.realtime_ns_at_start = static_cast<std::uint64_t>(now.tv_sec) * 1000000000u +
                               static_cast<std::uint64_t>(now.tv_nsec);
+  ring.modes = WantsObjects() ? 1 : 0;
   ring.private_begin = g_private.begin;
   ring.private_end = g_private.begin + g_private.bytes;
   ring.python_version = g_agent.python.version;
@@ -206,6 +213,7 @@ bool Start() noexcept {
   if (madvise(g_mode_memory, sizeof(g_mode_memory), MADV_WIPEONFORK) != 0) return false;
   WatchCodeObjects();
   InstallArenaHook();
+  if (WantsObjects()) InstallObjectHook();
   g_agent.ring->request_signal = static_cast<std::uint32_t>(InstallRequestSignal());
   return true;
 }
