@@ -238,6 +238,7 @@ void Runner::Impl::Discover() {
       has_main_ = true;
       main_process_ = target->process();
       samples_.clear();  // of the program before it was clear who is recorded
+      next_sample_ns_ = 0;
     }
     if (!target->is_recording() && dormant_note_.empty()) {
       dormant_note_ = target->ring().info().note;
