@@ -5,6 +5,7 @@
 
 #include "agent/agent.h"
 #include "agent/export.h"
+#include "agent/recording.h"
 #include "agent/request.h"
 #include "agent/stream.h"
 #include "agent/thread_state.h"
@@ -21,11 +22,11 @@ MEMWHY_EXPORT int memwhy_enabled(void) { return CurrentMode() == kModeRecording 
 // Records that `count` operations named `name` (NUL-terminated UTF-8, cut at 64 bytes) are done.
 // 0: recorded; 1: not recording, or no room (counted as lost). Any thread.
 MEMWHY_EXPORT int memwhy_mark(const char* name, std::uint64_t count) {
-  if (CurrentMode() != kModeRecording || name == nullptr) return 1;
+  if (name == nullptr) return 1;
   const int saved = errno;
-  ThreadState* t = t_self != nullptr ? t_self : EnterThread();
+  ThreadState* t = RecordingThread();
   bool recorded = false;
-  if (t != nullptr && t->depth == 0) {
+  if (t != nullptr) {
     ++t->depth;
     recorded = WriteMark(*t, TicksBefore(), name, count);
     NoticeRequest();

@@ -43,6 +43,8 @@ struct Interpreter {
   void* (*current_thread_state)() = nullptr;  // NULL-returning variant
 };
 
+enum class Follow : std::uint8_t { kNone, kFork, kAll };
+
 struct Agent {
   wire::RingHeader* ring = nullptr;
   wire::ChunkHeader* chunks = nullptr;
@@ -53,8 +55,15 @@ struct Agent {
   std::uint32_t clock_shift = 0;
   std::uint64_t wait_budget_ns = 0;  // per thread, for room in the ring
   Interpreter python;
+  Follow follow = Follow::kAll;
+  bool has_started = false;      // Start succeeded; an unset mode then means: forked child
+  std::uint64_t fork_clock = 0;  // set just before each fork
 };
 extern Agent g_agent;
+
+// In a forked child, at its first event: a ring of its own, or dormant. (start.cc)
+// Context: inside malloc, the only thread of the process.  Allocates: never.
+void EnterForkedChild() noexcept;
 
 inline std::uint64_t TicksBefore() noexcept {
   return wire::ReadBefore(g_agent.clock) >> g_agent.clock_shift;

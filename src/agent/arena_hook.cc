@@ -5,6 +5,7 @@
 
 #include "agent/agent.h"
 #include "agent/python_api.h"
+#include "agent/recording.h"
 #include "agent/request.h"
 #include "agent/stream.h"
 #include "agent/thread_state.h"
@@ -35,16 +36,10 @@ void Unlist(void* arena) noexcept {
   g_agent.ring->arenas_unlisted.fetch_sub(1, std::memory_order_relaxed);
 }
 
-ThreadState* Recorder() noexcept {
-  if (CurrentMode() != kModeRecording || t_serves_request) return nullptr;
-  ThreadState* t = t_self != nullptr ? t_self : EnterThread();
-  return t == nullptr || t->depth != 0 ? nullptr : t;
-}
-
 // An arena inside of another recorded call (an object's, with --objects) is that call's own, but it
 // is listed all the same: the table says what pymalloc has.
 void* OnArenaAlloc(void* /*context*/, std::size_t size) {
-  ThreadState* t = Recorder();
+  ThreadState* t = RecordingThread();
   if (t != nullptr) ++t->depth;
   void* arena = g_original.alloc(g_original.context, size);
   const int saved = errno;
@@ -62,7 +57,7 @@ void* OnArenaAlloc(void* /*context*/, std::size_t size) {
 
 void OnArenaFree(void* /*context*/, void* arena, std::size_t size) {
   if (CurrentMode() == kModeRecording) Unlist(arena);
-  ThreadState* t = Recorder();
+  ThreadState* t = RecordingThread();
   if (t == nullptr) return g_original.free(g_original.context, arena, size);
   ++t->depth;
   WriteRelease(*t, wire::EventKind::kArenaFree, TicksBefore(), arena);

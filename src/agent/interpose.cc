@@ -14,6 +14,7 @@
 #include "agent/export.h"
 #include "agent/private_memory.h"
 #include "agent/real_functions.h"
+#include "agent/recording.h"
 #include "agent/request.h"
 #include "agent/stream.h"
 #include "agent/thread_state.h"
@@ -40,19 +41,6 @@ class Recording {
   int errno_;
 };
 
-// The state to record with, or null: dormant, inside of another recorded call, or no memory.
-inline ThreadState* Recorder() noexcept {
-  if (__builtin_expect(CurrentMode() != kModeRecording, false)) return nullptr;
-  ThreadState* t = t_self;
-  if (__builtin_expect(t == nullptr, false)) {
-    const int saved = errno;
-    t = EnterThread();
-    errno = saved;
-    if (t == nullptr) return nullptr;
-  }
-  return t->depth == 0 ? t : nullptr;
-}
-
 inline bool Ready() noexcept {
   if (__builtin_expect(!g_resolved, false)) {
     if (IsResolving()) return false;
@@ -67,7 +55,7 @@ inline bool IsOurThread() noexcept { return __builtin_expect(t_serves_request, f
 // Calls `take` and records what it returned.
 template <typename Take>
 inline void* Acquire(EventKind kind, Allocator allocator, std::size_t size, Take take) noexcept {
-  ThreadState* t = Recorder();
+  ThreadState* t = RecordingThread();
   if (t == nullptr) return take();
   ++t->depth;
   void* block = take();
@@ -83,7 +71,7 @@ inline void* Acquire(EventKind kind, Allocator allocator, std::size_t size, Take
 inline void* Reallocate(Allocator allocator, void* before, std::size_t size,
                         void* (*call)(void*, std::size_t, std::size_t), std::size_t a,
                         std::size_t b) noexcept {
-  ThreadState* t = Recorder();
+  ThreadState* t = RecordingThread();
   if (t == nullptr) return call(before, a, b);
   const std::uint64_t ticks = TicksBefore();
   ++t->depth;
@@ -152,7 +140,7 @@ MEMWHY_EXPORT void* calloc(std::size_t count, std::size_t size) noexcept {
 
 MEMWHY_EXPORT void free(void* block) noexcept {
   if (block == nullptr || IsSide(block) || !Ready()) return;
-  ThreadState* t = Recorder();
+  ThreadState* t = RecordingThread();
   if (t == nullptr) return g_real.free(block);
   const std::uint64_t ticks = TicksBefore();
   {
@@ -229,7 +217,7 @@ MEMWHY_EXPORT void* pvalloc(std::size_t size) noexcept {
 MEMWHY_EXPORT void* mmap(void* hint, std::size_t size, int protection, int flags, int fd,
                          off_t offset) noexcept {
   ResolveRealFunctions();
-  ThreadState* t = Recorder();
+  ThreadState* t = RecordingThread();
   if (t == nullptr) return g_real.mmap(hint, size, protection, flags, fd, offset);
   ++t->depth;
   void* at = g_real.mmap(hint, size, protection, flags, fd, offset);
@@ -248,7 +236,7 @@ MEMWHY_EXPORT void* mmap64(void* hint, std::size_t size, int protection, int fla
 
 MEMWHY_EXPORT int munmap(void* address, std::size_t size) noexcept {
   ResolveRealFunctions();
-  ThreadState* t = Recorder();
+  ThreadState* t = RecordingThread();
   if (t == nullptr) return g_real.munmap(address, size);
   const std::uint64_t ticks = TicksBefore();
   ++t->depth;
@@ -271,7 +259,7 @@ MEMWHY_EXPORT void* mremap(void* before, std::size_t old_size, std::size_t size,
     wanted = va_arg(arguments, void*);
     va_end(arguments);
   }
-  ThreadState* t = Recorder();
+  ThreadState* t = RecordingThread();
   if (t == nullptr) return g_real.mremap(before, old_size, size, flags, wanted);
   const std::uint64_t ticks = TicksBefore();
   ++t->depth;
@@ -286,7 +274,7 @@ MEMWHY_EXPORT void* mremap(void* before, std::size_t old_size, std::size_t size,
 
 MEMWHY_EXPORT void* sbrk(std::intptr_t change) noexcept {
   ResolveRealFunctions();
-  ThreadState* t = Recorder();
+  ThreadState* t = RecordingThread();
   if (t == nullptr || change == 0) return g_real.sbrk(change);
   const std::uint64_t ticks = TicksBefore();
   ++t->depth;
@@ -305,7 +293,7 @@ MEMWHY_EXPORT void* sbrk(std::intptr_t change) noexcept {
 
 MEMWHY_EXPORT int brk(void* end) noexcept {
   ResolveRealFunctions();
-  ThreadState* t = Recorder();
+  ThreadState* t = RecordingThread();
   if (t == nullptr) return g_real.brk(end);
   const std::uint64_t ticks = TicksBefore();
   ++t->depth;
@@ -327,7 +315,7 @@ MEMWHY_EXPORT int brk(void* end) noexcept {
 MEMWHY_EXPORT int madvise(void* address, std::size_t size, int advice) noexcept {
   ResolveRealFunctions();
   const int status = g_real.madvise(address, size, advice);
-  ThreadState* t = Recorder();
+  ThreadState* t = RecordingThread();
   if (t != nullptr && status == 0) {
     Recording recording(*t);
     WriteAdvise(*t, TicksAfter(), address, size, advice);

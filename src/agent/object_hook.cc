@@ -5,6 +5,7 @@
 
 #include "agent/agent.h"
 #include "agent/python_api.h"
+#include "agent/recording.h"
 #include "agent/request.h"
 #include "agent/stream.h"
 #include "agent/thread_state.h"
@@ -17,13 +18,6 @@ using wire::EventKind;
 
 DomainAllocator g_originals[kDomains];
 
-ThreadState* Recorder() noexcept {
-  if (__builtin_expect(CurrentMode() != kModeRecording || t_serves_request, false)) return nullptr;
-  ThreadState* t = t_self;
-  if (__builtin_expect(t == nullptr, false)) t = EnterThread();
-  return t == nullptr || t->depth != 0 ? nullptr : t;
-}
-
 constexpr Allocator NameOf(int domain) noexcept {
   return domain == 0   ? Allocator::kPymemRaw
          : domain == 1 ? Allocator::kPymemMem
@@ -33,7 +27,7 @@ constexpr Allocator NameOf(int domain) noexcept {
 template <int domain>
 void* OnMalloc(void* /*context*/, std::size_t size) {
   const DomainAllocator& original = g_originals[domain];
-  ThreadState* t = Recorder();
+  ThreadState* t = RecordingThread();
   if (t == nullptr) return original.malloc(original.context, size);
   ++t->depth;
   void* block = original.malloc(original.context, size);
@@ -48,7 +42,7 @@ void* OnMalloc(void* /*context*/, std::size_t size) {
 template <int domain>
 void* OnCalloc(void* /*context*/, std::size_t count, std::size_t size) {
   const DomainAllocator& original = g_originals[domain];
-  ThreadState* t = Recorder();
+  ThreadState* t = RecordingThread();
   if (t == nullptr) return original.calloc(original.context, count, size);
   ++t->depth;
   void* block = original.calloc(original.context, count, size);
@@ -62,7 +56,7 @@ void* OnCalloc(void* /*context*/, std::size_t count, std::size_t size) {
 template <int domain>
 void* OnRealloc(void* /*context*/, void* before, std::size_t size) {
   const DomainAllocator& original = g_originals[domain];
-  ThreadState* t = Recorder();
+  ThreadState* t = RecordingThread();
   if (t == nullptr) return original.realloc(original.context, before, size);
   const std::uint64_t ticks = TicksBefore();
   ++t->depth;
@@ -81,7 +75,7 @@ void* OnRealloc(void* /*context*/, void* before, std::size_t size) {
 template <int domain>
 void OnFree(void* /*context*/, void* block) {
   const DomainAllocator& original = g_originals[domain];
-  ThreadState* t = block == nullptr ? nullptr : Recorder();
+  ThreadState* t = block == nullptr ? nullptr : RecordingThread();
   if (t == nullptr) return original.free(original.context, block);
   ++t->depth;
   WriteRelease(*t, EventKind::kFree, TicksBefore(), block);

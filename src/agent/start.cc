@@ -4,6 +4,7 @@
 // ring file, hooks the interpreter. Any doubt ends in kModeDormant: the target runs as without us.
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -18,6 +19,7 @@
 #include "agent/object_hook.h"
 #include "agent/private_memory.h"
 #include "agent/python_api.h"
+#include "agent/raw_memory.h"
 #include "agent/real_functions.h"
 #include "agent/request.h"
 #include "agent/stack_cache.h"
@@ -38,6 +40,11 @@ void SetMode(Mode mode) noexcept { g_mode_page.mode.store(mode, std::memory_orde
 namespace {
 
 using wire::RingHeader;
+
+constexpr std::uint64_t kChildPoolBytes = 16u << 20;  // of a forked child: there may be many
+char g_session[768];                                  // absolute path of the session directory
+std::uint64_t* g_inherited_arenas = nullptr;          // in a forked child, until its ring exists
+std::uint32_t g_inherited_arena_count = 0;
 
 // Reads a whole small file of /proc into `out`; returns its length, 0 on failure.
 std::size_t ReadFile(const char* path, char* out, std::size_t room) noexcept {
@@ -139,10 +146,16 @@ void FillHeader(RingHeader& ring, std::uint32_t chunk_count) noexcept {
   ring.recorder_beat_ns.store(ring.monotonic_ns_at_start);
 }
 
-// With MEMWHY_FOLLOW=none only the first CPython of the session is recorded.
-bool MayRecord(const char* session) noexcept {
+Follow ReadFollow() noexcept {
   const char* follow = std::getenv("MEMWHY_FOLLOW");
-  if (follow == nullptr || std::strcmp(follow, "none") != 0) return true;
+  if (follow != nullptr && std::strcmp(follow, "none") == 0) return Follow::kNone;
+  if (follow != nullptr && std::strcmp(follow, "fork") == 0) return Follow::kFork;
+  return Follow::kAll;
+}
+
+// Unless every process is followed, only the first CPython of the session starts by itself.
+bool MayRecord(const char* session) noexcept {
+  if (g_agent.follow == Follow::kAll) return true;
   char path[1024];
   TextBuffer(path, sizeof(path)).Text(session).Text("/claimed");
   const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -161,24 +174,29 @@ const char* FindObstacle() noexcept {
   return nullptr;
 }
 
-bool OpenRing(const char* session, const char* obstacle) noexcept {
-  // A dormant agent only leaves a note: the smallest ring will do.
-  const std::uint64_t pool = obstacle == nullptr ? PoolBytes() : wire::kMinPoolBytes;
+// Where this process's ring goes; an earlier image of the same process may have left one.
+void ChooseRingPath(char* out, std::size_t room, std::uint64_t start) noexcept {
+  for (std::uint64_t image = 0; image < 1000; ++image) {
+    TextBuffer path(out, room);
+    path.Text(g_session).Text("/ring.").Number(static_cast<std::uint64_t>(getpid())).Text(".");
+    path.Number(start);
+    if (image != 0) path.Text(".").Number(image);
+    if (access(out, F_OK) != 0) return;
+  }
+}
+
+bool OpenRing(std::uint64_t pool, const char* obstacle) noexcept {
   const auto chunk_count = static_cast<std::uint32_t>(pool / wire::kChunkBytes);
   const std::uint64_t start = ReadStartTicks();
-  char path[1024];
   char final_path[1024];
-  TextBuffer(final_path, sizeof(final_path))
-      .Text(session)
-      .Text("/ring.")
-      .Number(static_cast<std::uint64_t>(getpid()))
-      .Text(".")
-      .Number(start);
+  char path[1024];
+  ChooseRingPath(final_path, sizeof(final_path), start);
   TextBuffer(path, sizeof(path)).Text(final_path).Text(".tmp");
   RingHeader* ring = CreateRing(path, chunk_count);
   if (ring == nullptr) return false;
   FillHeader(*ring, chunk_count);
   ring->start_ticks = start;
+  ring->fork_clock = g_agent.fork_clock;
   auto* base = reinterpret_cast<std::uint8_t*>(ring);
   g_agent.ring = ring;
   g_agent.chunks = reinterpret_cast<wire::ChunkHeader*>(base + 4096);
@@ -196,11 +214,28 @@ bool OpenRing(const char* session, const char* obstacle) noexcept {
   return true;
 }
 
+// Registered first, so it runs as the last one before the fork.
+void BeforeFork() { g_agent.fork_clock = wire::ReadBefore(g_agent.clock); }
+
+// Keeps what the child inherits of the arena table before the parent changes it. The ring itself is
+// made at the first event: most forked children only execute another program.
+void AfterForkInChild() {
+  if (!g_agent.has_started || g_agent.follow == Follow::kNone) return;
+  const std::uint32_t count = g_agent.ring->arenas_used.load(std::memory_order_relaxed);
+  g_inherited_arenas = static_cast<std::uint64_t*>(TakePrivate(count * sizeof(std::uint64_t)));
+  if (g_inherited_arenas == nullptr) return;
+  std::memcpy(g_inherited_arenas, g_agent.arenas, count * sizeof(std::uint64_t));
+  g_inherited_arena_count = count;
+}
+
 bool Start() noexcept {
   const char* disabled = std::getenv("MEMWHY_DISABLE");
   if (disabled != nullptr && std::strcmp(disabled, "1") == 0) return false;
   const char* session = std::getenv("MEMWHY_SESSION");
   if (session == nullptr || session[0] != '/') return false;
+  if (std::strlen(session) >= sizeof(g_session)) return false;
+  TextBuffer(g_session, sizeof(g_session)).Text(session);
+  g_agent.follow = ReadFollow();
   if (!FindPython(g_agent.python)) return false;  // a shell, a tool: nothing to do here
   if (!MayRecord(session) || !ReservePrivateMemory()) return false;
   const bool cycles = CycleCounterIsTrusted();
@@ -208,13 +243,34 @@ bool Start() noexcept {
   g_agent.clock_shift = cycles ? 5 : 3;  // about 10 ns: finer than a hand-over between processors
   g_agent.wait_budget_ns = 10'000'000'000;
   const char* obstacle = FindObstacle();
-  if (!OpenRing(session, obstacle)) return false;
+  // A dormant agent only leaves a note: the smallest ring will do.
+  if (!OpenRing(obstacle == nullptr ? PoolBytes() : wire::kMinPoolBytes, obstacle)) return false;
   if (obstacle != nullptr || !InstallThreadEnd()) return false;
   if (madvise(g_mode_memory, sizeof(g_mode_memory), MADV_WIPEONFORK) != 0) return false;
   WatchCodeObjects();
   InstallArenaHook();
   if (WantsObjects()) InstallObjectHook();
   g_agent.ring->request_signal = static_cast<std::uint32_t>(InstallRequestSignal());
+  pthread_atfork(&BeforeFork, nullptr, &AfterForkInChild);
+  g_agent.has_started = true;
+  return true;
+}
+
+bool StartInChild() noexcept {
+  if (g_agent.follow == Follow::kNone) return false;
+  RingHeader* parents = g_agent.ring;
+  const std::uint64_t parents_bytes = wire::RingFileBytes(g_agent.chunk_count);
+  const std::uint32_t signal = parents->request_signal;
+  const std::uint64_t pool = PoolBytes();
+  ForgetThreadsAfterFork();
+  if (!OpenRing(pool < kChildPoolBytes ? pool : kChildPoolBytes, nullptr)) return false;
+  UnmapRaw(parents, parents_bytes);
+  g_agent.ring->request_signal = signal;
+  if (g_inherited_arenas != nullptr) {
+    std::memcpy(g_agent.arenas, g_inherited_arenas, g_inherited_arena_count * 8);
+    g_agent.ring->arenas_used.store(g_inherited_arena_count, std::memory_order_release);
+    g_inherited_arenas = nullptr;
+  }
   return true;
 }
 
@@ -232,4 +288,14 @@ __attribute__((destructor)) void OnExit() {
 }
 
 }  // namespace
+
+void EnterForkedChild() noexcept {
+  if (!g_agent.has_started) return;
+  const int saved = errno;
+  // Dormant meanwhile: what is called below must not come back here.
+  SetMode(kModeDormant);
+  if (StartInChild()) SetMode(kModeRecording);
+  errno = saved;
+}
+
 }  // namespace memwhy::agent

@@ -12,6 +12,7 @@
 
 #include "agent/agent.h"
 #include "agent/private_memory.h"
+#include "agent/recording.h"
 #include "agent/stream.h"
 
 namespace memwhy::agent {
@@ -118,6 +119,16 @@ ThreadState* EnterThread() noexcept {
   pthread_setspecific(g_key, t);
   WriteThread(*t);
   t->depth = 0;
+  return t;
+}
+
+ThreadState* RecordingThreadSlow() noexcept {
+  if (t_serves_request) return nullptr;
+  const int saved = errno;
+  if (CurrentMode() == kModeUnset) EnterForkedChild();
+  ThreadState* t = nullptr;
+  if (CurrentMode() == kModeRecording) t = t_self != nullptr ? t_self : EnterThread();
+  errno = saved;
   return t;
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The ring file: how events travel from a target process to the recorder, and what survives when
-// either is killed. One file per target process in the session directory, `ring.PID.START`, mapped
-// shared by both, of fixed size, every page present from the start.
+// either is killed. One file per target process in the session directory, `ring.PID.START[.N]` (N
+// counts the images that one process executed), mapped shared by both, of fixed size, every page
+// present from the start.
 //
 //   +-----------------+  0
 //   | RingHeader      |  4096 bytes
@@ -72,6 +73,7 @@ struct RingHeader {
   std::uint64_t clock_at_start;
   std::uint64_t monotonic_ns_at_start;
   std::uint64_t realtime_ns_at_start;
+  std::uint64_t fork_clock;  // clock just before the fork that made this process; 0: not by fork
   std::uint32_t python_version;  // PY_VERSION_HEX; 0 when there is none
   std::uint32_t modes;           // bit 0: object domains recorded
   std::uint64_t private_begin;   // the agent's own memory in the target, one range

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The gate that every hook passes: may this call be recorded, and by which thread state?
+#pragma once
+
+#include <cerrno>
+
+#include "agent/agent.h"
+#include "agent/request.h"
+#include "agent/thread_state.h"
+
+namespace memwhy::agent {
+
+// Not recording yet, or a thread without a state. Keeps errno. (thread_state.cc)
+ThreadState* RecordingThreadSlow() noexcept;
+
+// The calling thread's state, or null: dormant, inside of another recorded call or of our own code,
+// or out of memory (counted). In a forked child the first call opens its own ring.
+inline ThreadState* RecordingThread() noexcept {
+  ThreadState* t = t_self;
+  if (__builtin_expect(CurrentMode() != kModeRecording || t == nullptr, false)) {
+    t = RecordingThreadSlow();
+    if (t == nullptr) return nullptr;
+  }
+  return __builtin_expect(t->depth == 0, true) ? t : nullptr;
+}
+
+}  // namespace memwhy::agent
