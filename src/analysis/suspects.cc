@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "analysis/application_frame.h"
+#include "analysis/main_process.h"
 
 namespace memwhy::analysis {
 namespace {
@@ -90,7 +91,7 @@ void Add(Suspect& suspect, const GrowingStack& stack) {
 
 class Merger {
  public:
-  explicit Merger(const Case& one) : one_(one) {}
+  explicit Merger(const Case& one) : one_(one), main_(MainProcess(one.recording)) {}
 
   void AddProven(const GrowingStack& stack) {
     const HolderPath& holder = *stack.holder->holder;
@@ -109,9 +110,9 @@ class Merger {
   void AddType(const TypeGrowth& type) {
     if (type.bytes < kFewestTypeBytes || one_.holders->seconds_between <= 0) return;
     if (!IsAgreed(type.agreeing, type.sampled, type.holder)) return;
-    const bool is_known = index_.contains({0, HolderKey(*type.holder)});
+    const bool is_known = index_.contains({main_.value, HolderKey(*type.holder)});
     if (!is_known && one_.pooled.growth.trend != Trend::kGrowing) return;
-    Suspect& suspect = BelowHolder(model::ProcessId{0}, *type.holder);
+    Suspect& suspect = BelowHolder(main_, *type.holder);
     if (suspect.stacks.empty()) {
       suspect.sampled += type.sampled;
       suspect.found += type.agreeing;
@@ -164,6 +165,7 @@ class Merger {
   }
 
   const Case& one_;
+  const model::ProcessId main_;  // whose heap was looked at
   std::vector<Suspect> suspects_;
   std::map<std::pair<std::uint32_t, std::string>, std::size_t> index_;
 };

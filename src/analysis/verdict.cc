@@ -13,6 +13,7 @@
 #include "analysis/capture_checks.h"
 #include "analysis/case.h"
 #include "analysis/describe.h"
+#include "analysis/main_process.h"
 #include "analysis/rules/rules.h"
 
 namespace memwhy::analysis {
@@ -37,7 +38,7 @@ std::optional<double> RiseSinceFirstOperation(const Case& one) {
   std::optional<double> first;
   double last = 0;
   for (const model::OsSample& sample : one.recording.os_samples) {
-    if (sample.process.value != 0 || sample.time > one.view.options.to) continue;
+    if (sample.process != MainProcess(one.recording) || sample.time > one.view.options.to) continue;
     if (!first && sample.time >= *start + kSettling_s) first = static_cast<double>(sample.rss);
     last = static_cast<double>(sample.rss);
   }

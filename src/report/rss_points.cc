@@ -3,12 +3,15 @@
 
 #include <algorithm>
 
+#include "analysis/main_process.h"
+
 namespace memwhy::report {
 
 std::vector<TimePoint> RssPoints(const model::Recording& recording, std::size_t limit) {
   std::vector<TimePoint> all;
   for (const model::OsSample& sample : recording.os_samples) {
-    if (sample.process.value == 0) all.push_back({sample.time, sample.rss});
+    if (sample.process == analysis::MainProcess(recording))
+      all.push_back({sample.time, sample.rss});
   }
   if (all.size() <= limit || limit < 2) return all;
   std::vector<TimePoint> chosen;
@@ -22,7 +25,7 @@ std::optional<FirstAndLast> RssOverWindow(const model::Recording& recording,
                                           const analysis::Verdict& verdict) {
   std::optional<FirstAndLast> rss;
   for (const model::OsSample& sample : recording.os_samples) {
-    if (sample.process.value != 0 || sample.time < verdict.window_from ||
+    if (sample.process != analysis::MainProcess(recording) || sample.time < verdict.window_from ||
         sample.time > verdict.window_to) {
       continue;
     }

@@ -11,6 +11,7 @@
 
 #include "base/strings.h"
 #include "report/ledger_rows.h"
+#include "report/ledger_text.h"
 #include "report/rss_points.h"
 
 namespace memwhy::report {
@@ -27,11 +28,6 @@ std::string Upper(std::string_view text) {
 }
 
 Bytes Rounded(double bytes) { return static_cast<Bytes>(std::llround(std::max(0.0, bytes))); }
-
-std::string SignedAmount(SignedBytes bytes) {
-  const std::string text = FormatBytes(static_cast<Bytes>(std::llabs(bytes)));
-  return bytes < 0 ? "-" + text : text;
-}
 
 std::string Facts(const model::Recording& recording, const Verdict& verdict) {
   std::string text;
@@ -110,32 +106,6 @@ std::string EvidenceText(const Finding& finding) {
   return text;
 }
 
-std::string Cell(const std::optional<SignedBytes>& bytes) {
-  return bytes ? SignedAmount(*bytes) : "unknown";
-}
-
-std::string LedgerText(const LedgerTable& table) {
-  std::string text = fmt::format("\nWhere {} lies {:<24}{:>11}{:>11}{:>12}\n", table.account, "",
-                                 "start", "end", "change");
-  const auto line = [&](std::string_view layer, std::string_view name,
-                        std::optional<SignedBytes> start, std::optional<SignedBytes> end) {
-    const std::string change = start && end ? FormatSignedBytes(*end - *start) : "unknown";
-    text += fmt::format("  {:<12}{:<30.30}{:>10} {:>10} {:>11}\n", layer, name, Cell(start),
-                        Cell(end), change);
-  };
-  for (const LedgerRow& row : table.rows) line(row.layer, row.name, row.start, row.end);
-  const auto as_signed = [](const std::optional<Bytes>& bytes) {
-    return bytes ? std::optional<SignedBytes>(static_cast<SignedBytes>(*bytes)) : std::nullopt;
-  };
-  line("total", "", as_signed(table.start_total), as_signed(table.end_total));
-  if (table.owned) {
-    text += fmt::format("  {:.1f} % have a proven owner, {:.1f} % are attributed.\n",
-                        *table.owned * 100, *table.attributed * 100);
-  }
-  if (!table.note.empty()) text += Wrap("  ", table.note);
-  return text;
-}
-
 std::string ChecksText(const Verdict& verdict) {
   std::string text = "\nChecked\n";
   for (const analysis::Check& check : verdict.checks) {
@@ -174,7 +144,12 @@ std::string VerdictText(const model::Recording& recording, const Verdict& verdic
     text += EvidenceText(finding);
   }
   for (const char* account : {"rss", "cgroup"}) {
-    if (const auto table = MakeLedgerTable(ledgers, account)) text += LedgerText(*table);
+    if (const auto table = MakeLedgerTable(ledgers, account)) {
+      text += "\n" + LedgerText(*table, fmt::format("Where {} lies", account));
+      if (table->attributed) {
+        text += fmt::format("  {:.0f} % is attributed.\n", *table->attributed * 100);
+      }
+    }
   }
   text += ChecksText(verdict);
   if (!verdict.findings.empty()) {

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// memwhy diagnose: why a program grows, with the proof. Records a program, or replays a session.
+#include <fmt/core.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "analysis/verdict.h"
+#include "base/bytes.h"
+#include "cli/cli.h"
+#include "cli/open_session.h"
+#include "cli/report_page.h"
+#include "diagnose/live_road.h"
+#include "diagnose/session_diagnosis.h"
+#include "report/findings_json.h"
+#include "report/verdict_text.h"
+
+namespace memwhy::cli {
+namespace {
+
+constexpr const char* kStdout = "-";
+
+struct Options {
+  std::string session;  // to replay
+  std::string output;   // to make
+  std::string seconds;
+  std::string json;  // a file, "-", or "" without --json
+  std::string html;
+  std::string from;
+  std::string to;
+  std::string interventions;
+  std::optional<int> pid;
+  bool is_deep = false;
+  double max_pause_ms = 2000;
+  bool prints_json() const { return json == kStdout; }
+};
+
+bool IsDirectory(const std::string& path) {
+  struct stat status{};
+  return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+std::string DefaultSession() {
+  std::string name = fmt::format("memwhy.{}.mwy", getpid());
+  struct stat status{};
+  for (int i = 2; stat(name.c_str(), &status) == 0; ++i) {
+    name = fmt::format("memwhy.{}-{}.mwy", getpid(), i);
+  }
+  return name;
+}
+
+// While it lives, what the program prints to stdout goes to stderr: stdout is one JSON document.
+class StdoutForJson {
+ public:
+  explicit StdoutForJson(bool is_wanted) {
+    if (!is_wanted) return;
+    std::fflush(stdout);
+    saved_ = dup(STDOUT_FILENO);
+    dup2(STDERR_FILENO, STDOUT_FILENO);
+  }
+  ~StdoutForJson() {
+    if (saved_ < 0) return;
+    std::fflush(stdout);
+    dup2(saved_, STDOUT_FILENO);
+    close(saved_);
+  }
+  StdoutForJson(const StdoutForJson&) = delete;
+  StdoutForJson& operator=(const StdoutForJson&) = delete;
+
+ private:
+  int saved_ = -1;
+};
+
+int Print(const session::Session& session, const diagnose::SessionDiagnosis& diagnosis,
+          const Options& options) {
+  const model::Recording& recording = session.recording();
+  if (!options.json.empty()) {
+    const std::string document =
+        report::DumpJson(report::FindingsJson(recording, diagnosis.verdict, diagnosis.ledgers)) +
+        "\n";
+    if (options.prints_json()) {
+      std::fwrite(document.data(), 1, document.size(), stdout);
+    } else if (auto written = WriteFile(options.json, document); !written) {
+      return Fail(kExitEnvironment, written.error().message());
+    }
+  }
+  if (!options.html.empty()) {
+    if (auto written = WriteReport(session, diagnosis, options.html); !written) {
+      return Fail(kExitEnvironment, written.error().message());
+    }
+    fmt::print(stderr, "memwhy: report {}\n", options.html);
+  }
+  if (!options.prints_json()) {
+    const std::string text = report::VerdictText(recording, diagnosis.verdict, diagnosis.ledgers);
+    std::fwrite(text.data(), 1, text.size(), stdout);
+  }
+  return analysis::ExitCode(diagnosis.verdict);
+}
+
+int Conclude(const std::string& path, const diagnose::Window& window, const Options& options) {
+  const auto session = OpenSession(path);
+  if (!session) return Fail(kExitUsage, session.error().message());
+  if (const std::string why = WhyNoVerdict((*session)->recording()); !why.empty()) {
+    return Fail(kExitEnvironment, why);
+  }
+  const auto diagnosis = diagnose::DiagnoseSession(**session, window);
+  if (!diagnosis) return Fail(kExitEnvironment, diagnosis.error().message());
+  return Print(**session, *diagnosis, options);
+}
+
+int RunLive(const Options& options, std::optional<double> seconds, const diagnose::Window& window) {
+  diagnose::LiveOptions live;
+  live.argv = ProgramArguments();
+  live.session = options.output.empty() ? DefaultSession() : options.output;
+  live.seconds = seconds;
+  live.max_pause_ms = options.max_pause_ms;
+  live.say = [](std::string_view line) { fmt::print(stderr, "memwhy: {}\n", line); };
+  const auto outcome = [&] {
+    const StdoutForJson redirect(options.prints_json());
+    return diagnose::RecordForDiagnosis(live);
+  }();
+  if (!outcome) return Fail(kExitEnvironment, outcome.error().message());
+  fmt::print(stderr, "memwhy: session {}\n",
+             options.output.empty() ? outcome->session : options.output);
+  return Conclude(outcome->session, window, options);
+}
+
+int Run(Options options) {
+  // "--json SESSION": the option's value is optional, so it takes the session for its file.
+  if (options.session.empty() && ProgramArguments().empty() && !options.pid &&
+      IsDirectory(options.json)) {
+    options.session = options.json;
+    options.json = kStdout;
+  }
+  const auto range = ParseTimeRange(options.from, options.to);
+  if (!range) return Fail(kExitUsage, range.error().message());
+  diagnose::Window window;
+  if (!options.from.empty()) window.from = range->from;
+  window.to = range->to;
+  std::optional<double> seconds;
+  if (!options.seconds.empty()) {
+    const auto parsed = ParseDuration(options.seconds);
+    if (!parsed) return Fail(kExitUsage, "--for: " + parsed.error().message());
+    if (*parsed <= 0) return Fail(kExitUsage, "--for must be more than 0");
+    seconds = *parsed;
+  }
+  const int subjects = static_cast<int>(!options.session.empty()) +
+                       static_cast<int>(!ProgramArguments().empty()) +
+                       static_cast<int>(options.pid.has_value());
+  if (subjects != 1) {
+    return Fail(kExitUsage,
+                "diagnose needs one subject: -- PROGRAM ARGS..., --pid PID, or SESSION");
+  }
+  if (options.pid) return NotBuiltYet("--pid", "attaching to a live process");
+  if (options.is_deep) return NotBuiltYet("--deep", "the record of every Python object");
+  if (!options.interventions.empty()) return NotBuiltYet("--try", "interventions");
+  if (!options.session.empty()) {
+    if (seconds) return Fail(kExitUsage, "--for is for a program; a session takes --from and --to");
+    return Conclude(options.session, window, options);
+  }
+  return RunLive(options, seconds, window);
+}
+
+void AddDiagnoseCommand(CLI::App& app, int* exit_code) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* command =
+      app.add_subcommand("diagnose", "Why a program grows: memwhy diagnose [OPTIONS] -- PROGRAM");
+  command->add_option("session", options->session, "A recorded session, instead of a program");
+  command->add_option("--for", options->seconds, "Watch so long, then end the program (60, 5m)")
+      ->type_name("TIME");
+  CLI::Option* json =
+      command
+          ->add_option_function<std::string>(
+              "--json",
+              [options](const std::string& file) { options->json = file.empty() ? kStdout : file; },
+              "Write memwhy.findings/1 to FILE; without FILE to stdout, and no text")
+          ->type_name("[FILE]")
+          ->expected(0, 1);
+  json->trigger_on_parse();
+  command->add_option("--html", options->html, "Write the report")->type_name("FILE");
+  command->add_option("-o,--output", options->output, "Session directory to make (NAME.mwy)")
+      ->type_name("SESSION");
+  command->add_option("--from", options->from, "Start of the window (default: behind the warm-up)");
+  command->add_option("--to", options->to, "End of the window (default: the watch's end)");
+  command->add_option("--max-pause", options->max_pause_ms, "Refuse a heap graph that takes longer")
+      ->type_name("MS")
+      ->capture_default_str();
+  command->add_option("--pid", options->pid, "A live process");
+  command->add_flag("--deep", options->is_deep, "Record every Python object");
+  command->add_option("--try", options->interventions, "gc, trim, empty_cache");
+  command->footer(
+      "Exit status: 0 nothing to blame, 1 a finding, 2 usage, 3 the environment cannot\n"
+      "do it, 4 inconclusive.");
+  command->callback([options, exit_code] { *exit_code = Run(*options); });
+}
+
+const CommandRegistrar kRegistrar("diagnose", AddDiagnoseCommand);
+
+}  // namespace
+}  // namespace memwhy::cli

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// memwhy report: the verdict of a session with everything behind it, as one HTML file.
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+
+#include "cli/cli.h"
+#include "cli/open_session.h"
+#include "cli/report_page.h"
+#include "diagnose/session_diagnosis.h"
+#include "report/findings_json.h"
+
+namespace memwhy::cli {
+namespace {
+
+struct Options {
+  std::string session;
+  std::string output;
+  std::string from;
+  std::string to;
+  bool json = false;
+};
+
+int Run(const Options& options) {
+  const auto range = ParseTimeRange(options.from, options.to);
+  if (!range) return Fail(kExitUsage, range.error().message());
+  const auto session = OpenSession(options.session);
+  if (!session) return Fail(kExitUsage, session.error().message());
+  diagnose::Window window;
+  if (!options.from.empty()) window.from = range->from;
+  window.to = range->to;
+  const auto diagnosis = diagnose::DiagnoseSession(**session, window);
+  if (!diagnosis) return Fail(kExitEnvironment, diagnosis.error().message());
+  const auto written = WriteReport(**session, *diagnosis, options.output);
+  if (!written) return Fail(kExitEnvironment, written.error().message());
+  if (options.json) {
+    fmt::print("{}\n", report::DumpJson(report::FindingsJson(
+                           (*session)->recording(), diagnosis->verdict, diagnosis->ledgers)));
+  } else {
+    fmt::print("{}\n", options.output);
+  }
+  return kExitOk;
+}
+
+void AddReportCommand(CLI::App& app, int* exit_code) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("report", "A session's verdict as one HTML file");
+  command->add_option("session", options->session, "A session directory")->required();
+  command->add_option("-o,--output", options->output, "The file to write")
+      ->type_name("FILE.html")
+      ->required();
+  command->add_option("--from", options->from, "Start of the window (default: behind the warm-up)");
+  command->add_option("--to", options->to, "End of the window (default: the watch's end)");
+  command->add_flag("--json", options->json, "Print memwhy.findings/1 as well");
+  command->callback([=] { *exit_code = Run(*options); });
+}
+
+const CommandRegistrar kRegistrar("report", AddReportCommand);
+
+}  // namespace
+}  // namespace memwhy::cli

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "diagnose/live_road.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <future>
+#include <limits>
+#include <memory>
+#include <utility>
+
+#include "analysis/main_process.h"
+#include "base/bytes.h"
+#include "base/file_system.h"
+#include "model/window_view.h"
+#include "os/statm.h"
+#include "recorder/runner.h"
+#include "session/reader.h"
+
+namespace memwhy::diagnose {
+namespace {
+
+using recorder::NativeBlock;
+using recorder::Runner;
+
+constexpr double kProgress_s = 5;
+constexpr double kPoll_s = 0.05;
+constexpr double kFirstGraph_s = 10;     // without a deadline; then at twice the time each
+constexpr double kWaitForPython_s = 30;  // at least, before nobody is there to watch
+constexpr double kForever = std::numeric_limits<double>::infinity();
+
+// Live blocks of the recorded process at the end of what is in the session file.
+std::vector<NativeBlock> ReadLiveBlocks(const std::string& path) {
+  const auto session = session::Session::Open(path);
+  if (!session) return {};
+  const model::Recording& recording = (*session)->recording();
+  const auto live = model::LiveBlocksAt(**session, analysis::MainProcess(recording),
+                                        std::numeric_limits<double>::max());
+  if (!live) return {};
+  std::vector<NativeBlock> blocks;
+  blocks.reserve(live->size());
+  for (const model::LiveBlock& block : *live) {
+    if (block.allocator != wire::Allocator::kPymallocArena) {
+      blocks.push_back({block.address, block.size});
+    }
+  }
+  return blocks;
+}
+
+class Watch {
+ public:
+  Watch(Runner& runner, const LiveOptions& options) : runner_(runner), options_(options) {}
+
+  // False when the program ended or the user interrupted.
+  Result<bool> Until(double time) {
+    while (true) {
+      const double next = std::min(time, next_progress_);
+      MEMWHY_TRY(const Runner::Stop stop, runner_.RunUntil(next));
+      is_interrupted_ = is_interrupted_ || stop == Runner::Stop::kInterrupted;
+      if (stop != Runner::Stop::kDeadline) return false;
+      if (runner_.Elapsed() >= next_progress_) Progress();
+      if (runner_.Elapsed() >= time) return true;
+    }
+  }
+
+  // Waits for a Python that is recorded. False: there is none.
+  Result<bool> UntilPython(double limit) {
+    while (!runner_.IsRecording()) {
+      if (runner_.Elapsed() >= limit) return false;
+      MEMWHY_TRY(const bool goes_on, Until(runner_.Elapsed() + kPoll_s));
+      if (!goes_on) return runner_.IsRecording();
+    }
+    return true;
+  }
+
+  // A heap graph of now. What goes wrong is said and costs the holder, not the diagnosis.
+  Result<void> TakeHeapGraph() {
+    if (auto flushed = runner_.Flush(); !flushed) return Say(flushed.error().message());
+    auto blocks = std::async(std::launch::async, ReadLiveBlocks, runner_.session());
+    bool goes_on = true;
+    while (blocks.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+      if (goes_on) {
+        MEMWHY_TRY(goes_on, Until(runner_.Elapsed() + kPoll_s));
+      } else {
+        blocks.wait();
+      }
+    }
+    if (!goes_on) return {};
+    const auto reply = runner_.RequestHeapGraph(blocks.get(), options_.max_pause_ms);
+    if (!reply) return Say("heap graph: " + reply.error().message());
+    const std::string predicted = fmt::format("predicted pause {:.0f} ms", reply->predicted_ms);
+    if (!reply->error.empty())
+      return Say(fmt::format("heap graph: {} ({})", reply->error, predicted));
+    return Say(fmt::format("heap graph: {}, measured {:.0f} ms", predicted, reply->pause_ms));
+  }
+
+  Result<void> Say(const std::string& line) {
+    options_.say(line);
+    return {};
+  }
+
+  bool is_interrupted() const { return is_interrupted_; }
+
+ private:
+  void Progress() {
+    const double elapsed = runner_.Elapsed();
+    next_progress_ = (std::floor(elapsed / kProgress_s) + 1) * kProgress_s;
+    const RealFileSystem fs;
+    const auto statm = os::ReadStatm(fs, runner_.child());
+    std::string line = fmt::format("{:.0f} s", elapsed);
+    if (options_.seconds) line += fmt::format(" of {:.0f} s", *options_.seconds);
+    line += ", rss " + (statm ? FormatBytes(statm->rss) : std::string("unknown"));
+    if (!runner_.IsRecording()) line += ", no Python is recorded yet";
+    options_.say(line);
+  }
+
+  Runner& runner_;
+  const LiveOptions& options_;
+  double next_progress_ = kProgress_s;
+  bool is_interrupted_ = false;
+};
+
+// `began`: when Python started.
+Result<void> WatchFor(Watch& watch, Runner& runner, double began, double seconds) {
+  const double end = began + seconds;
+  static_cast<void>(runner.SetWindow(began, end).has_value());
+  MEMWHY_TRY(bool goes_on, watch.Until(began + seconds / 3));
+  if (!goes_on) return {};
+  static_cast<void>(runner.MapsPass("").has_value());
+  MEMWHY_TRY_VOID(watch.TakeHeapGraph());
+  MEMWHY_TRY(goes_on, watch.Until(end));
+  if (!goes_on) return {};
+  static_cast<void>(runner.MapsPass("end").has_value());
+  return watch.TakeHeapGraph();
+}
+
+Result<void> WatchToTheEnd(Watch& watch, Runner& runner, double began) {
+  static_cast<void>(runner.SetWindow(began, std::nullopt).has_value());
+  for (double at = kFirstGraph_s;; at *= 2) {
+    MEMWHY_TRY(const bool goes_on, watch.Until(began + at));
+    if (!goes_on) return {};
+    static_cast<void>(runner.MapsPass("").has_value());
+    MEMWHY_TRY_VOID(watch.TakeHeapGraph());
+  }
+}
+
+}  // namespace
+
+Result<LiveOutcome> RecordForDiagnosis(const LiveOptions& options) {
+  recorder::RunOptions run;
+  run.session = options.session;
+  run.argv = options.argv;
+  run.signals_interrupt = true;
+  MEMWHY_TRY(const std::unique_ptr<Runner> runner, Runner::Start(std::move(run)));
+  Watch watch(*runner, options);
+  MEMWHY_TRY(
+      const bool has_python,
+      watch.UntilPython(options.seconds ? std::max(kWaitForPython_s, *options.seconds) : kForever));
+  if (has_python) {
+    const double began = runner->Elapsed();
+    auto watched = options.seconds ? WatchFor(watch, *runner, began, *options.seconds)
+                                   : WatchToTheEnd(watch, *runner, began);
+    if (!watched) return watched.error();
+  }
+  LiveOutcome outcome{runner->session(), runner->Trouble()};
+  if (options.seconds || watch.is_interrupted()) {
+    options.say("the watch is over: the program gets SIGTERM");
+  }
+  MEMWHY_TRY(const recorder::ExitStatus status, runner->Finish(Runner::StopTarget::kTerminate));
+  options.say("the program ended: " + status.ended);
+  return outcome;
+}
+
+}  // namespace memwhy::diagnose

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Records a program for a diagnosis: starts it, watches it, takes passes over its address space and
+// heap graphs at the right moments, and ends it when the watch is over. Reading of the session for
+// a heap graph happens on a second thread, so that draining never stops. One at a time (signals).
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace memwhy::diagnose {
+
+struct LiveOptions {
+  std::vector<std::string> argv;
+  std::string session;                        // directory to make
+  std::optional<double> seconds;              // nullopt: until the program ends
+  double max_pause_ms = 2000;                 // a heap graph that would pause longer is refused
+  std::function<void(std::string_view)> say;  // progress, one line without its end
+};
+
+struct LiveOutcome {
+  std::string session;  // absolute path
+  std::string trouble;  // "" or why nothing was recorded
+};
+
+// An error: the program could not be started, and was not run.
+Result<LiveOutcome> RecordForDiagnosis(const LiveOptions& options);
+
+}  // namespace memwhy::diagnose

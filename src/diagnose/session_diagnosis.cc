@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "diagnose/session_diagnosis.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <utility>
+
+#include "analysis/find_holders.h"
+#include "analysis/main_process.h"
+#include "analysis/verdict.h"
+#include "model/build_ledger.h"
+#include "model/heap_graph.h"
+
+namespace memwhy::diagnose {
+namespace {
+
+constexpr double kWarmUpShare = 1.0 / 3;
+constexpr double kTailShare = 0.1;
+constexpr double kShortestTail_s = 1;
+constexpr double kSameTime_s = 1;
+constexpr double kApart_s = 5;  // two graphs that are nearer tell no growth
+
+model::WindowOptions WithTail(double from, double to) {
+  model::WindowOptions options;
+  options.from = std::min(from, to);
+  options.to = to;
+  const double tail_s = std::max(kShortestTail_s, kTailShare * (options.to - options.from));
+  options.tail_from = std::max(options.from, options.to - tail_s);
+  return options;
+}
+
+const model::MapsPass* NearestPass(const model::Recording& recording, model::ProcessId process,
+                                   double time) {
+  const model::MapsPass* nearest = nullptr;
+  for (const model::MapsPass& pass : recording.maps) {
+    if (pass.process != process) continue;
+    if (nearest == nullptr || std::abs(pass.time - time) < std::abs(nearest->time - time)) {
+      nearest = &pass;
+    }
+  }
+  return nearest;
+}
+
+// The passes nearest to the window's ends.
+Result<std::vector<model::Ledger>> LedgersOfWindow(const model::EventSource& source,
+                                                   const model::WindowOptions& window) {
+  const model::Recording& recording = source.recording();
+  const model::ProcessId process = analysis::MainProcess(recording);
+  const model::MapsPass* start = NearestPass(recording, process, window.from);
+  const model::MapsPass* end = NearestPass(recording, process, window.to);
+  std::vector<model::Ledger> ledgers;
+  for (const auto& [pass, at] : {std::pair(start, "start"), std::pair(end, "end")}) {
+    if (pass == nullptr || (pass == start && at == std::string("end"))) continue;
+    MEMWHY_TRY(auto some, model::BuildLedgers(source, *pass));
+    for (model::Ledger& ledger : some) {
+      ledger.at = at;
+      ledgers.push_back(std::move(ledger));
+    }
+  }
+  return ledgers;
+}
+
+struct Graph {
+  double time = 0;
+  model::HeapGraph graph;
+};
+
+// The graph nearest to `time` that can be read, of those at least `apart_s` before `before`.
+std::optional<Graph> LoadNearest(const model::Recording& recording, double time, double before,
+                                 double apart_s, std::string& why_not) {
+  std::vector<std::pair<double, std::size_t>> order;
+  for (std::size_t i = 0; i < recording.heap_graphs.size(); ++i) {
+    const double taken = recording.heap_graph_times[i];
+    if (taken <= before - apart_s) order.emplace_back(std::abs(taken - time), i);
+  }
+  std::sort(order.begin(), order.end());
+  for (const auto& [distance, i] : order) {
+    auto graph = model::HeapGraph::Load(recording.heap_graphs[i]);
+    if (graph) return Graph{recording.heap_graph_times[i], *std::move(graph)};
+    why_not = graph.error().message();
+  }
+  return std::nullopt;
+}
+
+Result<std::optional<analysis::HolderReport>> Holders(const model::EventSource& source,
+                                                      const model::WindowView& view) {
+  const model::Recording& recording = source.recording();
+  std::optional<analysis::HolderReport> none;
+  std::string why_not;
+  const auto last = LoadNearest(recording, view.options.to, INFINITY, 0, why_not);
+  if (!last) {
+    if (!why_not.empty()) none.emplace().why_not = why_not;
+    return none;
+  }
+  const auto before = LoadNearest(recording, view.options.from, last->time, kApart_s, why_not);
+  // Survivors are looked up in the graph, so they must be those of the time it was taken at.
+  const bool is_at_end =
+      std::abs(last->time - view.options.to) <= kSameTime_s || last->time > view.options.to;
+  std::optional<model::WindowView> other;
+  if (!is_at_end) {
+    const double from =
+        view.options.from < last->time - kApart_s ? view.options.from : kWarmUpShare * last->time;
+    MEMWHY_TRY(other, model::BuildWindowView(source, WithTail(from, last->time)));
+  }
+  return std::optional(analysis::FindHolders(before ? &before->graph : nullptr, last->graph,
+                                             before ? last->time - before->time : 0.0,
+                                             other ? *other : view));
+}
+
+}  // namespace
+
+model::WindowOptions ChooseWindow(const model::Recording& recording, const Window& window) {
+  const double end = recording.watched_to.value_or(recording.seconds);
+  const double to = std::min(window.to.value_or(end), recording.seconds);
+  const double from =
+      window.from.value_or(recording.watched_from + kWarmUpShare * (to - recording.watched_from));
+  return WithTail(std::max(0.0, from), std::max(0.0, to));
+}
+
+std::string WhyNothingRecorded(const model::Recording& recording) {
+  std::string why;
+  for (const model::Process& process : recording.processes) {
+    if (process.note.empty()) return "";
+    if (why.empty()) why = process.note;
+  }
+  if (!why.empty()) return why;
+  return recording.notes.empty() ? "no process was recorded" : recording.notes.front();
+}
+
+Result<SessionDiagnosis> DiagnoseSession(const model::EventSource& source, const Window& window) {
+  SessionDiagnosis diagnosis;
+  MEMWHY_TRY(diagnosis.view,
+             model::BuildWindowView(source, ChooseWindow(source.recording(), window)));
+  MEMWHY_TRY(diagnosis.ledgers, LedgersOfWindow(source, diagnosis.view.options));
+  MEMWHY_TRY(diagnosis.holders, Holders(source, diagnosis.view));
+  diagnosis.verdict =
+      analysis::Conclude(source.recording(), source.stacks(), diagnosis.view, diagnosis.ledgers,
+                         diagnosis.holders ? &*diagnosis.holders : nullptr);
+  return diagnosis;
+}
+
+}  // namespace memwhy::diagnose
