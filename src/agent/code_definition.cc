@@ -54,13 +54,16 @@ bool WriteCodeDefinition(ThreadState& t, Address code, Address frame, bool* has_
   const Layout& layout = *g_agent.python.layout;
   const Address table = PeekPointer(code, layout.code_line_table);
   std::int64_t table_bytes = table == 0 ? 0 : Peek<std::int64_t>(table, cpython::kVarSize);
-  if (table_bytes < 0 || table_bytes > wire::kMaxLineTableBytes) table_bytes = 0;
+  const bool is_left_out = table_bytes < 0 || table_bytes > wire::kMaxLineTableBytes;
+  if (is_left_out) table_bytes = 0;
   const std::ptrdiff_t most = kHotRoom + 2 * static_cast<std::ptrdiff_t>(wire::kMaxNameBytes) +
                               wire::kMaxFileBytes + table_bytes;
   if (!MakeRoom(t, most)) return false;
 
   std::uint8_t* out = PutTag(t.write, wire::EventKind::kDefineCode);
-  const int first_line = Peek<int>(code, layout.code_first_line);
+  int first_line = Peek<int>(code, layout.code_first_line);
+  // A table left out must not look like one without entries (to 3.9: all on the first line).
+  if (is_left_out) first_line = 0;
   out = wire::PutVarint(out, first_line < 0 ? 0u : static_cast<std::uint64_t>(first_line));
   out = wire::PutVarint(out, g_agent.python.version >> 16);
   char text[wire::kMaxFileBytes];

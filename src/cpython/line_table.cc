@@ -136,7 +136,8 @@ std::vector<LineRun> DecodeLocations(std::span<const std::uint8_t> table, int fi
 
 std::vector<LineRun> DecodeLineTable(std::span<const std::uint8_t> table, int first_line,
                                      unsigned python_version) {
-  if (table.empty()) return {};
+  // Up to 3.9 an empty table is a whole one: all code is on the first line (a lambda).
+  if (table.empty() && python_version >= kPython310) return {};
   if (python_version >= kPython311) return DecodeLocations(table, first_line);
   if (python_version == kPython310) return DecodeLinetable310(table, first_line);
   return DecodeLnotab(table, first_line);

@@ -23,7 +23,9 @@ struct LineRun {
   friend bool operator==(const LineRun&, const LineRun&) = default;
 };
 
-// `python_version` is major << 8 | minor. Runs come in order; neighbours differ in line.
+// `python_version` is major << 8 | minor. An empty table gives no runs (all lines unknown), but up
+// to 3.9 one run: there it is the table of code that has one line. Runs come in order; neighbours
+// differ in line.
 std::vector<LineRun> DecodeLineTable(std::span<const std::uint8_t> table, int first_line,
                                      unsigned python_version);
 
