@@ -68,8 +68,10 @@ std::vector<model::MapsPass> FirstAndLast(const model::Recording& recording,
     if (passes.size() == 2) passes.pop_back();
     passes.push_back(pass);
   }
-  if (!passes.empty()) passes.front().at = "start";
-  if (passes.size() == 2) passes.back().at = "end";
+  if (passes.size() == 2) {
+    passes.front().at = "start";
+    passes.back().at = "end";
+  }
   return passes;
 }
 

@@ -81,9 +81,7 @@ class RssBooking {
           break;
         }
         case MappingKind::kSharedMemory:
-          // Shared memory without a name is a bare kind of mapping.
-          shared_.Add(mapping.rss,
-                      StartsWith(mapping.name, "/") && !StartsWith(mapping.name, "/dev/zero"));
+          BookShared(mapping);
           break;
         case MappingKind::kMemwhy:
           memwhy_.Add(mapping.rss, true);
@@ -136,13 +134,12 @@ class RssBooking {
         {input_.process.private_begin, input_.process.private_end, ClaimKind::kMemwhy, true, 0});
     ClaimList pymalloc_blocks;
     ClaimList chunks;
-    ClaimList program;
     for (const LiveBlock& block : input_.blocks) {
       const bool has_stack = block.stack != kUnknownStack;
       if (block.allocator == wire::Allocator::kPymallocArena) continue;
       if (!IsMallocBlock(block)) {
-        program.push_back({block.address, PageUp(AddSaturating(block.address, block.size)),
-                           ClaimKind::kProgramMapping, has_stack, 0});
+        program_.push_back({block.address, PageUp(AddSaturating(block.address, block.size)),
+                            ClaimKind::kProgramMapping, has_stack, 0});
       } else if (Contains(arenas_, block.address)) {
         pymalloc_blocks.push_back({block.address, AddSaturating(block.address, block.size),
                                    ClaimKind::kPymallocBlock, has_stack, ArenaOf(block.address)});
@@ -155,7 +152,8 @@ class RssBooking {
                 Overlay(heaps, Disjoint(std::move(library_data))));
     ClaimList all = Overlay(Disjoint(std::move(pymalloc_blocks)), arenas_);
     all = Overlay(all, Disjoint(std::move(chunks)));
-    all = Overlay(all, Disjoint(std::move(program)));
+    program_ = Disjoint(std::move(program_));
+    all = Overlay(all, program_);
     all = Overlay(Disjoint(std::move(memwhy)), all);
     return Overlay(all, background);
   }
@@ -177,6 +175,22 @@ class RssBooking {
     const std::uint64_t with_header = AddSaturating(block.size, 8 + kChunkHeader - 1);
     const std::uint64_t chunk = std::max(kLeastChunk, with_header / 16 * 16);
     return {begin, AddSaturating(begin, chunk), ClaimKind::kMallocChunk, is_owned, 0};
+  }
+
+  // Owned by its name, or where the program was seen to map it.
+  void BookShared(const Mapping& mapping) {
+    Bytes owned = StartsWith(mapping.name, "/") && !StartsWith(mapping.name, "/dev/zero")
+                      ? mapping.rss
+                      : Bytes{0};
+    if (owned == 0) {
+      for (const Claim& claim : program_) {
+        if (!claim.is_owned || claim.end <= mapping.begin) continue;
+        if (claim.begin >= mapping.end) break;
+        owned += std::min(claim.end, mapping.end) - std::max(claim.begin, mapping.begin);
+      }
+    }
+    shared_.bytes += mapping.rss;
+    shared_.owned += std::min(owned, mapping.rss);
   }
 
   Residency ResidencyOfAnonymous() const {
@@ -310,6 +324,7 @@ class RssBooking {
   const RssInput& input_;
   const MapsPass& pass_;
   ClaimList arenas_;
+  ClaimList program_;                        // mappings seen by a hook
   std::vector<const ArenaUse*> arena_uses_;  // by arena; nullptr: not in the table that was read
   std::vector<Booked> in_arena_;
   std::vector<Part> parts_;

@@ -178,6 +178,16 @@ TEST(BuildLedgerTest, AgentsMemoryIsTakenOutOfTheMappingAroundIt) {
   EXPECT_EQ(BytesOf(ledger, "anonymous, seen by no hook"), kMiB);
 }
 
+TEST(BuildLedgerTest, SharedAnonymousMemoryIsOwnedWhereTheProgramMappedIt) {
+  FakeSource source;
+  Space space;
+  space.Map(100 * kMiB, 3 * kMiB, "rw-s", "/dev/zero (deleted)");
+  source.Map(1, 101 * kMiB, kMiB, source.Stack({"share"}));
+  const Ledger ledger = RssOf(source, space.pass);
+  EXPECT_EQ(BytesOf(ledger, "shared memory"), 3 * kMiB);
+  EXPECT_EQ(OwnedOf(ledger, "shared memory"), kMiB);
+}
+
 TEST(BuildLedgerTest, SkewBetweenSmapsAndPagemapIsUnattributedOrCutFromOutside) {
   FakeSource source;
   source.Malloc(1, kMiB + 16, 4080, source.Stack({"put"}));
