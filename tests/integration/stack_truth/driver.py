@@ -471,11 +471,11 @@ def names_beyond_ascii(blocks):
         scope["outside"]()
 
 
-def long_source():
+def long_source(name, width):
     """A function with big and backward steps in its line table, and much code."""
-    parts = ["def long(x):"]
+    parts = [f"def {name}(x):"]
     for number in range(120):
-        parts.append("    " + " + ".join(f"x * {n}" for n in range(number % 60 + 1)))
+        parts.append("    " + " + ".join(f"x * {n}" for n in range(number % width + 1)))
         parts.append("\n" * (number * 7 % 150))
         parts.append("    (take(\n        x,\n        x +\n   1)\n     if x else\n  take())")
         parts.append("    for y in range(2): take(y); x += y")
@@ -485,7 +485,7 @@ def long_source():
 @scenario
 def long_functions(blocks):
     scope = {"take": take}
-    exec(compile(long_source(), "/generated/long.py", "exec"), scope)
+    exec(compile(long_source("long", 20), "/generated/long.py", "exec"), scope)
     for number in range(max(1, blocks // 360)):
         scope["long"](number % 2)
 
@@ -552,6 +552,15 @@ else:
     scenario(greenlets)
 
 
+def beyond_the_table_limit():
+    """Some blocks in code whose line table is not recorded, for its size: no line, never a wrong one."""
+    scope = {"take": lambda *arguments: None}
+    exec(compile(long_source("huge", 110), "/generated/huge.py", "exec"), scope)
+    scope["take"] = lambda *arguments: take() if next(turn) % 60 == 0 else None
+    turn = itertools.count()
+    scope["huge"](1)
+
+
 def beyond_the_depth_limit():
     """20 blocks on a stack deeper than what is recorded: must be marked as truncated."""
 
@@ -606,6 +615,7 @@ def main():
     busy.start()
     if arguments.ops >= 20_000 and not arguments.only:
         beyond_the_depth_limit()
+        beyond_the_table_limit()
     # Tracing and the thresholds of gc are global or change what others see: main thread only.
     own = [s for s in chosen if s not in (traced, collected_by_gc)]
     others = [
