@@ -41,7 +41,6 @@ std::string DefaultSession() {
 
 std::optional<int> RefuseUnbuilt(const Options& options) {
   if (options.is_native) return NotBuiltYet("--native", "the native unwinder");
-  if (options.has_objects) return NotBuiltYet("--objects", "the object domains");
   if (options.is_aggregate) return NotBuiltYet("--aggregate", "constant-memory recording");
   if (!options.sample.empty()) return NotBuiltYet("--sample", "sampling");
   if (!options.keep.empty()) return NotBuiltYet("--keep", "rotation of sessions");
@@ -71,6 +70,7 @@ int Run(const Options& options) {
   run.session = options.session.empty() ? DefaultSession() : options.session;
   run.argv = ProgramArguments();
   run.follow = options.follow;
+  run.has_objects = options.has_objects;
   auto runner = recorder::Runner::Start(std::move(run));
   if (!runner) {
     return Fail(kExitEnvironment, runner.error().message() + "; the program was not run");

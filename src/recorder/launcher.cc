@@ -74,7 +74,7 @@ std::vector<std::string> TargetEnvironment(const LaunchOptions& options,
   for (const char* const* entry = environment; entry != nullptr && *entry != nullptr; ++entry) {
     std::string_view text = *entry;
     if (StartsWith(text, "MEMWHY_SESSION=") || StartsWith(text, "MEMWHY_POOL_BYTES=") ||
-        StartsWith(text, "MEMWHY_FOLLOW=")) {
+        StartsWith(text, "MEMWHY_FOLLOW=") || StartsWith(text, "MEMWHY_MODES=")) {
       continue;
     }
     if (ConsumePrefix(text, "LD_PRELOAD=")) {
@@ -87,6 +87,7 @@ std::vector<std::string> TargetEnvironment(const LaunchOptions& options,
   result.push_back("MEMWHY_SESSION=" + options.session);
   result.push_back("MEMWHY_POOL_BYTES=" + std::to_string(options.pool_bytes));
   result.push_back("MEMWHY_FOLLOW=" + options.follow);
+  if (options.has_objects) result.emplace_back("MEMWHY_MODES=objects");
   return result;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Starts the target with the agent preloaded. Invariant: the program runs as without us (same
-// arguments, working directory, files, signal dispositions), with four variables more in its
+// arguments, working directory, files, signal dispositions), with a few variables more in its
 // environment; where that cannot be, it is not run at all and an error says why. One thread.
 #pragma once
 
@@ -27,6 +27,7 @@ struct LaunchOptions {
   std::string agent;              // absolute
   std::uint64_t pool_bytes = 0;
   std::string follow = "fork";  // none, fork, all
+  bool has_objects = false;     // record the interpreter's object domains as well
 };
 
 // The environment of the target: ours, with LD_PRELOAD (what is there stays behind the agent) and

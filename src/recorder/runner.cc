@@ -184,6 +184,7 @@ Result<void> Runner::Impl::Start() {
   launch.argv = options_.argv;
   launch.session = session_;
   launch.follow = options_.follow;
+  launch.has_objects = options_.has_objects;
   launch.pool_bytes = PoolBytes(fs_);
   // Nothing of a recording that does not come about stays behind.
   const auto undo = [&](const Error& error) {
@@ -226,11 +227,17 @@ void Runner::Impl::Discover() {
     auto ring = RingMap::Open(path);
     if (!ring) continue;  // no ring of ours: left alone
     if (next_process_ >= session::kMaxProcesses) continue;
-    // A process that replaced itself (exec) left this name to its new image.
+    // A process that replaced itself (exec) records on as a new one.
+    const auto is_old_image = [&](const auto& old) {
+      return old->ring().info().pid == (*ring)->info().pid &&
+             old->ring().info().start_ticks == (*ring)->info().start_ticks;
+    };
     for (const auto& old : targets_) {
-      if (old->ring().path() == path) FinishTarget(old.get(), "exit:0");
+      if (!is_old_image(old)) continue;
+      FinishTarget(old.get(), "exit:0");
+      if (old->process() == main_process_) has_main_ = false;
     }
-    std::erase_if(targets_, [&](const auto& old) { return old->ring().path() == path; });
+    std::erase_if(targets_, is_old_image);
     auto target = std::make_unique<Target>(*std::move(ring), next_process_++, &fs_);
     target->ring().Beat();
     if (IsWriting()) static_cast<void>(target->WriteFact(writer_.get()).has_value());

@@ -93,6 +93,7 @@ json ToJson(const ProcessFact& fact) {
           {"clock_kind", fact.clock_kind},
           {"clock_shift", fact.clock_shift},
           {"clock", ToJson(fact.clock)},
+          {"fork_clock", fact.fork_clock},
           {"python", fact.python},
           {"command", fact.command},
           {"note", fact.note},
@@ -201,6 +202,7 @@ void AddProcess(const json& fact, Facts* facts) {
   process.clock_shift = Uint32(fact, "clock_shift");
   if (process.clock_shift > 32) process.clock_shift = 0;
   process.clock = AsClockPair(Member(fact, "clock")).value_or(ClockPair{});
+  process.fork_clock = Uint(fact, "fork_clock");
   process.python = String(fact, "python");
   process.command = String(fact, "command");
   process.note = String(fact, "note");

@@ -5,8 +5,8 @@
 // added; unknown types and members are skipped. Facts of one process may be repeated: the last wins.
 //
 //   session      monotonic_ns command host started mode recorder_pid recorder_start
-//   process      process pid parent start_ticks clock_kind clock_shift clock monotonic_ns python
-//                command note private [begin, end] arena_bytes pool_bytes
+//   process      process pid parent start_ticks clock_kind clock_shift clock [clock, monotonic_ns]
+//                fork_clock python command note private [begin, end] arena_bytes pool_bytes
 //   process_end  process monotonic_ns ended lost_events lost_bytes waited_ns
 //   os_samples   samples [[monotonic_ns, process, rss, shared, cgroup_current, cgroup_limit,
 //                threads, cpu_seconds] ...] clock [clock, monotonic_ns]     (unknown is null)
@@ -56,6 +56,7 @@ struct ProcessFact {
   std::uint32_t clock_kind = 1;
   std::uint32_t clock_shift = 0;
   ClockPair clock;  // at its start
+  std::uint64_t fork_clock = 0;  // just before the fork that made it; 0: not by a fork
   std::string python;
   std::string command;
   std::string note;

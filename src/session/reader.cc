@@ -107,7 +107,11 @@ Session::Stream& Session::FindStream(std::uint32_t process, std::uint32_t thread
 
 std::uint32_t Session::ProcessOfRing(const RingInfo& info) {
   for (const auto& [index, process] : facts_.processes) {
-    if (process.pid == info.pid && process.start_ticks == info.start_ticks) return index;
+    // A process that replaced itself (exec) has two rings; their clocks differ.
+    if (process.pid == info.pid && process.start_ticks == info.start_ticks &&
+        process.clock.clock == info.clock_at_start) {
+      return index;
+    }
   }
   const std::uint32_t index =
       facts_.processes.empty() ? 0 : facts_.processes.rbegin()->first + 1;

@@ -180,6 +180,21 @@ TEST_F(ReaderTest, ForkAndProcessEndComeAtTheirTimes) {
                           "4.000 p1 end", "5.000 p0 t0 free 1000"));
 }
 
+TEST_F(ReaderTest, AChildThatKnowsItsForkIsForkedThere) {
+  SessionBuilder builder(path_);
+  const auto child = builder.AddProcess(101, 100, 2.5);
+  builder.processes[child].fork_clock = At(2);
+  StreamEncoder& parent = builder.Stream(0, 0);
+  parent.Allocate(At(1), Allocator::kMalloc, 0x1000, 10, wire::kStackNone);
+  parent.Free(At(2), 0x1000);
+  parent.Allocate(At(2) + 1, Allocator::kMalloc, 0x2000, 10, wire::kStackNone);
+  builder.Stream(child, 0).Free(At(3), 0x1000);
+  ASSERT_TRUE(builder.Write());
+  EXPECT_THAT(ReplayLines(*Open()),
+              ElementsAre("1.000 p0 t0 malloc 1000 10", "2.000 p0 t0 free 1000", "2.000 p0 fork p1",
+                          "2.000 p0 t0 malloc 2000 10", "3.000 p1 t1 free 1000"));
+}
+
 TEST_F(ReaderTest, LossesMakeARecordingIncomplete) {
   SessionBuilder builder(path_);
   builder.Stream(0, 0).Lost(5, 500);

@@ -83,9 +83,16 @@ class Merge {
 
   Result<bool> NextPiece(Cursor* cursor);
   Result<bool> Advance(Cursor* cursor);
+  std::uint64_t TimeKey(const ClockMap& map, std::uint64_t clock) const;
   void SetKey(Cursor* cursor, std::uint64_t ticks, bool is_acquisition);
   void Deliver(const Cursor& cursor);
   void EndProcesses(double time);
+  void CollectForks();
+  void Fork(std::uint64_t key);
+  bool HasForkPoint(std::uint32_t process) const {
+    const auto fact = session_.facts_.processes.find(process);
+    return fact != session_.facts_.processes.end() && fact->second.fork_clock != 0;
+  }
   bool IsBefore(std::uint32_t a, std::uint32_t b) const {
     const std::uint64_t left = cursors_[a].key;
     const std::uint64_t right = cursors_[b].key;
@@ -100,6 +107,13 @@ class Merge {
   std::vector<Cursor> cursors_;
   std::vector<std::uint32_t> heap_;  // cursors, the earliest on top
   std::vector<std::pair<double, std::uint32_t>> ends_;  // of processes, latest first
+  struct ForkPoint {
+    std::uint64_t key;
+    double time;
+    std::uint32_t parent;
+    std::uint32_t child;
+  };
+  std::vector<ForkPoint> forks_;  // latest first
 };
 
 Result<bool> Merge::NextPiece(Cursor* cursor) {
@@ -118,15 +132,19 @@ Result<bool> Merge::NextPiece(Cursor* cursor) {
   return true;
 }
 
-void Merge::SetKey(Cursor* cursor, std::uint64_t ticks, bool is_acquisition) {
-  const std::uint64_t clock = ticks << cursor->shift;
+std::uint64_t Merge::TimeKey(const ClockMap& map, std::uint64_t clock) const {
   // Sessions with two kinds of clock are compared in nanoseconds; one kind needs no rounding.
   const std::uint64_t time =
       session_.has_one_clock_
           ? clock
-          : static_cast<std::uint64_t>(std::max(0.0, cursor->clock->Seconds(clock)) * 1e9);
+          : static_cast<std::uint64_t>(std::max(0.0, map.Seconds(clock)) * 1e9);
+  return time << 1;
+}
+
+void Merge::SetKey(Cursor* cursor, std::uint64_t ticks, bool is_acquisition) {
+  const std::uint64_t key = TimeKey(*cursor->clock, ticks << cursor->shift);
   // Within a stream time never runs backwards, whatever a damaged one says.
-  cursor->key = std::max(cursor->key & ~std::uint64_t{1}, time << 1) |
+  cursor->key = std::max(cursor->key & ~std::uint64_t{1}, key) |
                 static_cast<std::uint64_t>(is_acquisition);
 }
 
@@ -161,6 +179,7 @@ model::ProcessId Merge::FindChild(const Cursor& cursor, double time, bool* is_fo
   *is_found = false;
   for (std::uint32_t i = 0; i < processes.size(); ++i) {
     if (processes[i].pid != cursor.record.a || i == cursor.stream->process.value ||
+        HasForkPoint(i) ||
         processes[i].started + kSlackSeconds < time) {
       continue;
     }
@@ -177,6 +196,7 @@ void Merge::Deliver(const Cursor& cursor) {
   const bool is_double = record.kind == kRealloc || record.kind == kRemap;
   const std::uint64_t ticks = cursor.is_second_half ? record.ticks_after : record.ticks;
   const double time = std::max(0.0, cursor.clock->Seconds(ticks << cursor.shift));
+  if (!forks_.empty() && cursor.key > forks_.back().key) Fork(cursor.key);
   if (!ends_.empty() && time > ends_.back().first) EndProcesses(time);
   if (IsAcquisition(record.kind) || (is_double && cursor.is_second_half)) {
     // realloc(p, 0) may give nothing back.
@@ -215,6 +235,39 @@ void Merge::Deliver(const Cursor& cursor) {
     }
     default:
       break;
+  }
+}
+
+// Children that know the instant of their fork themselves.
+void Merge::CollectForks() {
+  const auto& facts = session_.facts_.processes;
+  for (const auto& [child, fact] : facts) {
+    if (fact.fork_clock == 0) continue;
+    const ClockMap& map = session_.clocks_[child];
+    // A pid may be used twice in a session; the parent is the one that started last before.
+    const session::ProcessFact* parent = nullptr;
+    for (const auto& [index, other] : facts) {
+      if (index == child || other.pid != fact.parent ||
+          other.clock.monotonic_ns > fact.clock.monotonic_ns) {
+        continue;
+      }
+      if (parent == nullptr || other.clock.monotonic_ns >= parent->clock.monotonic_ns) {
+        parent = &other;
+      }
+    }
+    if (parent == nullptr) continue;
+    forks_.push_back({TimeKey(map, fact.fork_clock),
+                      std::max(0.0, map.Seconds(fact.fork_clock)), parent->process, child});
+  }
+  std::sort(forks_.begin(), forks_.end(),
+            [](const ForkPoint& a, const ForkPoint& b) { return a.key > b.key; });
+}
+
+void Merge::Fork(std::uint64_t key) {
+  while (!forks_.empty() && forks_.back().key < key) {
+    const ForkPoint& fork = forks_.back();
+    visitor_.OnFork(fork.time, model::ProcessId{fork.parent}, model::ProcessId{fork.child});
+    forks_.pop_back();
   }
 }
 
@@ -257,6 +310,7 @@ Result<void> Merge::Run() {
     if (processes[i].ended_at) ends_.emplace_back(std::max(*processes[i].ended_at, last[i]), i);
   }
   std::sort(ends_.rbegin(), ends_.rend());
+  CollectForks();
   for (std::size_t at = heap_.size() / 2; at-- > 0;) SiftDown(at);
 
   while (!heap_.empty()) {
@@ -277,6 +331,7 @@ Result<void> Merge::Run() {
     }
     if (!heap_.empty()) SiftDown(0);
   }
+  Fork(~std::uint64_t{0});
   while (!ends_.empty()) EndProcesses(ends_.back().first + 1);
   return {};
 }

@@ -82,6 +82,7 @@ Result<RingInfo> CopyRingHeader(const wire::RingHeader& header, std::uint64_t fi
   info.clock_at_start = header.clock_at_start;
   info.monotonic_ns_at_start = header.monotonic_ns_at_start;
   info.realtime_ns_at_start = header.realtime_ns_at_start;
+  info.fork_clock = header.fork_clock;
   info.python = CopyText(header.python_text);
   info.note = CopyText(header.note);
   info.private_begin = header.private_begin;
@@ -104,6 +105,7 @@ ProcessFact ToProcessFact(const RingInfo& info, std::uint32_t process) {
   fact.clock_kind = static_cast<std::uint32_t>(info.clock_kind);
   fact.clock_shift = info.clock_shift;
   fact.clock = {info.clock_at_start, info.monotonic_ns_at_start};
+  fact.fork_clock = info.fork_clock;
   fact.python = info.python;
   fact.note = info.note;
   fact.private_begin = info.private_begin;

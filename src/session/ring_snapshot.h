@@ -26,6 +26,7 @@ struct RingInfo {
   std::uint64_t clock_at_start = 0;
   std::uint64_t monotonic_ns_at_start = 0;
   std::uint64_t realtime_ns_at_start = 0;
+  std::uint64_t fork_clock = 0;
   std::string python;
   std::string note;
   std::uint64_t private_begin = 0;
