@@ -46,6 +46,13 @@ void GraphFile::Flush() noexcept {
   used_ = 0;
 }
 
+void GraphFile::PutHeader() noexcept {
+  for (const char c : wire::kGraphMagic) PutByte(static_cast<std::uint8_t>(c));
+  for (int shift = 0; shift < 32; shift += 8) {
+    PutByte(static_cast<std::uint8_t>(wire::kGraphVersion >> shift));
+  }
+}
+
 void GraphFile::PutByte(std::uint8_t value) noexcept {
   if (used_ + kMostBytes > kBufferBytes) Flush();
   buffer_[used_++] = value;

@@ -23,6 +23,7 @@ class GraphFile {
   bool Open(const char* path) noexcept;  // replaces an existing file
   bool Close() noexcept;                 // flushes; false: something could not be written
 
+  void PutHeader() noexcept;
   void PutByte(std::uint8_t value) noexcept;
   void PutNumber(std::uint64_t value) noexcept;
   void PutSigned(std::int64_t value) noexcept;

@@ -21,10 +21,24 @@ using wire::GraphTag;
 using wire::Label;
 using wire::RootKind;
 
-constexpr std::size_t kBodyWords = 512;               // of an object's body, searched for pointers
-constexpr std::size_t kBlockBytes = 64 * 1024;        // of a native block, likewise
-constexpr std::uint64_t kNanosecondsPerObject = 150;  // measured on the demo service: 60 to 130
-constexpr std::uint64_t kNanosecondsPerBlock = 60;
+constexpr std::size_t kBodyWords = 512;         // of an object's body, searched for pointers
+constexpr std::size_t kBlockBytes = 64 * 1024;  // of a native block, likewise
+constexpr std::size_t kFetchBlocks = 64;        // copied by one system call
+constexpr std::size_t kFetchBytes = 512 * 1024;
+// First guesses, on the high side of what was measured on the demo service (busy 2-core machine);
+// from the second walk on, the first one's own pause tells.
+constexpr std::uint64_t kNanosecondsPerObject = 400;
+constexpr std::uint64_t kNanosecondsPerBlock = 1500;
+std::uint64_t g_last_guess_ns = 0;
+std::uint64_t g_last_pause_ns = 0;
+
+std::uint64_t PredictPause(std::uint64_t objects, std::uint64_t blocks, std::uint64_t* guess) {
+  *guess = objects * kNanosecondsPerObject + blocks * kNanosecondsPerBlock;
+  if (g_last_guess_ns == 0) return *guess;
+  return static_cast<std::uint64_t>(static_cast<double>(*guess) /
+                                    static_cast<double>(g_last_guess_ns) *
+                                    static_cast<double>(g_last_pause_ns));
+}
 
 struct Node {
   std::uint64_t address;  // of the object; for a block its index
@@ -35,7 +49,9 @@ struct Node {
 // Breadth-first search over the objects; its queue is the list of nodes itself.
 class Walk {
  public:
-  Walk(GraphFile& file, BlockIndex& blocks) noexcept : file_(file), blocks_(blocks) {}
+  Walk(GraphFile& file, BlockIndex& blocks) noexcept : file_(file), blocks_(blocks) {
+    types_.LoadLibraryRanges();
+  }
   ~Walk() {
     FreeRaw(nodes_);
     FreeRaw(visited_);
@@ -59,16 +75,17 @@ class Walk {
  private:
   std::uint32_t NewRoot(RootKind kind, const char* text, std::size_t bytes) noexcept;
   void Reach(Address object, const GraphLabel& label) noexcept;
-  void ReachBlock(std::uint32_t index, std::uint64_t offset, bool is_searched) noexcept;
+  void ReachBlock(std::uint32_t index, std::uint64_t offset, bool is_searched, bool from_root,
+                  std::uint32_t parent) noexcept;
   bool IsVisited(Address object) const noexcept;
   bool AddNode(const Node& node) noexcept;
   void Visit(std::uint32_t number) noexcept;
   void VisitObject(Address object) noexcept;
-  void VisitBlock(std::uint32_t index) noexcept;
+  void VisitBlock(std::uint32_t number) noexcept;
+  bool FetchBlocks(std::size_t first) noexcept;
   void VisitDict(Address dict) noexcept;
   void VisitAttributes(Address object, const TypeFacts& facts) noexcept;
   void VisitBody(Address object, const TypeFacts& facts) noexcept;
-  void ClaimOwnBlock(Address object) noexcept;
   void FollowWord(std::uint64_t word, std::uint64_t offset, bool is_searched) noexcept;
   GraphLabel KeyLabel(Address key, Label text_kind) noexcept;
   std::int64_t ShallowBytes(Address object, const TypeFacts& facts) const noexcept;
@@ -85,7 +102,14 @@ class Walk {
   std::size_t next_ = 0;
   RawArray<std::uint32_t> visited_;  // open addressing: node number + 1
   std::size_t visited_count_ = 0;
-  RawArray<std::uint64_t> scratch_;
+  struct Fetched {
+    const std::uint64_t* content;
+    std::size_t words;
+  };
+  RawArray<std::uint64_t> scratch_;  // content of the fetched blocks
+  Fetched fetched_[kFetchBlocks];
+  std::size_t fetched_from_ = 0;  // node number
+  std::size_t fetched_count_ = 0;
   std::uint64_t objects_ = 0;
   std::uint32_t roots_ = 0;
   // Where the walk stands: the parent of whatever is reached now.
@@ -168,22 +192,23 @@ void Walk::Reach(Address object, const GraphLabel& label) noexcept {
   last_address_ = static_cast<std::int64_t>(object);
   file_.PutNumber(static_cast<std::uint64_t>(ShallowBytes(object, *facts)));
   file_.PutNumber(static_cast<std::uint64_t>(LengthOf(object, *facts) + 1));
+  // The block that the object itself lies in (behind its gc head and attribute pointers) is its
+  // own.
+  const std::uint32_t index = blocks_.Find(object);
+  if (index != BlockIndex::kNone && object - blocks_.block(index).address <= 32) {
+    ReachBlock(index, 0, false, false, static_cast<std::uint32_t>(count_ - 1));
+  }
 }
 
-void Walk::ReachBlock(std::uint32_t index, std::uint64_t offset, bool is_searched) noexcept {
+void Walk::ReachBlock(std::uint32_t index, std::uint64_t offset, bool is_searched, bool from_root,
+                      std::uint32_t parent) noexcept {
   if (failed_ || blocks_.IsClaimed(index)) return;
   blocks_.Claim(index);
   const NativeBlock& block = blocks_.block(index);
-  std::uint64_t first_word = 0;
-  std::uint32_t native_type = 0;
-  if (is_searched && block.size >= 16 && CopyCarefully(block.address, &first_word, 8) == 8) {
-    native_type = types_.NativeType(first_word, file_);
-  }
   if (!AddNode({index, true, is_searched})) return;
   file_.PutByte(static_cast<std::uint8_t>(GraphTag::kBlock));
-  file_.PutParent(at_root_, at_);
+  file_.PutParent(from_root, parent);
   file_.PutLabel({Label::kNative, static_cast<std::int64_t>(offset), nullptr, 0});
-  file_.PutNumber(native_type);
   file_.PutSigned(static_cast<std::int64_t>(block.address) - last_address_);
   last_address_ = static_cast<std::int64_t>(block.address);
   file_.PutNumber(block.size);
@@ -341,22 +366,13 @@ int Walk::OnReference(void* object, void* self) noexcept {
   return walk->failed_ ? 1 : 0;
 }
 
-// A pointer found in a body or a block: to a live block that is not itself a known object.
+// A pointer found in a body or a block, perhaps to a live block. The blocks of objects are claimed
+// when these are reached, which is before the bodies of those that refer to them are searched.
 void Walk::FollowWord(std::uint64_t word, std::uint64_t offset, bool is_searched) noexcept {
   if (word < 4096 || word >> 47 != 0) return;
   const std::uint32_t index = blocks_.Find(word);
   if (index == BlockIndex::kNone || blocks_.IsClaimed(index)) return;
-  const std::uint64_t start = blocks_.block(index).address;
-  // An object's own block belongs to that object, which is or will be visited by itself.
-  if (IsVisited(word) || IsVisited(start) || IsVisited(start + 16) || IsVisited(start + 32)) return;
-  ReachBlock(index, offset, is_searched);
-}
-
-void Walk::ClaimOwnBlock(Address object) noexcept {
-  const std::uint32_t index = blocks_.Find(object);
-  if (index != BlockIndex::kNone && object - blocks_.block(index).address <= 32) {
-    ReachBlock(index, 0, false);
-  }
+  ReachBlock(index, offset, is_searched, false, at_);
 }
 
 void Walk::VisitBody(Address object, const TypeFacts& facts) noexcept {
@@ -375,7 +391,6 @@ void Walk::VisitBody(Address object, const TypeFacts& facts) noexcept {
 void Walk::VisitObject(Address object) noexcept {
   const TypeFacts* facts = types_.Get(cpython::TypeOf(object), file_);
   if (facts == nullptr) return;
-  ClaimOwnBlock(object);
   if (facts->shape == Shape::kLeaf) return;
   at_shape_ = facts->shape;
   switch (facts->shape) {
@@ -422,13 +437,45 @@ void Walk::VisitObject(Address object) noexcept {
   if (blocks_.count() != 0) VisitBody(object, *facts);
 }
 
-void Walk::VisitBlock(std::uint32_t index) noexcept {
-  const NativeBlock& block = blocks_.block(index);
-  const std::size_t bytes = block.size < kBlockBytes ? block.size : kBlockBytes;
-  if (!GrowRaw(scratch_, kBlockBytes / 8)) return;
-  // Without the GIL other threads may unmap it meanwhile.
-  const std::size_t got = CopyCarefully(block.address, scratch_.items, bytes);
-  for (std::size_t i = 0; i < got / 8; ++i) FollowWord(scratch_.items[i], 8 * i, true);
+// Copies the content of the blocks that come next in the queue, many by one system call: without
+// the GIL other threads may unmap them meanwhile.
+bool Walk::FetchBlocks(std::size_t first) noexcept {
+  if (!GrowRaw(scratch_, kFetchBytes / 8)) return false;
+  CarefulCopy copies[kFetchBlocks];
+  std::size_t used = 0;
+  fetched_from_ = first;
+  fetched_count_ = 0;
+  for (std::size_t n = first; n < count_ && fetched_count_ < kFetchBlocks; ++n) {
+    const Node& node = nodes_.items[n];
+    if (!node.is_block || !node.is_searched) break;
+    const NativeBlock& block = blocks_.block(static_cast<std::uint32_t>(node.address));
+    const std::size_t bytes =
+        (block.size < kBlockBytes ? block.size : kBlockBytes) & ~std::size_t{7};
+    if (used + bytes > kFetchBytes) break;
+    copies[fetched_count_++] = {block.address, reinterpret_cast<char*>(scratch_.items) + used,
+                                bytes, 0};
+    used += bytes;
+  }
+  CopyManyCarefully(copies, fetched_count_);
+  for (std::size_t i = 0; i < fetched_count_; ++i) {
+    fetched_[i] = {static_cast<const std::uint64_t*>(copies[i].to), copies[i].copied / 8};
+  }
+  return fetched_count_ != 0;
+}
+
+void Walk::VisitBlock(std::uint32_t number) noexcept {
+  const bool is_fetched = number >= fetched_from_ && number < fetched_from_ + fetched_count_;
+  if (!is_fetched && !FetchBlocks(number)) return;
+  const Fetched fetched = fetched_[number - fetched_from_];
+  if (fetched.words >= 2) {
+    const std::uint32_t type = types_.NativeType(fetched.content[0], file_);
+    if (type != 0) {
+      file_.PutByte(static_cast<std::uint8_t>(GraphTag::kBlockClass));
+      file_.PutNumber(number);
+      file_.PutNumber(type);
+    }
+  }
+  for (std::size_t i = 0; i < fetched.words; ++i) FollowWord(fetched.content[i], 8 * i, true);
 }
 
 void Walk::Visit(std::uint32_t number) noexcept {
@@ -438,7 +485,7 @@ void Walk::Visit(std::uint32_t number) noexcept {
   if (!node.is_block) {
     VisitObject(node.address);
   } else if (node.is_searched) {
-    VisitBlock(static_cast<std::uint32_t>(node.address));
+    VisitBlock(number);
   }
 }
 
@@ -517,47 +564,44 @@ void Walk::AddThreadStates() noexcept {
 }  // namespace
 
 HeapGraphResult WriteHeapGraph(const char* blocks_path, const char* output_path,
-                               std::uint64_t limit_ns) noexcept {
+                               std::uint64_t limit_ns, bool takes_gil) noexcept {
   HeapGraphResult result;
-  BlockIndex blocks;
-  if (blocks_path[0] != 0 && !blocks.Load(blocks_path)) {
-    blocks.Unload();
-    result.error = "the list of live blocks is damaged";
-    return result;
-  }
   const PythonApi& api = g_python_api;
-  const std::ptrdiff_t allocated = api.GetAllocatedBlocks == nullptr ? 0 : api.GetAllocatedBlocks();
-  result.predicted_ns = static_cast<std::uint64_t>(allocated) * kNanosecondsPerObject +
-                        blocks.count() * kNanosecondsPerBlock;
-  if (limit_ns != 0 && result.predicted_ns > limit_ns) {
-    blocks.Unload();
-    result.error = "the predicted pause is beyond the limit (--max-pause)";
-    return result;
-  }
+  BlockIndex blocks;
   GraphFile file;
-  if (!file.Open(output_path)) {
-    file.Close();
-    blocks.Unload();
-    result.error = "the heap graph's file could not be opened";
-    return result;
+  std::uint64_t guess = 0;
+  if (blocks_path[0] != 0 && !blocks.Load(blocks_path)) {
+    result.error = "the list of live blocks is damaged";
+  } else {
+    const std::ptrdiff_t allocated =
+        api.GetAllocatedBlocks == nullptr ? 0 : api.GetAllocatedBlocks();
+    result.predicted_ns =
+        PredictPause(static_cast<std::uint64_t>(allocated), blocks.count(), &guess);
+    if (limit_ns != 0 && result.predicted_ns > limit_ns) {
+      result.error = "the predicted pause is beyond the limit (--max-pause)";
+    } else if (!file.Open(output_path)) {
+      result.error = "the heap graph's file could not be opened";
+    }
   }
-  for (const char c : wire::kGraphMagic) file.PutByte(static_cast<std::uint8_t>(c));
-  for (int shift = 0; shift < 32; shift += 8) {
-    file.PutByte(static_cast<std::uint8_t>(wire::kGraphVersion >> shift));
-  }
-  {
+  if (result.error == nullptr) {
+    file.PutHeader();
     Walk walk(file, blocks);
+    const int state = takes_gil ? api.PyGILState_Ensure() : 0;
+    const std::uint64_t began = wire::MonotonicNs();
     walk.AddModules();
     walk.Run();
     walk.AddFrames();
     walk.Run();
     walk.AddThreadStates();
     walk.Run();
+    if (takes_gil) api.PyGILState_Release(state);
+    result.pause_ns = wire::MonotonicNs() - began;
+    g_last_guess_ns = guess;
+    g_last_pause_ns = result.pause_ns;
     file.PutByte(static_cast<std::uint8_t>(GraphTag::kEnd));
     file.PutNumber(walk.objects());
     file.PutNumber(walk.blocks());
     file.PutNumber(result.predicted_ns);
-    result.objects = walk.objects();
     if (walk.failed()) result.error = "no memory for the walk";
   }
   if (!file.Close() && result.error == nullptr) {

@@ -10,13 +10,14 @@ namespace memwhy::agent {
 struct HeapGraphResult {
   const char* error = nullptr;  // why nothing was written; null: done
   std::uint64_t predicted_ns = 0;
-  std::uint64_t objects = 0;
+  std::uint64_t pause_ns = 0;  // the GIL was held that long
 };
 
 // `blocks_path`: a sorted array of {u64 address, u64 size}, the live native blocks as the recorder
 // knows them; may be empty. Refuses when the predicted pause is beyond `limit_ns` (0: no limit).
-// The caller holds the GIL; nothing of the target changes. Allocates: own mappings, given back.
+// With `takes_gil` the GIL is taken for the walk only, not for what comes before and after; else
+// the caller holds it. Nothing of the target changes. Allocates: own mappings, given back.
 HeapGraphResult WriteHeapGraph(const char* blocks_path, const char* output_path,
-                               std::uint64_t limit_ns) noexcept;
+                               std::uint64_t limit_ns, bool takes_gil) noexcept;
 
 }  // namespace memwhy::agent

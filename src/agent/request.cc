@@ -37,14 +37,12 @@ bool Claim() noexcept {
       expected, static_cast<std::uint32_t>(RequestState::kRunning), std::memory_order_acq_rel);
 }
 
-// Runs the claimed request. The caller holds the GIL.
-void RunWithGil() noexcept {
+void Run(bool takes_gil) noexcept {
   wire::RingHeader* ring = g_agent.ring;
-  const std::uint64_t began = wire::MonotonicNs();
   const HeapGraphResult result =
-      WriteHeapGraph(ring->request_input, ring->request_output, ring->request_limit_ns);
+      WriteHeapGraph(ring->request_input, ring->request_output, ring->request_limit_ns, takes_gil);
   ring->request_predicted_ns.store(result.predicted_ns, std::memory_order_relaxed);
-  ring->request_pause_ns.store(wire::MonotonicNs() - began, std::memory_order_relaxed);
+  ring->request_pause_ns.store(result.pause_ns, std::memory_order_relaxed);
   if (result.error == nullptr) {
     Finish(RequestState::kDone, "");
   } else {
@@ -65,9 +63,7 @@ void* Serve(void*) {
     Finish(RequestState::kFailed, "the interpreter is not running (any more)");
     return nullptr;
   }
-  const int state = g_python_api.PyGILState_Ensure();
-  RunWithGil();
-  g_python_api.PyGILState_Release(state);
+  Run(true);
   return nullptr;
 }
 
@@ -108,7 +104,7 @@ std::atomic<std::uint32_t> g_pending_serial{0};
 int OnPendingCall(void*) {
   if (CurrentMode() == kModeRecording && Claim()) {
     t_serves_request = true;
-    RunWithGil();
+    Run(false);
     t_serves_request = false;
   }
   return 0;

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/type_table.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdlib>
 #include <cstring>
 
 #include "agent/agent.h"
@@ -107,9 +111,52 @@ const TypeFacts* TypeTable::Get(Address type, GraphFile& file) noexcept {
   return &facts;
 }
 
+void TypeTable::LoadLibraryRanges() noexcept {
+  const int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  char text[8192];
+  std::size_t held = 0;
+  while (true) {
+    const ssize_t n = read(fd, text + held, sizeof(text) - 1 - held);
+    if (n <= 0) break;
+    held += static_cast<std::size_t>(n);
+    text[held] = 0;
+    char* line = text;
+    // "begin-end rwxp offset device inode path"
+    for (char* end = std::strchr(line, '\n'); end != nullptr; end = std::strchr(line, '\n')) {
+      char* at = line;
+      const std::uint64_t begin = std::strtoull(at, &at, 16);
+      const std::uint64_t limit = std::strtoull(at + 1, &at, 16);
+      const bool is_data = at[1] == 'r' && at[3] == '-';
+      const bool is_file = std::memchr(line, '/', static_cast<std::size_t>(end - line)) != nullptr;
+      if (is_data && is_file && GrowRaw(ranges_, range_count_ + 1)) {
+        ranges_.items[range_count_++] = {begin, limit};
+      }
+      line = end + 1;
+    }
+    held = static_cast<std::size_t>(text + held - line);
+    std::memmove(text, line, held);
+    if (held == sizeof(text) - 1) break;  // no line is that long
+  }
+  close(fd);
+}
+
+bool TypeTable::IsLibraryData(std::uint64_t address) const noexcept {
+  std::size_t low = 0;
+  std::size_t high = range_count_;
+  while (low < high) {
+    const std::size_t middle = low + (high - low) / 2;
+    if (ranges_.items[middle].end <= address) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low < range_count_ && address >= ranges_.items[low].begin;
+}
+
 std::uint32_t TypeTable::NativeType(std::uint64_t vtable, GraphFile& file) noexcept {
-  // A vtable lies in a library's read-only data, never low, never unaligned.
-  if ((vtable & 7) != 0 || vtable < (1u << 20) || vtable >> 47 != 0) return 0;
+  if ((vtable & 7) != 0 || !IsLibraryData(vtable)) return 0;
   if (!GrowRaw(natives_, kNatives)) return 0;
   std::size_t at = Hash(vtable, kNatives);
   while (natives_.items[at].vtable != 0) {
@@ -142,6 +189,7 @@ std::uint32_t TypeTable::NativeType(std::uint64_t vtable, GraphFile& file) noexc
 void TypeTable::Release() noexcept {
   FreeRaw(facts_);
   FreeRaw(natives_);
+  FreeRaw(ranges_);
 }
 
 }  // namespace memwhy::agent

@@ -99,8 +99,12 @@ struct Vote {
 Vote Elect(const HeapGraph& graph, const std::vector<std::uint32_t>& places) {
   Vote vote;
   vote.found = places.size();
+  // An object may own several blocks (a tensor its body, its storage, its data): they vote
+  // together.
   std::map<std::uint64_t, std::vector<std::uint32_t>> groups;
-  for (const std::uint32_t place : places) groups[MaskedPath(graph, place)].push_back(place);
+  for (const std::uint32_t place : places) {
+    groups[MaskedPath(graph, NearestObject(graph, place))].push_back(place);
+  }
   const std::vector<std::uint32_t>* largest = nullptr;
   for (const auto& [path, group] : groups) {
     if (largest == nullptr || group.size() > largest->size()) largest = &group;
@@ -108,19 +112,13 @@ Vote Elect(const HeapGraph& graph, const std::vector<std::uint32_t>& places) {
   if (largest == nullptr) return vote;
   vote.agreeing = largest->size();
   vote.representative = (*largest)[largest->size() / 2];
-  std::uint32_t common = largest->front();
+  std::uint32_t common = NearestObject(graph, largest->front());
   for (const std::uint32_t place : *largest) {
     if (common == kNoNode) break;
-    common = CommonAncestor(graph, common, place);
+    common = CommonAncestor(graph, common, NearestObject(graph, place));
   }
   if (common == kNoNode) return vote;
-  common = NearestObject(graph, common);
-  if (largest->size() == 1) {
-    // One block: the container whose buffer it is, else what refers to the object.
-    const HeapGraph::Node& owner = graph.node(common);
-    if (owner.length == 0 && !owner.parent_is_root) common = owner.parent;
-  }
-  vote.holder = NearestObject(graph, common);
+  vote.holder = common;
   return vote;
 }
 

@@ -44,22 +44,22 @@ class FakeHeapGraph {
   }
   std::uint32_t BlockBelow(std::uint32_t parent, std::uint64_t address, std::uint64_t size,
                            std::string_view native_type = "") {
-    std::uint64_t type = 0;
-    if (!native_type.empty()) {
-      auto [it, is_new] = natives_.try_emplace(std::string(native_type), natives_.size() + 1);
-      if (is_new) {
-        Byte(static_cast<std::uint8_t>(wire::GraphTag::kNativeType));
-        Text(native_type);
-      }
-      type = it->second;
-    }
     Byte(static_cast<std::uint8_t>(wire::GraphTag::kBlock));
     Parent(false, parent);
     Label({wire::Label::kNative, "", 16});
-    Number(type);
     Address(address);
     Number(size);
-    return static_cast<std::uint32_t>(nodes_++);
+    const auto node = static_cast<std::uint32_t>(nodes_++);
+    if (native_type.empty()) return node;
+    const auto [it, is_new] = natives_.try_emplace(std::string(native_type), natives_.size() + 1);
+    if (is_new) {
+      Byte(static_cast<std::uint8_t>(wire::GraphTag::kNativeType));
+      Text(native_type);
+    }
+    Byte(static_cast<std::uint8_t>(wire::GraphTag::kBlockClass));
+    Number(node);
+    Number(it->second);
+    return node;
   }
 
   std::string Finish() {

@@ -164,9 +164,8 @@ Result<HeapGraph> HeapGraph::Parse(std::string_view file) {
         } else if (node.label == Label::kIndex || node.label == Label::kNative) {
           node.number = static_cast<std::int64_t>(in.Number());
         }
-        const std::uint64_t type = in.Number();
-        const std::size_t types = node.is_block ? graph.native_types_.size() : graph.types_.size();
-        if (type >= types) break;
+        const std::uint64_t type = node.is_block ? 0 : in.Number();
+        if (type >= graph.types_.size()) break;
         node.type = static_cast<std::uint32_t>(type);
         // Unsigned addition: a hostile delta may wrap, which is harmless.
         address = static_cast<std::int64_t>(static_cast<std::uint64_t>(address) +
@@ -179,6 +178,14 @@ Result<HeapGraph> HeapGraph::Parse(std::string_view file) {
         }
         if (!in.ok()) break;
         graph.nodes_.push_back(node);
+        continue;
+      }
+      case GraphTag::kBlockClass: {
+        const std::uint64_t number = in.Number();
+        const std::uint64_t type = in.Number();
+        if (number >= graph.nodes_.size() || !graph.nodes_[number].is_block) break;
+        if (type >= graph.native_types_.size()) break;
+        graph.nodes_[number].type = static_cast<std::uint32_t>(type);
         continue;
       }
       case GraphTag::kEnd:

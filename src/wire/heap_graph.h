@@ -10,7 +10,8 @@
 //   kNativeType := text(C++ name, mangled)                 defines the next native type id, from 1
 //   kRoot    := kind:b text(name)                          defines the next root, from 0
 //   kObject  := parent label v(type) z(address delta) v(shallow bytes) v(length + 1, or 0)
-//   kBlock   := parent label v(native type, or 0) z(address delta) v(bytes)
+//   kBlock   := parent label z(address delta) v(bytes)
+//   kBlockClass := v(node) v(native type)                  of an earlier block
 //   kEnd     := v(objects) v(blocks) v(predicted ns)
 //   parent   := v(0) v(root)  |  v(node + 1)               nodes: objects and blocks count together
 //   label    := kNone | kAttribute text | kTextKey text | kNumberKey z | kOtherKey text(type name)
@@ -36,6 +37,7 @@ enum class GraphTag : std::uint8_t {
   kObject = 4,
   kBlock = 5,
   kEnd = 6,
+  kBlockClass = 7,
 };
 
 enum class RootKind : std::uint8_t { kModuleGlobal = 0, kFrameLocal = 1, kThreadState = 2 };
