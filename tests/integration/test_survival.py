@@ -207,6 +207,7 @@ def test_a_full_ring_without_a_recorder_does_not_hold_the_target(
     allocated = stats["totals"]["allocated"]["blocks"]
     assert allocated > 100_000
     lost = stats["session"]["lost_events"]
+    print(f"allocated {allocated}", stats["session"])
     if allocated < 6_000_000:
         assert lost > 0 or stats["session"]["ended"] == "recorder_lost", "lost in silence"
 
