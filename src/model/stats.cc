@@ -110,7 +110,7 @@ class StatsVisitor : public EventVisitor {
     if (!in_range_) StartRange(from_);
     Stats stats;
     stats.from = from_;
-    stats.to = to_ == std::numeric_limits<double>::infinity() ? last_time : to_;
+    stats.to = std::min(to_, std::max(from_, last_time));
     stats.peak_at = peak_at_;
     stats.unknown_releases = unknown_releases_;
     stats.unknown_unmaps = unknown_unmaps_;

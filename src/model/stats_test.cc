@@ -117,6 +117,12 @@ TEST(StatsTest, RangeWithoutEventsStillHasALiveSetAndAPeak) {
   EXPECT_EQ(stats.allocated, Amount{});
 }
 
+TEST(StatsTest, RangeEndsWithTheSession) {
+  const FakeSource source;
+  EXPECT_EQ(StatsOf(source, {0, 1000}).to, 60);
+  EXPECT_EQ(StatsOf(source).to, 60);
+}
+
 TEST(StatsTest, ChildInheritsLiveButNotAllocated) {
   FakeSource source;
   const StackId load = source.Stack({"load"});
