@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Takes blocks whose sizes tell their number, and notes each one's time in a file of its own.
 
-usage: survival_target.py NOTES SECONDS PAUSE EXIT_CODE. NOTES gets the pid, then per block its number
-and CLOCK_MONOTONIC right after it was taken, 8 bytes each. Block n has 100000 + n bytes; every third
-one is freed, so that a session shows three sums. Prints one line at its end.
+usage: survival_target.py NOTES SECONDS PAUSE EXIT_CODE. NOTES gets the pid, then per block its
+number and CLOCK_MONOTONIC right after it was taken, 8 bytes each. Block n has 100000 + n bytes;
+every third one is freed, so that a session shows three sums. Prints one line at its end.
 """
 
 import ctypes

@@ -185,9 +185,9 @@ def test_multiprocessing_behaves_the_same(python, memwhy, tmp_path, marked):
 
 
 def test_how_it_ended_is_said(python, memwhy, tmp_path, marked):
-    for number, (name, ended) in enumerate(
-        {"exit 3": "exit:3", "os._exit": "exit:9", "SIGTERM": "signal:15", "SIGSEGV": "signal:11"}.items()
-    ):
+    known = {"exit 3": "exit:3", "os._exit": "exit:9"}
+    known.update({"SIGTERM": "signal:15", "SIGSEGV": "signal:11"})
+    for number, (name, ended) in enumerate(known.items()):
         session = str(tmp_path / f"{number}.mwy")
         run([memwhy, "run", "-o", session, "--", python.path, "-c", PROGRAMS[name]], marked)
         assert stats_of(memwhy, session)["session"]["ended"] == ended
@@ -232,7 +232,8 @@ def test_a_console_script_by_its_first_line(python, memwhy, tmp_path, marked):
 
 
 @pytest.mark.parametrize(
-    "command", [["/bin/echo", "hello"], ["/bin/sh", "-c", "exit 9"], ["/bin/sh", "-c", "kill -9 $$"]]
+    "command",
+    [["/bin/echo", "hello"], ["/bin/sh", "-c", "exit 9"], ["/bin/sh", "-c", "kill -9 $$"]],
 )
 def test_a_program_that_is_no_python(memwhy, tmp_path, marked, command):
     assert_same(memwhy, tmp_path, marked, command)
@@ -314,8 +315,8 @@ ERRNO = """if 1:
     import ctypes, errno, mmap
     c = ctypes.CDLL(None, use_errno=True)
     size, pointer = ctypes.c_size_t, ctypes.c_void_p
-    for name in ('malloc', 'calloc', 'realloc', 'reallocarray', 'memalign', 'aligned_alloc', 'valloc',
-                 'pvalloc', 'mmap', 'mremap', 'sbrk'):
+    for name in ('malloc calloc realloc reallocarray memalign aligned_alloc valloc pvalloc mmap '
+                 'mremap sbrk').split():
         getattr(c, name).restype = pointer
     def errno_of(name, *arguments):
         ctypes.set_errno(77)
@@ -332,7 +333,8 @@ ERRNO = """if 1:
     ctypes.set_errno(77); c.free(block); print('free', ctypes.get_errno())
     ctypes.set_errno(77); c.free(None); print('free', ctypes.get_errno())
     c.free(errno_of('memalign', size(64), size(100))); errno_of('memalign', size(64), huge)
-    c.free(errno_of('aligned_alloc', size(64), size(128))); errno_of('aligned_alloc', size(64), huge)
+    c.free(errno_of('aligned_alloc', size(64), size(128)))
+    errno_of('aligned_alloc', size(64), huge)
     c.free(errno_of('valloc', size(100))); errno_of('valloc', huge)
     c.free(errno_of('pvalloc', size(100))); errno_of('pvalloc', huge)
     for arguments in ((size(3), size(64)), (size(64), huge), (size(64), size(64))):
@@ -356,17 +358,20 @@ def test_errno_is_what_the_call_left(python, memwhy, tmp_path, marked):
     assert b"ENOMEM" in plain.stdout and b" 77" in plain.stdout
 
 
-EXPORTED = """malloc calloc realloc reallocarray free posix_memalign aligned_alloc memalign valloc pvalloc
-    mmap mmap64 munmap mremap brk sbrk madvise memwhy_abi_version memwhy_enabled memwhy_mark"""
+EXPORTED = """malloc calloc realloc reallocarray free posix_memalign aligned_alloc memalign valloc
+    pvalloc mmap mmap64 munmap mremap brk sbrk madvise
+    memwhy_abi_version memwhy_enabled memwhy_mark"""
 # Of libc; none of them allocates, takes a lock that a forked child could inherit held, or unwinds,
 # when called where the agent calls it.
 UNDEFINED = """__errno_location __libc_current_sigrtmax __libc_current_sigrtmin __register_atfork
     access clock_gettime close dlsym fstat getenv getpid getppid memcmp memcpy memmove memset open
     posix_fallocate prctl pthread_attr_destroy pthread_attr_init pthread_attr_setdetachstate
     pthread_attr_setstack pthread_create pthread_getspecific pthread_key_create pthread_self
-    pthread_setspecific pthread_sigmask read rename sigaction sigfillset strchr strcmp strlen strncmp
-    strnlen strrchr strstr strtoul strtoull syscall unlink write"""
-WEAK = {"_ITM_deregisterTMCloneTable", "_ITM_registerTMCloneTable", "__cxa_finalize", "__gmon_start__"}
+    pthread_setspecific pthread_sigmask read rename sigaction sigfillset strchr strcmp strlen
+    strncmp strnlen strrchr strstr strtoul strtoull syscall unlink write"""
+WEAK = set(
+    "_ITM_deregisterTMCloneTable _ITM_registerTMCloneTable __cxa_finalize __gmon_start__".split()
+)
 
 
 def test_symbols_of_the_agent(agent):
@@ -384,6 +389,7 @@ def test_symbols_of_the_agent(agent):
 def test_the_agent_needs_libc_alone(agent):
     if shutil.which("readelf") is None:
         pytest.skip("no readelf (binutils)")
-    text = subprocess.run(["readelf", "-dW", agent], capture_output=True, text=True, check=True).stdout
+    command = ["readelf", "-dW", agent]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     needed = re.findall(r"NEEDED.*\[(.*)\]", text)
     assert set(needed) <= {"libc.so.6", "libdl.so.2", "libpthread.so.0", "ld-linux-x86-64.so.2"}

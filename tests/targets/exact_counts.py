@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls each entry point of malloc and mmap with known sizes; prints what must be found, to the byte.
+"""Calls each entry point of malloc and mmap with known sizes; prints what must be found.
 
 Each entry point has a Python function of its own here, so that its calls are one site. Every third
 block is freed, every seventh by another thread; threads take blocks of their own and end. A realloc
 counts as a release of the old block, at the site that made it, and an allocation of the new one at
-realloc's own, also in place; a call that fails is no event. A mapping unmapped in parts releases its
-bytes at once and its block with the last part.
+realloc's own, also in place; a call that fails is no event. A mapping unmapped in parts releases
+its bytes at once and its block with the last part.
 """
 
 import ctypes

@@ -553,7 +553,7 @@ else:
 
 
 def beyond_the_table_limit():
-    """Some blocks in code whose line table is not recorded, for its size: no line, never a wrong one."""
+    """Blocks in code whose line table is too long to be recorded: no line, never a wrong one."""
     scope = {"take": lambda *arguments: None}
     exec(compile(long_source("huge", 110), "/generated/huge.py", "exec"), scope)
     scope["take"] = lambda *arguments: take() if next(turn) % 60 == 0 else None
