@@ -6,13 +6,13 @@
 #include <iterator>
 #include <utility>
 
-#include "fmt/core.h"
+#include <fmt/core.h>
 
 namespace memwhy::cli {
 namespace {
 
 // The order of the help text; commands not listed come last, by name.
-constexpr std::string_view kOrder[] = {"run",    "diagnose",   "stats",  "explain",
+constexpr std::string_view kOrder[] = {"run",    "diagnose",   "stats",   "explain",
                                        "report", "flamegraph", "inspect", "doctor"};
 
 std::vector<Command>& Registry() {
@@ -52,8 +52,7 @@ int Fail(int exit_code, std::string_view message) {
 }
 
 int NotBuiltYet(std::string_view option, std::string_view what) {
-  return Fail(kExitEnvironment,
-              fmt::format("{} is not built yet; it comes with {}", option, what));
+  return Fail(kExitEnvironment, fmt::format("{} is not built yet; it comes with {}", option, what));
 }
 
 }  // namespace memwhy::cli

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdlib>
@@ -25,7 +26,6 @@
 #include "base/unique_fd.h"
 #include "cli/cli.h"
 #include "cpython/layout.h"
-#include "fmt/format.h"
 #include "os/cgroup.h"
 #include "os/pagemap.h"
 #include "os/process.h"
@@ -40,8 +40,8 @@ enum class State { kOk, kLimited, kNo };
 struct Check {
   std::string id;
   State state = State::kOk;
-  std::string says;    // what was found
-  std::string advice;  // what to try; "" when all is well
+  std::string says;        // what was found
+  std::string advice;      // what to try; "" when all is well
   bool is_needed = false;  // recording is impossible without it
 };
 
@@ -144,14 +144,15 @@ Check CheckTrace(pid_t pid) {
     check.says = "ptrace_scope 1: programs started by memwhy can be read";
   } else {
     check.state = geteuid() == 0 && scope == "2" ? State::kOk : State::kLimited;
-    check.says = fmt::format("ptrace_scope {}: reading another process needs CAP_SYS_PTRACE", scope);
+    check.says =
+        fmt::format("ptrace_scope {}: reading another process needs CAP_SYS_PTRACE", scope);
     check.advice = "without it pools of the interpreter stay unread; run with CAP_SYS_PTRACE";
     if (check.state == State::kOk) check.advice.clear();
   }
   if (pid != 0 && access(fmt::format("/proc/{}/mem", pid).c_str(), R_OK) != 0) {
     check.state = State::kLimited;
-    check.says = fmt::format("the memory of process {} cannot be read: {}", pid,
-                             std::strerror(errno));
+    check.says =
+        fmt::format("the memory of process {} cannot be read: {}", pid, std::strerror(errno));
     check.advice = "run as its user or as root";
   }
   return check;
@@ -177,9 +178,9 @@ Check CheckCgroup(pid_t pid) {
     check.advice = "there will be no cgroup ledger; mount cgroupfs in the container";
     return check;
   }
-  check.says = fmt::format("v{} {}, {}", memory->location.version, memory->location.path,
-                           memory->limit ? "limit " + FormatBytes(*memory->limit)
-                                         : std::string("no limit"));
+  check.says =
+      fmt::format("v{} {}, {}", memory->location.version, memory->location.path,
+                  memory->limit ? "limit " + FormatBytes(*memory->limit) : std::string("no limit"));
   if (!memory->usage) {
     check.state = State::kLimited;
     check.says += ", usage unknown";
@@ -221,7 +222,7 @@ Check CheckClock() {
 
 Check CheckDisk(const std::string& folder) {
   Check check{"disk", State::kOk, "", "", true};
-  struct statvfs status {};
+  struct statvfs status{};
   if (access(folder.c_str(), W_OK) != 0 || statvfs(folder.c_str(), &status) != 0) {
     check.state = State::kNo;
     check.says = fmt::format("sessions cannot be written to {}: {}", folder, std::strerror(errno));
@@ -234,7 +235,7 @@ Check CheckDisk(const std::string& folder) {
     check.state = State::kNo;
     check.advice = "a recording needs 80 MiB at least; choose another place with -o";
   }
-  struct statfs kind {};
+  struct statfs kind{};
   constexpr long kTmpfs = 0x01021994;
   if (statfs(folder.c_str(), &kind) == 0 && kind.f_type == kTmpfs && check.state == State::kOk) {
     check.state = State::kLimited;
@@ -360,8 +361,7 @@ int Run(const Options& options) {
   if (options.is_json) {
     const nlohmann::json document = {
         {"schema", "memwhy.doctor/1"}, {"can_record", is_possible}, {"checks", std::move(rows)}};
-    fmt::print("{}\n",
-               document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    fmt::print("{}\n", document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   } else {
     fmt::print("\n{}\n", is_possible ? "Recording is possible here."
                                      : "Recording is not possible here; see the lines above.");

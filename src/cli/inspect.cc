@@ -3,6 +3,7 @@
 // memwhy inspect: what a session directory, its blocks.mwy or a ring file holds, block by block.
 #include <sys/stat.h>
 
+#include <fmt/format.h>
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <map>
@@ -15,7 +16,6 @@
 #include "base/bytes.h"
 #include "base/strings.h"
 #include "cli/cli.h"
-#include "fmt/format.h"
 #include "session/block_file.h"
 #include "session/pieces.h"
 #include "session/ring_snapshot.h"
@@ -248,8 +248,9 @@ int Inspector::Blocks(const std::string& path) {
     const auto kind = static_cast<session::BlockKind>(place.header.kind);
     const bool is_pieces = kind == session::BlockKind::kPieces;
     const bool is_fact = kind == session::BlockKind::kFact;
-    const std::string name =
-        is_pieces ? "pieces" : is_fact ? "fact" : fmt::format("kind {}", place.header.kind);
+    const std::string name = is_pieces ? "pieces"
+                             : is_fact ? "fact"
+                                       : fmt::format("kind {}", place.header.kind);
     Print("block {:>10}  {:<7} raw {:>8} stored {:>8}\n", place.offset, name,
           place.header.raw_bytes, place.header.stored_bytes);
     json block = {{"offset", place.offset},
@@ -275,7 +276,7 @@ int Inspector::Blocks(const std::string& path) {
 }
 
 bool IsDirectory(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
 #include <CLI/CLI.hpp>
 #include <limits>
 #include <memory>
@@ -12,7 +13,6 @@
 #include <string>
 
 #include "cli/cli.h"
-#include "fmt/format.h"
 #include "recorder/runner.h"
 
 namespace memwhy::cli {
@@ -32,7 +32,7 @@ struct Options {
 // memwhy.PID.mwy in the working directory, with a number more where that is taken.
 std::string DefaultSession() {
   std::string name = fmt::format("memwhy.{}.mwy", getpid());
-  struct stat status {};
+  struct stat status{};
   for (int i = 2; stat(name.c_str(), &status) == 0; ++i) {
     name = fmt::format("memwhy.{}-{}.mwy", getpid(), i);
   }
@@ -100,11 +100,11 @@ void AddRunCommand(CLI::App& app, int* exit_code) {
   command->add_option("--sample", options->sample, "Record one block per so many bytes")
       ->type_name("BYTES");
   command->add_flag("--aggregate", options->is_aggregate, "Constant memory: sums, no events");
-  command->add_option("--keep", options->keep, "Keep the last so many minutes")
-      ->type_name("TIME");
+  command->add_option("--keep", options->keep, "Keep the last so many minutes")->type_name("TIME");
   command->add_option("--max-size", options->max_size, "Largest session")->type_name("SIZE");
-  command->footer("The program follows after --. Exit status: the program's own; 2 usage, 3 the\n"
-                  "environment cannot record and the program was not run.");
+  command->footer(
+      "The program follows after --. Exit status: the program's own; 2 usage, 3 the\n"
+      "environment cannot record and the program was not run.");
   command->callback([options, exit_code] { *exit_code = Run(*options); });
 }
 

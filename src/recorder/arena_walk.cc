@@ -79,8 +79,7 @@ std::vector<model::ArenaUse> WalkArenas(pid_t pid, std::span<const std::uint64_t
     use.address = arena;
     uses.push_back(use);
     const std::uint64_t first = (arena + pool_bytes - 1) & ~std::uint64_t{pool_bytes - 1};
-    for (std::uint64_t pool = first; pool + pool_bytes <= arena + arena_bytes;
-         pool += pool_bytes) {
+    for (std::uint64_t pool = first; pool + pool_bytes <= arena + arena_bytes; pool += pool_bytes) {
       if (pass.residency_known && !IsResident(pass.resident, pool)) continue;
       batch.push_back({uses.size() - 1, pool});
       if (batch.size() == kBatch) {

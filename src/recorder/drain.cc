@@ -19,12 +19,11 @@ Result<void> Drain::Collect(session::SessionWriter* writer) {
   done_.clear();
   found_.clear();
   sealed_seen_ = ring_->header().chunks_sealed_hint.load(std::memory_order_relaxed);
-  const std::uint32_t used = std::min(
-      ring_->header().chunks_used.load(std::memory_order_acquire), ring_->chunk_count());
+  const std::uint32_t used =
+      std::min(ring_->header().chunks_used.load(std::memory_order_acquire), ring_->chunk_count());
   for (std::uint32_t i = 0; i < used; ++i) {
     wire::ChunkHeader& chunk = ring_->chunk(i);
-    const auto state =
-        static_cast<wire::ChunkState>(chunk.state.load(std::memory_order_acquire));
+    const auto state = static_cast<wire::ChunkState>(chunk.state.load(std::memory_order_acquire));
     if (state != wire::ChunkState::kOwned && state != wire::ChunkState::kSealed) continue;
     const bool is_sealed = state == wire::ChunkState::kSealed;
     const std::uint32_t committed = chunk.committed.load(std::memory_order_acquire);

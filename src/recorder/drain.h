@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Moves events of one target from its ring to the session: new bytes of owned and sealed chunks as
-// pieces, in the order of each stream. Invariant: a chunk is given back to the target only after all
-// its bytes were written (Collect, then the writer's Flush, then Release), so that at any instant
-// file and ring together hold every byte; a killed recorder loses nothing. One thread.
+// pieces, in the order of each stream. Invariant: a chunk is given back to the target only after
+// all its bytes were written (Collect, then the writer's Flush, then Release), so that at any
+// instant file and ring together hold every byte; a killed recorder loses nothing. One thread.
 #pragma once
 
 #include <cstdint>

@@ -34,24 +34,16 @@ constexpr long kSleepingCalls[] = {
 #ifdef SYS_select
     SYS_select,
 #endif
-    SYS_pselect6,
-    SYS_nanosleep,
-    SYS_clock_nanosleep,
-    SYS_accept,
-    SYS_accept4,
-    SYS_read,
-    SYS_recvfrom,
-    SYS_recvmsg,
-    SYS_futex,
+    SYS_pselect6,     SYS_nanosleep, SYS_clock_nanosleep, SYS_accept, SYS_accept4,
+    SYS_read,         SYS_recvfrom,  SYS_recvmsg,         SYS_futex,
 };
 
 std::uint32_t Raw(RequestState state) { return static_cast<std::uint32_t>(state); }
 
 Result<void> WriteBlocks(const std::string& path, std::span<const NativeBlock> blocks) {
   std::vector<NativeBlock> sorted(blocks.begin(), blocks.end());
-  std::sort(sorted.begin(), sorted.end(), [](const NativeBlock& a, const NativeBlock& b) {
-    return a.address < b.address;
-  });
+  std::sort(sorted.begin(), sorted.end(),
+            [](const NativeBlock& a, const NativeBlock& b) { return a.address < b.address; });
   UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!fd) return Error::FromErrno(errno, "cannot make " + path);
   const auto* bytes = reinterpret_cast<const char*>(sorted.data());
@@ -97,8 +89,8 @@ HeapRequest::HeapRequest(RingMap* ring, std::string input_path, std::string outp
     : ring_(ring), input_path_(std::move(input_path)), output_path_(std::move(output_path)) {}
 
 Result<HeapRequest> HeapRequest::Post(RingMap* ring, std::span<const NativeBlock> blocks,
-                                      const std::string& input_path,
-                                      const std::string& output_path, double limit_ms) {
+                                      const std::string& input_path, const std::string& output_path,
+                                      double limit_ms) {
   wire::RingHeader& header = ring->header();
   if (header.request_state.load(std::memory_order_acquire) != Raw(RequestState::kIdle)) {
     return Error("another request is under way");
@@ -153,8 +145,7 @@ std::optional<HeapGraphReply> HeapRequest::Poll() {
 
 bool HeapRequest::Withdraw() {
   auto expected = Raw(RequestState::kPosted);
-  if (!ring_->header().request_state.compare_exchange_strong(expected,
-                                                             Raw(RequestState::kIdle))) {
+  if (!ring_->header().request_state.compare_exchange_strong(expected, Raw(RequestState::kIdle))) {
     return expected != Raw(RequestState::kRunning);
   }
   unlink(input_path_.c_str());

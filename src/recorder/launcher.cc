@@ -22,7 +22,7 @@ namespace {
 constexpr char kAgentFile[] = "libmemwhy_agent.so";
 
 bool IsFile(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   return stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
 }
 

@@ -100,8 +100,8 @@ Result<model::MapsPass> OsSampler::Pass(const std::string& at, const RingMap* ri
     }
   }
   if (ring != nullptr) {
-    pass.arenas = WalkArenas(pid_, ring->Arenas(), ring->info().arena_bytes,
-                             ring->info().pool_bytes, pass);
+    pass.arenas =
+        WalkArenas(pid_, ring->Arenas(), ring->info().arena_bytes, ring->info().pool_bytes, pass);
   }
   return pass;
 }

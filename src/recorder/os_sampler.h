@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Cheap counters of one process (10 per second) and whole passes over its address space (at the
-// start, each 30 s, at the end): what the operating system says, read from outside, no stop, no lock
-// of the target. One thread.
+// start, each 30 s, at the end): what the operating system says, read from outside, no stop, no
+// lock of the target. One thread.
 #pragma once
 
 #include <sys/types.h>

@@ -27,9 +27,7 @@ constexpr std::uint64_t kPidfdInfoExit = 1u << 3;
 }  // namespace
 
 ProcessWatch::ProcessWatch(pid_t pid, std::uint64_t start_ticks)
-    : pid_(pid),
-      start_ticks_(start_ticks),
-      fd_(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))) {
+    : pid_(pid), start_ticks_(start_ticks), fd_(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))) {
   const auto stat = os::ReadProcessStat(RealFileSystem(), pid);
   if (!stat || stat->start_ticks != start_ticks) fd_.Reset();
 }

@@ -20,6 +20,8 @@ class ProcessWatch {
   ProcessWatch(pid_t pid, std::uint64_t start_ticks);
 
   bool IsGone() const;
+  // Readable once the process is gone; -1 where there is none.
+  int fd() const { return fd_.get(); }
   // The wait status of a process that is gone, if the kernel still tells (Linux 6.15, or as long as
   // it is a zombie).
   std::optional<int> WaitStatus() const;

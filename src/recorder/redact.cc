@@ -11,9 +11,9 @@ namespace {
 
 constexpr std::size_t kMostBytes = 1024;
 constexpr std::string_view kMask = "***";
-constexpr std::string_view kSecretWords[] = {"passw", "passphrase", "secret",  "token",
-                                             "apikey", "api-key",   "api_key", "credential",
-                                             "private-key", "private_key", "authorization"};
+constexpr std::string_view kSecretWords[] = {
+    "passw",   "passphrase", "secret",      "token",       "apikey",       "api-key",
+    "api_key", "credential", "private-key", "private_key", "authorization"};
 
 bool SpeaksOfSecret(std::string_view name) {
   const std::string lower = ToLower(name);
@@ -29,7 +29,8 @@ std::string RedactUrl(const std::string& text) {
   const std::size_t host_end = std::min(text.find('/', begin), text.size());
   const std::size_t at = text.rfind('@', host_end);
   const std::size_t colon = text.find(':', begin);
-  if (at == std::string::npos || at < begin || colon == std::string::npos || colon > at) return text;
+  if (at == std::string::npos || at < begin || colon == std::string::npos || colon > at)
+    return text;
   return text.substr(0, colon + 1) + std::string(kMask) + text.substr(at);
 }
 

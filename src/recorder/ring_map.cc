@@ -20,7 +20,7 @@ namespace memwhy::recorder {
 Result<std::unique_ptr<RingMap>> RingMap::Open(const std::string& path) {
   UniqueFd fd(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
   if (!fd) return Error::FromErrno(errno, "cannot open " + path);
-  struct stat status {};
+  struct stat status{};
   if (fstat(fd.get(), &status) != 0) return Error::FromErrno(errno, "cannot look at " + path);
   const auto bytes = static_cast<std::uint64_t>(status.st_size);
   if (!S_ISREG(status.st_mode) || bytes < 4096) return Error::Of("{} is no ring file", path);
@@ -44,8 +44,7 @@ RingMap::RingMap(std::string path, void* base, std::uint64_t bytes, session::Rin
       header_(static_cast<wire::RingHeader*>(base)) {
   auto* start = static_cast<std::uint8_t*>(base);
   chunks_ = reinterpret_cast<wire::ChunkHeader*>(start + 4096);
-  arenas_ =
-      reinterpret_cast<const std::uint64_t*>(start + wire::ArenaOffset(info_.chunk_count));
+  arenas_ = reinterpret_cast<const std::uint64_t*>(start + wire::ArenaOffset(info_.chunk_count));
   pool_ = start + wire::PoolOffset(info_.chunk_count);
 }
 
@@ -60,8 +59,8 @@ void RingMap::Refresh() {
 }
 
 std::vector<std::uint64_t> RingMap::Arenas() const {
-  const std::uint32_t used = std::min(header_->arenas_used.load(std::memory_order_acquire),
-                                      wire::kArenaCapacity);
+  const std::uint32_t used =
+      std::min(header_->arenas_used.load(std::memory_order_acquire), wire::kArenaCapacity);
   std::vector<std::uint64_t> arenas;
   for (std::uint32_t i = 0; i < used; ++i) {
     const std::uint64_t address = __atomic_load_n(&arenas_[i], __ATOMIC_RELAXED);

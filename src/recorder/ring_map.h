@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A target's ring file (wire/ring.h), mapped by the recorder. The target may scribble on it at any
-// time: sizes are checked once at opening and kept here; everything read later is copied first, then
-// checked, and never used to leave the mapping. One thread.
+// time: sizes are checked once at opening and kept here; everything read later is copied first,
+// then checked, and never used to leave the mapping. One thread.
 #pragma once
 
 #include <cstdint>

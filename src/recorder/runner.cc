@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recorder/runner.h"
 
+#include <poll.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -20,6 +22,7 @@
 
 #include "base/file_system.h"
 #include "base/strings.h"
+#include "base/unique_fd.h"
 #include "os/cgroup.h"
 #include "os/process.h"
 #include "recorder/launcher.h"
@@ -36,15 +39,16 @@ namespace {
 constexpr std::uint64_t kMillisecond = 1'000'000;
 constexpr std::uint64_t kSecond = 1'000 * kMillisecond;
 constexpr std::uint64_t kLongestWaitNs = 20 * kMillisecond;
+constexpr std::uint64_t kBusyWaitNs = 2 * kMillisecond;
 constexpr std::uint64_t kSampleNs = 100 * kMillisecond;
-constexpr std::size_t kSamplesPerFact = 2;  // so that 200 ms are lost at most
-constexpr std::uint64_t kDiscoverNs = 50 * kMillisecond;
+constexpr std::size_t kSamplesPerFact = 2;                // so that 200 ms are lost at most
+constexpr std::uint64_t kDiscoverNs = 50 * kMillisecond;  // where inotify does not work
 constexpr std::uint64_t kPassNs = 30 * kSecond;
-constexpr std::uint64_t kGraceNs = 10 * kSecond;       // between SIGTERM and SIGKILL
-constexpr std::uint64_t kStragglersNs = 1 * kSecond;   // for children that outlive the program
-constexpr std::uint64_t kWakeNs = 5 * kMillisecond;    // between two tries of a heap request
-constexpr std::uint64_t kMostPassNs = 60 * kSecond;    // for a heap graph that has begun
-constexpr std::size_t kMostHeldSamples = 6000;         // before it is clear that nothing records
+constexpr std::uint64_t kGraceNs = 10 * kSecond;      // between SIGTERM and SIGKILL
+constexpr std::uint64_t kStragglersNs = 1 * kSecond;  // for children that outlive the program
+constexpr std::uint64_t kWakeNs = 5 * kMillisecond;   // between two tries of a heap request
+constexpr std::uint64_t kMostPassNs = 60 * kSecond;   // for a heap graph that has begun
+constexpr std::size_t kMostHeldSamples = 6000;        // before it is clear that nothing records
 constexpr std::uint64_t kDiskReserve = 16u << 20;
 
 std::string Rfc3339Now() {
@@ -82,14 +86,15 @@ std::uint64_t PoolBytes(const FileSystem& fs) {
 }
 
 Result<void> CheckRoom(const std::string& session, std::uint64_t pool_bytes) {
-  struct statvfs status {};
+  struct statvfs status{};
   if (statvfs(session.c_str(), &status) != 0) return {};
   const std::uint64_t available = std::uint64_t{status.f_bavail} * status.f_frsize;
   const std::uint64_t needed = pool_bytes + kDiskReserve;
   if (available >= needed) return {};
-  return Error::Of("the disk of {} has {} free, a recording needs {} at least; choose another "
-                   "place with -o",
-                   session, FormatBytes(available), FormatBytes(needed));
+  return Error::Of(
+      "the disk of {} has {} free, a recording needs {} at least; choose another "
+      "place with -o",
+      session, FormatBytes(available), FormatBytes(needed));
 }
 
 std::string AbsolutePath(const std::string& path) {
@@ -117,9 +122,7 @@ class Runner::Impl {
   Result<void> Flush();
   Result<ExitStatus> Finish(StopTarget how);
 
-  double Elapsed() const {
-    return static_cast<double>(wire::MonotonicNs() - started_ns_) * 1e-9;
-  }
+  double Elapsed() const { return static_cast<double>(wire::MonotonicNs() - started_ns_) * 1e-9; }
   const std::string& session() const { return session_; }
   pid_t child() const { return child_; }
   const Target* Main() const;
@@ -127,7 +130,7 @@ class Runner::Impl {
 
  private:
   bool IsWriting() const { return writer_ != nullptr && writer_->failure().empty(); }
-  void Step();                                // one round; errors end up in the writer's failure
+  void Step();  // one round; errors end up in the writer's failure
   void Wait(std::uint64_t until_ns);
   void Discover();
   void DrainAll();
@@ -163,6 +166,9 @@ class Runner::Impl {
   std::uint64_t next_discover_ns_ = 0;
   std::uint64_t next_drain_ns_ = 0;
   std::uint64_t next_sample_ns_ = 0;
+  UniqueFd inotify_;           // of the session directory: new rings
+  std::vector<pollfd> polls_;  // kept for its memory
+  Target* busiest_ = nullptr;  // filled its ring faster than we wait; of this round
   int heap_graphs_ = 0;
   bool has_given_up_ = false;
 };
@@ -210,6 +216,8 @@ Result<void> Runner::Impl::Start() {
   if (auto written = writer_->AddFact(session::ToJson(fact)); !written) {
     return undo(written.error());
   }
+  inotify_.Reset(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  if (inotify_) inotify_add_watch(inotify_.get(), session_.c_str(), IN_MOVED_TO);
   auto child = Launch(launch);
   if (!child) return undo(child.error());
   child_ = *child;
@@ -221,7 +229,7 @@ Result<void> Runner::Impl::Start() {
 
 void Runner::Impl::Discover() {
   for (const std::string& path : session::FindRings(session_)) {
-    struct stat status {};
+    struct stat status{};
     if (stat(path.c_str(), &status) != 0) continue;
     if (!known_rings_.emplace(path, status.st_ino).second) continue;
     auto ring = RingMap::Open(path);
@@ -325,8 +333,11 @@ std::string Runner::Impl::ChildEnded() const {
 std::string Runner::Impl::EndedOf(const Target& target) const {
   if (target.pid() == child_) return ChildEnded();
   const auto status = target.watch().WaitStatus();
-  // Not our child, reaped, and a kernel that does not tell any more: taken for a good end.
-  if (!status) return "exit:0";
+  // Not our child, reaped, and the kernel does not tell any more. One that reached its exit
+  // handlers is taken for a good end.
+  if (!status) {
+    return target.ring().info().state == wire::AgentState::kEnded ? "exit:0" : "recorder_lost";
+  }
   if (WIFSIGNALED(*status) && WTERMSIG(*status) == SIGKILL && oom_kills_at_start_) {
     const auto kills = target.OomKills();
     if (kills && *kills > *oom_kills_at_start_) return "oom";
@@ -336,14 +347,15 @@ std::string Runner::Impl::EndedOf(const Target& target) const {
 
 void Runner::Impl::FinishTarget(Target* target, const std::string& ended) {
   if (!IsWriting()) return;
-  // Two rounds: the first frees what the second may still find behind a chunk that was being filled.
+  // Two rounds: the first frees what the second may still find behind a chunk that was being
+  // filled.
   for (int round = 0; round < 2; ++round) {
     if (!target->drain().Collect(writer_.get()) || !writer_->Flush()) return GiveUpWriting();
     target->drain().Release();
   }
   WriteSamples();
   if (!IsWriting() || !target->WriteEnd(ended, writer_.get())) return GiveUpWriting();
-  struct stat status {};
+  struct stat status{};
   const std::string& path = target->ring().path();
   if (stat(path.c_str(), &status) == 0 && status.st_ino == target->ring().inode()) {
     unlink(path.c_str());
@@ -354,12 +366,14 @@ void Runner::Impl::FinishGone() {
   for (auto it = targets_.begin(); it != targets_.end();) {
     Target& target = **it;
     // Our own child is gone only once we have its status.
-    const bool is_gone = target.pid() == child_ ? child_status_.has_value() : target.watch().IsGone();
+    const bool is_gone =
+        target.pid() == child_ ? child_status_.has_value() : target.watch().IsGone();
     if (!is_gone) {
       ++it;
       continue;
     }
     FinishTarget(&target, EndedOf(target));
+    if (busiest_ == &target) busiest_ = nullptr;
     it = IsWriting() ? targets_.erase(it) : it + 1;
     if (!IsWriting()) break;
   }
@@ -370,16 +384,16 @@ void Runner::Impl::Step() {
   ReapChild();
   if (now >= next_discover_ns_ || child_status_) {
     Discover();
-    next_discover_ns_ = now + (now - started_ns_ < kSecond ? 0 : kDiscoverNs);
+    next_discover_ns_ = now + kDiscoverNs;
   }
-  bool is_urgent = false;
+  busiest_ = nullptr;
   for (const auto& target : targets_) {
     target->ring().Refresh();
     // Without a writer the agents must take us for gone instead of waiting for room.
     if (IsWriting()) target->ring().Beat();
-    is_urgent = is_urgent || target->drain().IsUrgent();
+    if (target->drain().IsUrgent()) busiest_ = target.get();
   }
-  if (is_urgent || now >= next_drain_ns_) {
+  if (busiest_ != nullptr || now >= next_drain_ns_) {
     DrainAll();
     next_drain_ns_ = now + session::kBlockNs;
   }
@@ -394,15 +408,20 @@ void Runner::Impl::Step() {
 void Runner::Impl::Wait(std::uint64_t until_ns) {
   const std::uint64_t now = wire::MonotonicNs();
   if (until_ns <= now) return;
-  // Before a ring is there, the program may start and end at any time.
-  const std::uint64_t longest = targets_.empty() ? 2 * kMillisecond : kLongestWaitNs;
-  const std::uint64_t wait = std::min(until_ns - now, longest);
-  if (!targets_.empty()) {
-    targets_.front()->ring().Wait(wait);
-    return;
-  }
+  const std::uint64_t wait = std::min(until_ns - now, kLongestWaitNs);
+  if (busiest_ != nullptr) return busiest_->ring().Wait(std::min(wait, kBusyWaitNs));
+  // Ends early at a new ring, the end of a process, or a signal.
+  polls_.clear();
+  polls_.push_back({inotify_.get(), POLLIN, 0});
+  for (const auto& target : targets_) polls_.push_back({target->watch().fd(), POLLIN, 0});
   const timespec pause{0, static_cast<long>(wait)};
-  nanosleep(&pause, nullptr);  // ends early at a signal
+  ppoll(polls_.data(), polls_.size(), &pause, nullptr);
+  if ((polls_.front().revents & POLLIN) != 0) {
+    char events[4096];
+    while (read(inotify_.get(), events, sizeof(events)) > 0) {
+    }
+    next_discover_ns_ = 0;
+  }
 }
 
 Result<Runner::Stop> Runner::Impl::RunUntil(double seconds) {
@@ -593,9 +612,9 @@ Result<ExitStatus> Runner::Impl::Finish(StopTarget how) {
   }
   end.session_bytes = writer_->bytes_written();
   if (has_given_up_) {
-    static_cast<void>(writer_->AddLastFacts({session::NoteToJson(writer_->failure()),
-                                             session::ToJson(end)})
-                          .has_value());
+    static_cast<void>(
+        writer_->AddLastFacts({session::NoteToJson(writer_->failure()), session::ToJson(end)})
+            .has_value());
   } else if (!writer_->AddFact(session::ToJson(end))) {
     GiveUpWriting();
   }

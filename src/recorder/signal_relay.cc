@@ -37,7 +37,7 @@ SignalRelay::SignalRelay(Policy policy) {
   g_target.store(0);
   g_interrupt.store(0);
   g_interrupts.store(policy == Policy::kInterrupt);
-  struct sigaction ours {};
+  struct sigaction ours{};
   ours.sa_sigaction = &OnSignal;
   ours.sa_flags = SA_SIGINFO;
   sigfillset(&ours.sa_mask);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Signals that reach the recorder while a target runs: SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and
-// SIGUSR2 are passed on to the target, or counted as a wish to stop. What a terminal sends goes to
-// the whole process group, so the target has it already. SIGCHLD only ends waits. Handlers touch
+// Signals that reach the recorder while a target runs: SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1
+// and SIGUSR2 are passed on to the target, or counted as a wish to stop. What a terminal sends goes
+// to the whole process group, so the target has it already. SIGCHLD only ends waits. Handlers touch
 // atomics and kill(2) alone. One relay at a time; dispositions are restored by the destructor.
 #pragma once
 

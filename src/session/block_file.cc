@@ -13,7 +13,7 @@ namespace memwhy::session {
 Result<BlockFile> BlockFile::Open(const std::string& path) {
   UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return Error::FromErrno(errno, "cannot open " + path);
-  struct stat status {};
+  struct stat status{};
   if (fstat(fd.get(), &status) != 0) return Error::FromErrno(errno, "cannot look at " + path);
   if (!S_ISREG(status.st_mode)) return Error::Of("{} is no file", path);
   BlockFile file(std::move(fd));
@@ -39,8 +39,8 @@ Result<BlockFile> BlockFile::Open(const std::string& path) {
 Result<void> BlockFile::ReadBytes(std::uint64_t offset, std::span<std::uint8_t> into) const {
   std::size_t done = 0;
   while (done < into.size()) {
-    const ssize_t count = pread(fd_.get(), into.data() + done, into.size() - done,
-                                static_cast<off_t>(offset + done));
+    const ssize_t count =
+        pread(fd_.get(), into.data() + done, into.size() - done, static_cast<off_t>(offset + done));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return Error::FromErrno(errno, "reading the session");
     if (count == 0) return Error("the session file became shorter");

@@ -20,9 +20,8 @@ double SignedSeconds(std::uint64_t ns, std::uint64_t origin_ns) {
 
 // Pairs in order, far enough from each other, with a believable rate between them.
 std::vector<ClockPair> Clean(std::vector<ClockPair> pairs) {
-  std::sort(pairs.begin(), pairs.end(), [](const ClockPair& a, const ClockPair& b) {
-    return a.monotonic_ns < b.monotonic_ns;
-  });
+  std::sort(pairs.begin(), pairs.end(),
+            [](const ClockPair& a, const ClockPair& b) { return a.monotonic_ns < b.monotonic_ns; });
   std::vector<ClockPair> clean;
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     const ClockPair& pair = pairs[i];
@@ -62,9 +61,8 @@ ClockMap ClockMap::Counter(std::uint64_t origin_ns, std::vector<ClockPair> pairs
   for (std::size_t i = 0; i + 1 < clean.size(); ++i) {
     const ClockPair& a = clean[i];
     const ClockPair& b = clean[i + 1];
-    map.segments_.push_back({i == 0 ? 0 : a.clock,
-                             i + 2 == clean.size() ? kLastClock : b.clock, a.clock,
-                             SignedSeconds(a.monotonic_ns, origin_ns),
+    map.segments_.push_back({i == 0 ? 0 : a.clock, i + 2 == clean.size() ? kLastClock : b.clock,
+                             a.clock, SignedSeconds(a.monotonic_ns, origin_ns),
                              static_cast<double>(b.monotonic_ns - a.monotonic_ns) * 1e-9 /
                                  static_cast<double>(b.clock - a.clock)});
   }

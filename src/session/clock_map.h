@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // From the stream's clock to seconds of the session: piecewise linear between pairs that the
-// recorder read (clock, CLOCK_MONOTONIC), so that a counter whose rate is not known exactly does not
-// drift away. Invariant: a later clock never maps to an earlier second. Pure.
+// recorder read (clock, CLOCK_MONOTONIC), so that a counter whose rate is not known exactly does
+// not drift away. Invariant: a later clock never maps to an earlier second. Pure.
 #pragma once
 
 #include <cstdint>

@@ -103,9 +103,12 @@ json ToJson(const ProcessFact& fact) {
 }
 
 json ToJson(const ProcessEndFact& fact) {
-  return {{"type", "process_end"},         {"process", fact.process},
-          {"monotonic_ns", fact.monotonic_ns}, {"ended", fact.ended},
-          {"lost_events", fact.lost_events},   {"lost_bytes", fact.lost_bytes},
+  return {{"type", "process_end"},
+          {"process", fact.process},
+          {"monotonic_ns", fact.monotonic_ns},
+          {"ended", fact.ended},
+          {"lost_events", fact.lost_events},
+          {"lost_bytes", fact.lost_bytes},
           {"waited_ns", fact.waited_ns}};
 }
 
@@ -113,10 +116,10 @@ json ToJson(const OsSamplesFact& fact) {
   json samples = json::array();
   for (const OsSampleFact& row : fact.samples) {
     const model::OsSample& sample = row.sample;
-    samples.push_back(json::array({row.monotonic_ns, sample.process.value, sample.rss,
-                                   sample.shared, Nullable(sample.cgroup_current),
-                                   Nullable(sample.cgroup_limit), sample.threads,
-                                   Nullable(sample.cpu_seconds)}));
+    samples.push_back(
+        json::array({row.monotonic_ns, sample.process.value, sample.rss, sample.shared,
+                     Nullable(sample.cgroup_current), Nullable(sample.cgroup_limit), sample.threads,
+                     Nullable(sample.cpu_seconds)}));
   }
   return {{"type", "os_samples"},
           {"samples", std::move(samples)},
@@ -127,9 +130,9 @@ json ToJson(const MapsFact& fact) {
   const model::MapsPass& pass = fact.pass;
   json mappings = json::array();
   for (const model::Mapping& mapping : pass.mappings) {
-    mappings.push_back(json::array({mapping.begin, mapping.end, mapping.permissions, mapping.inode,
-                                    mapping.name, mapping.rss, mapping.anonymous,
-                                    mapping.private_dirty, mapping.swap}));
+    mappings.push_back(
+        json::array({mapping.begin, mapping.end, mapping.permissions, mapping.inode, mapping.name,
+                     mapping.rss, mapping.anonymous, mapping.private_dirty, mapping.swap}));
   }
   json resident = json::array();
   for (const model::Range& range : pass.resident) {
@@ -152,12 +155,9 @@ json ToJson(const MapsFact& fact) {
 }
 
 json ToJson(const HeapGraphFact& fact) {
-  return {{"type", "heap_graph"},
-          {"process", fact.process},
-          {"file", fact.file},
-          {"monotonic_ns", fact.monotonic_ns},
-          {"pause_ms", fact.pause_ms},
-          {"predicted_ms", fact.predicted_ms},
+  return {{"type", "heap_graph"},      {"process", fact.process},
+          {"file", fact.file},         {"monotonic_ns", fact.monotonic_ns},
+          {"pause_ms", fact.pause_ms}, {"predicted_ms", fact.predicted_ms},
           {"error", fact.error}};
 }
 
@@ -270,7 +270,8 @@ void AddMaps(const json& fact, Facts* facts) {
   }
   for (const json& row : Member(fact, "arenas")) {
     if (!row.is_array()) continue;
-    pass.arenas.push_back({AsUint(Element(row, 0)), AsUint(Element(row, 1)), AsUint(Element(row, 2)),
+    pass.arenas.push_back({AsUint(Element(row, 0)), AsUint(Element(row, 1)),
+                           AsUint(Element(row, 2)),
                            static_cast<std::uint32_t>(AsUint(Element(row, 3)))});
   }
   facts->maps.push_back(std::move(maps));

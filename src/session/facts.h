@@ -2,7 +2,8 @@
 //
 // The facts of a session: what is known beside the event streams, one JSON object per block. Times
 // are CLOCK_MONOTONIC in nanoseconds; a reader subtracts `session.monotonic_ns`. Members may be
-// added; unknown types and members are skipped. Facts of one process may be repeated: the last wins.
+// added; unknown types and members are skipped. Facts of one process may be repeated: the last
+// wins.
 //
 //   session      monotonic_ns command host started mode recorder_pid recorder_start
 //   process      process pid parent start_ticks clock_kind clock_shift clock [clock, monotonic_ns]
@@ -55,7 +56,7 @@ struct ProcessFact {
   std::uint64_t start_ticks = 0;
   std::uint32_t clock_kind = 1;
   std::uint32_t clock_shift = 0;
-  ClockPair clock;  // at its start
+  ClockPair clock;               // at its start
   std::uint64_t fork_clock = 0;  // just before the fork that made it; 0: not by a fork
   std::string python;
   std::string command;

@@ -15,7 +15,7 @@ namespace memwhy::session {
 namespace {
 
 bool IsDirectory(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
@@ -96,11 +96,10 @@ Session::Stream& Session::FindStream(std::uint32_t process, std::uint32_t thread
       stream_index_.emplace(key, static_cast<std::uint32_t>(streams_.size()));
   if (is_new) {
     const auto fact = facts_.processes.find(process);
-    const std::uint64_t start = fact == facts_.processes.end()
-                                    ? 0
-                                    : fact->second.clock.clock >> fact->second.clock_shift;
-    streams_.push_back({model::ProcessId{process}, model::ThreadId{entry->second},
-                        StreamIndex(start)});
+    const std::uint64_t start =
+        fact == facts_.processes.end() ? 0 : fact->second.clock.clock >> fact->second.clock_shift;
+    streams_.push_back(
+        {model::ProcessId{process}, model::ThreadId{entry->second}, StreamIndex(start)});
   }
   return streams_[entry->second];
 }
@@ -113,8 +112,7 @@ std::uint32_t Session::ProcessOfRing(const RingInfo& info) {
       return index;
     }
   }
-  const std::uint32_t index =
-      facts_.processes.empty() ? 0 : facts_.processes.rbegin()->first + 1;
+  const std::uint32_t index = facts_.processes.empty() ? 0 : facts_.processes.rbegin()->first + 1;
   facts_.processes[index] = ToProcessFact(info, index);
   return index;
 }
@@ -260,8 +258,7 @@ void Session::BuildThreads() {
     recording_.threads.push_back(std::move(thread));
     lost[stream.process.value] += index.lost_events();
     lost_bytes[stream.process.value] += index.lost_bytes();
-    recording_.seconds =
-        std::max(recording_.seconds, SecondsOfTicks(stream, index.last_ticks()));
+    recording_.seconds = std::max(recording_.seconds, SecondsOfTicks(stream, index.last_ticks()));
     for (const IndexedMark& mark : index.marks()) {
       recording_.marks.push_back(
           {SecondsOfTicks(stream, mark.ticks), stream.process, mark.name, mark.count});
@@ -302,8 +299,7 @@ void Session::BuildOs() {
       continue;
     }
     // A name only: a session cannot point outside of itself.
-    recording_.heap_graphs.push_back(
-        JoinPath(recording_.path, std::string(Basename(fact.file))));
+    recording_.heap_graphs.push_back(JoinPath(recording_.path, std::string(Basename(fact.file))));
     recording_.heap_graph_times.push_back(SecondsOfNs(fact.monotonic_ns));
     recording_.heap_graph_pause_ms.push_back(fact.pause_ms);
   }

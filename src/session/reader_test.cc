@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/reader.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
 #include <vector>
 
-#include "fmt/format.h"
 #include "session/session_builder.h"
 #include "session/temporary_directory.h"
 
@@ -39,8 +39,8 @@ class Lines : public model::EventVisitor {
     lines.push_back(
         fmt::format("{:.3f} p{} t{} free {:x}", time, process.value, thread.value, address));
   }
-  void OnUnmap(double time, model::ProcessId process, model::ThreadId thread,
-               std::uint64_t address, std::uint64_t size) override {
+  void OnUnmap(double time, model::ProcessId process, model::ThreadId thread, std::uint64_t address,
+               std::uint64_t size) override {
     lines.push_back(fmt::format("{:.3f} p{} t{} munmap {:x} {}", time, process.value, thread.value,
                                 address, size));
   }
@@ -294,8 +294,8 @@ TEST_F(ReaderTest, ManyThreadsOverManyBlocksStayInOrder) {
       last = time;
       ++count;
     }
-    void OnUnmap(double, model::ProcessId, model::ThreadId, std::uint64_t,
-                 std::uint64_t) override {}
+    void OnUnmap(double, model::ProcessId, model::ThreadId, std::uint64_t, std::uint64_t) override {
+    }
     double last = 0;
     int count = 0;
   } order;

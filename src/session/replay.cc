@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The replay of a session: a merge of all threads' streams by time. The order of one stream is never
-// changed; between streams the earlier time goes first, and at equal times releases go before
+// The replay of a session: a merge of all threads' streams by time. The order of one stream is
+// never changed; between streams the earlier time goes first, and at equal times releases go before
 // acquisitions (a block may be taken at the tick at which it was given back, not the reverse).
 #include <algorithm>
 #include <array>
@@ -17,8 +17,7 @@ class BlockCache {
  public:
   explicit BlockCache(const BlockFile& file) : file_(file) {}
 
-  Result<const std::vector<std::uint8_t>*> Get(std::uint32_t index,
-                                               const BlockFile::Place& place) {
+  Result<const std::vector<std::uint8_t>*> Get(std::uint32_t index, const BlockFile::Place& place) {
     Slot* oldest = slots_.data();
     for (Slot& slot : slots_) {
       if (slot.is_used && slot.index == index) {
@@ -105,7 +104,7 @@ class Merge {
   model::EventVisitor& visitor_;
   BlockCache cache_;
   std::vector<Cursor> cursors_;
-  std::vector<std::uint32_t> heap_;  // cursors, the earliest on top
+  std::vector<std::uint32_t> heap_;                     // cursors, the earliest on top
   std::vector<std::pair<double, std::uint32_t>> ends_;  // of processes, latest first
   struct ForkPoint {
     std::uint64_t key;
@@ -135,17 +134,16 @@ Result<bool> Merge::NextPiece(Cursor* cursor) {
 std::uint64_t Merge::TimeKey(const ClockMap& map, std::uint64_t clock) const {
   // Sessions with two kinds of clock are compared in nanoseconds; one kind needs no rounding.
   const std::uint64_t time =
-      session_.has_one_clock_
-          ? clock
-          : static_cast<std::uint64_t>(std::max(0.0, map.Seconds(clock)) * 1e9);
+      session_.has_one_clock_ ? clock
+                              : static_cast<std::uint64_t>(std::max(0.0, map.Seconds(clock)) * 1e9);
   return time << 1;
 }
 
 void Merge::SetKey(Cursor* cursor, std::uint64_t ticks, bool is_acquisition) {
   const std::uint64_t key = TimeKey(*cursor->clock, ticks << cursor->shift);
   // Within a stream time never runs backwards, whatever a damaged one says.
-  cursor->key = std::max(cursor->key & ~std::uint64_t{1}, key) |
-                static_cast<std::uint64_t>(is_acquisition);
+  cursor->key =
+      std::max(cursor->key & ~std::uint64_t{1}, key) | static_cast<std::uint64_t>(is_acquisition);
 }
 
 Result<bool> Merge::Advance(Cursor* cursor) {
@@ -179,8 +177,7 @@ model::ProcessId Merge::FindChild(const Cursor& cursor, double time, bool* is_fo
   *is_found = false;
   for (std::uint32_t i = 0; i < processes.size(); ++i) {
     if (processes[i].pid != cursor.record.a || i == cursor.stream->process.value ||
-        HasForkPoint(i) ||
-        processes[i].started + kSlackSeconds < time) {
+        HasForkPoint(i) || processes[i].started + kSlackSeconds < time) {
       continue;
     }
     if (!*is_found || processes[i].started < processes[child.value].started) child.value = i;
@@ -256,8 +253,8 @@ void Merge::CollectForks() {
       }
     }
     if (parent == nullptr) continue;
-    forks_.push_back({TimeKey(map, fact.fork_clock),
-                      std::max(0.0, map.Seconds(fact.fork_clock)), parent->process, child});
+    forks_.push_back({TimeKey(map, fact.fork_clock), std::max(0.0, map.Seconds(fact.fork_clock)),
+                      parent->process, child});
   }
   std::sort(forks_.begin(), forks_.end(),
             [](const ForkPoint& a, const ForkPoint& b) { return a.key > b.key; });
@@ -298,9 +295,15 @@ Result<void> Merge::Run() {
   for (const Session::Stream& stream : session_.streams_) {
     double& latest = last[stream.process.value];
     latest = std::max(latest, session_.SecondsOfTicks(stream, stream.index.last_ticks()));
-    Cursor cursor{&stream, &session_.clocks_[stream.process.value],
+    Cursor cursor{&stream,
+                  &session_.clocks_[stream.process.value],
                   session_.shifts_[stream.process.value],
-                  StreamDecoder(stream.index.start_ticks()), 0, {}, {}, false, 0};
+                  StreamDecoder(stream.index.start_ticks()),
+                  0,
+                  {},
+                  {},
+                  false,
+                  0};
     MEMWHY_TRY(const bool has_event, Advance(&cursor));
     if (!has_event) continue;
     heap_.push_back(static_cast<std::uint32_t>(cursors_.size()));

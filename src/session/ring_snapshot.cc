@@ -29,8 +29,8 @@ std::string CopyText(const char (&text)[N]) {
 bool ReadAt(int fd, std::uint64_t offset, void* into, std::size_t size) {
   std::size_t done = 0;
   while (done < size) {
-    const ssize_t count = pread(fd, static_cast<char*>(into) + done, size - done,
-                                static_cast<off_t>(offset + done));
+    const ssize_t count =
+        pread(fd, static_cast<char*>(into) + done, size - done, static_cast<off_t>(offset + done));
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) return false;
     done += static_cast<std::size_t>(count);
@@ -52,8 +52,7 @@ static_assert(sizeof(ChunkCopy) == sizeof(wire::ChunkHeader));
 bool HasBytes(const ChunkCopy& chunk) {
   const auto state = static_cast<wire::ChunkState>(chunk.state);
   return (state == wire::ChunkState::kOwned || state == wire::ChunkState::kSealed) &&
-         chunk.committed != 0 && chunk.committed <= wire::kChunkBytes &&
-         chunk.thread < kMaxThreads;
+         chunk.committed != 0 && chunk.committed <= wire::kChunkBytes && chunk.thread < kMaxThreads;
 }
 
 }  // namespace
@@ -118,7 +117,7 @@ ProcessFact ToProcessFact(const RingInfo& info, std::uint32_t process) {
 Result<RingSnapshot> ReadRing(const std::string& path) {
   UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return Error::FromErrno(errno, "cannot open " + path);
-  struct stat status {};
+  struct stat status{};
   if (fstat(fd.get(), &status) != 0) return Error::FromErrno(errno, "cannot look at " + path);
   const auto header = std::make_unique<wire::RingHeader>();
   if (!ReadAt(fd.get(), 0, static_cast<void*>(header.get()), sizeof(wire::RingHeader))) {

@@ -51,8 +51,8 @@ class SessionBuilder {
 
   // Writes the streams, then the facts.
   Result<void> Write();
-  // Writes what the streams hold by now as pieces of one block (before Write, to spread a stream over
-  // several blocks).
+  // Writes what the streams hold by now as pieces of one block (before Write, to spread a stream
+  // over several blocks).
   Result<void> WriteBlock();
 
  private:

@@ -5,8 +5,9 @@
 #include <limits>
 #include <unordered_map>
 
+#include <fmt/core.h>
+
 #include "cpython/line_table.h"
-#include "fmt/core.h"
 
 namespace memwhy::session {
 namespace {
@@ -45,8 +46,8 @@ std::string CleanText(std::string_view text) {
 void StreamIndex::Add(PieceRef ref, std::uint64_t offset, std::span<const std::uint8_t> bytes) {
   if (!damage_.empty() || bytes.empty()) return;
   if (offset > end_offset_) {
-    damage_ = fmt::format("{} bytes of it are missing at byte {}", offset - end_offset_,
-                          end_offset_);
+    damage_ =
+        fmt::format("{} bytes of it are missing at byte {}", offset - end_offset_, end_offset_);
     has_gap_ = true;
     return;
   }
@@ -168,8 +169,8 @@ void StreamIndex::ResolveStacks(model::StackTree* tree) {
         frame.function = code.name;
         frame.module = code.module;
         frame.file = code.file;
-        frame.line = cpython::LineAt(*lines[index], std::int64_t{node.instruction} - 1,
-                                     code.first_line);
+        frame.line =
+            cpython::LineAt(*lines[index], std::int64_t{node.instruction} - 1, code.first_line);
       }
       found = frames.emplace(key, tree->InternFrame(frame)).first;
     }

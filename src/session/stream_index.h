@@ -79,9 +79,7 @@ class StreamIndex {
   };
 
   bool Accept(const Record& record);
-  bool HasStack(std::uint64_t stack) const {
-    return stack < wire::kFirstNode + nodes_.size();
-  }
+  bool HasStack(std::uint64_t stack) const { return stack < wire::kFirstNode + nodes_.size(); }
 
   std::uint64_t start_ticks_;
   StreamDecoder decoder_;

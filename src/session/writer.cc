@@ -38,8 +38,8 @@ Result<std::unique_ptr<SessionWriter>> SessionWriter::Create(const std::string& 
   std::memcpy(header.magic, kFileMagic, sizeof(kFileMagic));
   header.version = kFormatVersion;
   header.header_bytes = sizeof(header);
-  MEMWHY_TRY_VOID(writer->WriteAll(
-      std::span(reinterpret_cast<const std::uint8_t*>(&header), sizeof(header))));
+  MEMWHY_TRY_VOID(
+      writer->WriteAll(std::span(reinterpret_cast<const std::uint8_t*>(&header), sizeof(header))));
   return writer;
 }
 

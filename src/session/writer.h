@@ -26,8 +26,8 @@ class SessionWriter {
 
   const std::string& path() const { return path_; }
 
-  // Adds a piece of a stream to the open block and closes it when it is full. The bytes are on their
-  // way to the disk only after Flush.
+  // Adds a piece of a stream to the open block and closes it when it is full. The bytes are on
+  // their way to the disk only after Flush.
   Result<void> AddPiece(std::uint32_t process, std::uint32_t thread, std::uint64_t offset,
                         std::span<const std::uint8_t> bytes);
   // Writes the open block, if it has pieces.
@@ -42,7 +42,6 @@ class SessionWriter {
   std::uint64_t bytes_written() const { return bytes_written_; }
   // "" or why writing stopped: "no space left on device". All calls fail from then on.
   const std::string& failure() const { return failure_; }
-
 
  private:
   SessionWriter(std::string path, UniqueFd fd);
