@@ -41,8 +41,8 @@ Check Activity(const Case& one) {
   if (one.operations_per_second) {
     const bool is_enough = one.view.operations_total >= kFewestOperations;
     return {"window.activity", is_enough ? CheckResult::kPass : CheckResult::kFail,
-            fmt::format("{} {}s, {:.3g} per second", FormatCount(one.view.operations_total),
-                        OperationName(one), *one.operations_per_second)};
+            fmt::format("{} {}s, {} per second", FormatCount(one.view.operations_total),
+                        OperationName(one), CountText(*one.operations_per_second))};
   }
   return {"window.activity",
           allocations >= kFewestAllocations ? CheckResult::kPass : CheckResult::kFail,
@@ -111,7 +111,9 @@ std::optional<Missing> WhatIsMissing(const Case& one) {
                                OperationName(one), one.seconds, kFewestOperations),
                    std::max(kComfortable_s, RecordingFor(one, seconds))};
   }
-  if (Allocations(one) < kFewestAllocations) {
+  const bool is_busy = one.operations_per_second || Allocations(one) >= kFewestAllocations ||
+                       one.live.trend == Trend::kGrowing || one.rss.trend == Trend::kGrowing;
+  if (!is_busy) {
     return Missing{fmt::format("the process did next to nothing: {} allocations in {:.0f} s",
                                Allocations(one), one.seconds),
                    std::max(kComfortable_s, 3 * one.view.options.to)};

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "analysis/application_frame.h"
+#include "analysis/arena_site.h"
 #include "base/strings.h"
 
 namespace memwhy::analysis {
@@ -67,9 +68,9 @@ void AddGrowthEvidence(const Case& one, const Suspect& suspect, Finding& finding
     finding.evidence.push_back(
         {fmt::format("{} blocks made in the window are still alive at its end, {} in all, born in "
                      "{:.0f} % of it",
-                     FormatCount(suspect.blocks), FormatBytes(lead.row->survivor_bytes),
+                     FormatCount(lead.row->survivor_blocks), FormatBytes(lead.row->survivor_bytes),
                      lead.judgement.births_spread * 100),
-         static_cast<double>(suspect.blocks), "blocks", "allocation events"});
+         static_cast<double>(lead.row->survivor_blocks), "blocks", "allocation events"});
     if (lead.row->allocations > 0) {
       const double kept = 100.0 * static_cast<double>(lead.row->survivor_blocks) /
                           static_cast<double>(lead.row->allocations);
@@ -123,22 +124,27 @@ void AddHolderEvidence(const Case& one, const Suspect& suspect, Finding& finding
   }
 }
 
+const TypeGrowth* FindType(const Case& one, const std::string& name) {
+  if (one.holders == nullptr || one.holders->seconds_between <= 0) return nullptr;
+  for (const TypeGrowth& type : one.holders->types) {
+    if (type.type == name && type.after > type.before) return &type;
+  }
+  return nullptr;
+}
+
+// What accumulates: objects where two heap graphs counted them, else blocks of the leading stack.
 What DescribeWhat(const Case& one, const Suspect& suspect) {
   What what;
-  if (!suspect.stacks.empty()) {
+  if (suspect.holder && !suspect.stacks.empty()) what.type = suspect.holder->held_type;
+  if (what.type.empty() && !suspect.types.empty()) what.type = suspect.types.front()->type;
+  if (const TypeGrowth* type = FindType(one, what.type)) {
+    what.count = type->after - type->before;
+    if (one.operations_per_second) {
+      what.references_per_operation = static_cast<double>(*what.count) /
+                                      one.holders->seconds_between / *one.operations_per_second;
+    }
+  } else if (what.type.empty() && !suspect.stacks.empty()) {
     what.count = suspect.stacks.front().row->survivor_blocks;
-    if (suspect.holder) what.type = suspect.holder->held_type;
-  } else if (!suspect.types.empty()) {
-    const TypeGrowth& lead = *suspect.types.front();
-    what.type = lead.type;
-    what.count = lead.after > lead.before ? lead.after - lead.before : 0;
-  }
-  if (!suspect.stacks.empty() && what.type.empty() && !suspect.types.empty()) {
-    what.type = suspect.types.front()->type;
-  }
-  if (what.count && one.operations_per_second && !suspect.stacks.empty()) {
-    what.references_per_operation =
-        static_cast<double>(*what.count) / static_cast<double>(one.view.operations_total);
   }
   return what;
 }
@@ -220,6 +226,8 @@ Finding DescribeSuspect(const Case& one, const Suspect& suspect) {
   finding.what = DescribeWhat(one, suspect);
   if (!suspect.stacks.empty()) {
     finding.who_allocated = DescribeAllocation(one.stacks, suspect.stacks.front().row->stack);
+  } else if (const auto site = ArenaSite(one)) {
+    finding.who_allocated = DescribeAllocation(one.stacks, *site);
   }
   if (suspect.holder) finding.who_holds = DescribeHolder(*suspect.holder);
   AddHolderEvidence(one, suspect, finding);

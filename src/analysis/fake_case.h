@@ -137,8 +137,10 @@ class FakeCase {
     holders.stacks.push_back({{}, stack, 200, agreeing, agreeing, std::move(holder), ""});
   }
 
-  void HoldsType(const std::string& type, std::int64_t bytes, HolderPath holder) {
-    holders.types.push_back({type, 1000, 5000, bytes, 100, 100, std::move(holder)});
+  void HoldsType(const std::string& type, std::int64_t bytes, HolderPath holder,
+                 std::uint64_t object_bytes = 300) {
+    const auto objects = static_cast<std::uint64_t>(bytes) / object_bytes;
+    holders.types.push_back({type, 1000, 1000 + objects, bytes, 100, 100, std::move(holder)});
   }
 
   Verdict Judge(bool with_heap_graph = true) const {

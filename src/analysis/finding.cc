@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "analysis/finding.h"
 
+#include <fmt/core.h>
+
+#include <cmath>
+
 namespace memwhy::analysis {
+
+std::string CountText(double count) {
+  if (count >= 1000) return FormatCount(static_cast<std::uint64_t>(std::llround(count)));
+  return fmt::format("{:.3g}", count);
+}
 
 const char* Name(Kind kind) {
   switch (kind) {

@@ -64,6 +64,9 @@ const char* Name(Confidence confidence);
 const char* Name(VerdictWord word);
 const char* Name(CheckResult result);
 
+// "99.8", "8,190": a number of operations, for people.
+std::string CountText(double count);
+
 struct What {
   std::string type;  // of the objects that accumulate; "" when unknown
   std::optional<std::uint64_t> count;

@@ -16,10 +16,20 @@ constexpr std::size_t kFewestAgreeing = 3;
 constexpr double kInStep = 0.9;       // cosine of the births per bin
 constexpr double kNegligible = 0.02;  // of all growth: too little to be told from noise
 constexpr double kFewestTypeBytes = 128 * 1024;
+constexpr double kPooledObject = 512;  // bytes; larger ones are blocks of a stack, counted there
+// Of a type's new objects: enough to join a holder that another type has proven.
+constexpr double kJoinAgreement = 0.25;
 
-bool IsAgreed(std::size_t agreeing, std::size_t sampled, const std::optional<HolderPath>& holder) {
+bool IsAgreed(std::size_t agreeing, std::size_t sampled, const std::optional<HolderPath>& holder,
+              double share = kAgreement) {
   return holder && agreeing >= kFewestAgreeing &&
-         static_cast<double>(agreeing) >= kAgreement * static_cast<double>(sampled);
+         static_cast<double>(agreeing) >= share * static_cast<double>(sampled);
+}
+
+bool IsPooled(const TypeGrowth& type) {
+  return type.after > type.before &&
+         static_cast<double>(type.bytes) <=
+             kPooledObject * static_cast<double>(type.after - type.before);
 }
 
 bool IsProven(const GrowingStack& stack) {
@@ -105,22 +115,25 @@ class Merger {
     Add(suspect, stack);
   }
 
-  // Objects in pools: joins a holder that is known already, or makes a suspect of its own where
-  // the arenas confirm that the pools grow.
-  void AddType(const TypeGrowth& type) {
-    if (type.bytes < kFewestTypeBytes || one_.holders->seconds_between <= 0) return;
-    if (!IsAgreed(type.agreeing, type.sampled, type.holder)) return;
-    const bool is_known = index_.contains({main_.value, HolderKey(*type.holder)});
-    if (!is_known && one_.pooled.growth.trend != Trend::kGrowing) return;
-    Suspect& suspect = BelowHolder(main_, *type.holder);
-    if (suspect.stacks.empty()) {
-      suspect.sampled += type.sampled;
-      suspect.found += type.agreeing;
-      suspect.agreeing += type.agreeing;
+  // Objects in pools. One type that agrees makes a suspect where the arenas confirm that the pools
+  // grow; others join a holder that is known.
+  void AddTypes(const std::vector<TypeGrowth>& types) {
+    if (one_.holders->seconds_between <= 0) return;
+    std::vector<const TypeGrowth*> others;
+    for (const TypeGrowth& type : types) {
+      if (static_cast<double>(type.bytes) < kFewestTypeBytes || !IsPooled(type)) continue;
+      const bool is_agreed = IsAgreed(type.agreeing, type.sampled, type.holder);
+      if (is_agreed && (IsKnown(type) || one_.pooled.growth.trend == Trend::kGrowing)) {
+        AddType(type);
+      } else {
+        others.push_back(&type);
+      }
     }
-    suspect.types.push_back(&type);
-    suspect.bytes += static_cast<Bytes>(type.bytes);
-    suspect.rate += static_cast<double>(type.bytes) / one_.holders->seconds_between;
+    for (const TypeGrowth* type : others) {
+      if (IsAgreed(type->agreeing, type->sampled, type->holder, kJoinAgreement) && IsKnown(*type)) {
+        AddType(*type);
+      }
+    }
   }
 
   void AddUnproven(const GrowingStack& stack) {
@@ -157,6 +170,22 @@ class Merger {
   std::vector<Suspect> Take() && { return std::move(suspects_); }
 
  private:
+  bool IsKnown(const TypeGrowth& type) const {
+    return type.holder && index_.contains({main_.value, HolderKey(*type.holder)});
+  }
+
+  void AddType(const TypeGrowth& type) {
+    Suspect& suspect = BelowHolder(main_, *type.holder);
+    if (suspect.stacks.empty() && suspect.types.empty()) {
+      suspect.sampled = type.sampled;
+      suspect.found = type.agreeing;
+      suspect.agreeing = type.agreeing;
+    }
+    suspect.types.push_back(&type);
+    suspect.bytes += static_cast<Bytes>(type.bytes);
+    suspect.rate += static_cast<double>(type.bytes) / one_.holders->seconds_between;
+  }
+
   Suspect& BelowHolder(model::ProcessId process, const HolderPath& holder) {
     const auto [it, is_new] =
         index_.try_emplace({process.value, HolderKey(holder)}, suspects_.size());
@@ -178,9 +207,7 @@ std::vector<Suspect> FindSuspects(const Case& one) {
   for (const GrowingStack& stack : growing) {
     if (IsProven(stack)) merger.AddProven(stack);
   }
-  if (one.holders != nullptr) {
-    for (const TypeGrowth& type : one.holders->types) merger.AddType(type);
-  }
+  if (one.holders != nullptr) merger.AddTypes(one.holders->types);
   for (const GrowingStack& stack : growing) {
     if (!IsProven(stack)) merger.AddUnproven(stack);
   }

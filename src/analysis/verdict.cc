@@ -21,7 +21,7 @@ namespace {
 
 constexpr double kPlateauBytes = 8.0 * 1024 * 1024;
 constexpr double kPlateauShare = 0.03;
-constexpr double kSettling_s = 3;  // after the first operation: pools, threads, lazy imports
+constexpr double kSettling_s = 0.5;  // after the first operation
 
 std::string PerMinute(double bytes_per_second) {
   return FormatSignedBytes(std::llround(bytes_per_second * 60)) + " per minute";

@@ -145,6 +145,32 @@ TEST(VerdictTest, PooledObjectsAreBlamedOnTheirHolder) {
   EXPECT_EQ(verdict.findings[0].bytes_layer, Layer::kInterpreter);
 }
 
+TEST(VerdictTest, ArenasOfOneFunctionNameTheFunction) {
+  FakeCase one;
+  one.Arenas(one.Stack({"/srv/a.py:make:4", "/srv/a.py:handle:9"}), 2);
+  one.HoldsType("dict", 6 * 1024 * 1024, FakeCase::DictOf("a", "RECORDS", "dict"));
+  const Verdict verdict = one.Judge();
+  ASSERT_EQ(verdict.findings.size(), 1u);
+  EXPECT_EQ(verdict.findings[0].who_allocated->callable, "a.make");
+}
+
+TEST(VerdictTest, ATypeOfLargeObjectsIsNotCountedBesideItsStack) {
+  FakeCase one;
+  const model::StackId stack = EncoderStack(one);
+  one.Leak(stack, kPerBin);
+  one.Holds(stack, FakeCase::DictOf("store", "PAYLOADS", "bytes"));
+  one.HoldsType("bytes", 4000 * 100000, FakeCase::DictOf("store", "PAYLOADS", "bytes"), 100000);
+  EXPECT_EQ(one.Judge().findings.at(0).bytes_at_stake, 13 * kPerBin);
+}
+
+TEST(VerdictTest, SmallObjectsGrowWithoutASingleVisibleAllocation) {
+  FakeCase one;
+  one.view.stacks[0].allocations = 0;
+  one.Arenas(one.Stack({"/srv/a.py:make:4"}), 1);
+  one.HoldsType("dict", 1400 * 1024, FakeCase::DictOf("a", "RECORDS", "dict"));
+  EXPECT_EQ(one.Judge().word, VerdictWord::kGrowing);
+}
+
 TEST(VerdictTest, PooledObjectsWithFlatArenasBlameNobody) {
   FakeCase one;
   one.HoldsType("app.Session", 6 * 1024 * 1024, FakeCase::DictOf("app", "SESSIONS", "app.Session"));

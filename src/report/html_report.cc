@@ -61,8 +61,9 @@ std::string Numbers(const ReportInput& input) {
                         TrendName(verdict.live.trend)));
   row("Window judged", fmt::format("{:.1f} s to {:.1f} s", verdict.window_from, verdict.window_to));
   row("Traffic", verdict.operations_per_second
-                     ? fmt::format("{} {}s, {:.3g} per second", FormatCount(verdict.operations),
-                                   Escape(verdict.operation_name), *verdict.operations_per_second)
+                     ? fmt::format("{} {}s, {} per second", FormatCount(verdict.operations),
+                                   Escape(verdict.operation_name),
+                                   analysis::CountText(*verdict.operations_per_second))
                      : "unknown: the program marks no operations");
   return out + "</dl>\n";
 }

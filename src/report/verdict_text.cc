@@ -47,9 +47,10 @@ std::string Facts(const model::Recording& recording, const Verdict& verdict) {
                    : fmt::format("{}/s ({})", FormatSignedBytes(std::llround(verdict.live.slope)),
                                  TrendName(verdict.live.trend)));
   if (verdict.operations_per_second) {
-    text += Wrap("  traffic   ",
-                 fmt::format("{} {}s, {:.3g} per second", FormatCount(verdict.operations),
-                             verdict.operation_name, *verdict.operations_per_second));
+    text +=
+        Wrap("  traffic   ", fmt::format("{} {}s, {} per second", FormatCount(verdict.operations),
+                                         verdict.operation_name,
+                                         analysis::CountText(*verdict.operations_per_second)));
   }
   if (recording.lost_events > 0 || !recording.complete) {
     text +=
@@ -143,7 +144,12 @@ std::string VerdictText(const model::Recording& recording, const Verdict& verdic
     text += FindingText(verdict, finding, ++number);
     text += EvidenceText(finding);
   }
+  const bool is_limited =
+      std::any_of(recording.os_samples.begin(), recording.os_samples.end(),
+                  [](const model::OsSample& sample) { return sample.cgroup_limit.has_value(); });
   for (const char* account : {"rss", "cgroup"}) {
+    // Without a limit the charge is nobody's worry; findings.json has it.
+    if (account == std::string_view("cgroup") && !is_limited) continue;
     if (const auto table = MakeLedgerTable(ledgers, account)) {
       text += "\n" + LedgerText(*table, fmt::format("Where {} lies", account));
       if (table->attributed) {

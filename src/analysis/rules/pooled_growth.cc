@@ -2,41 +2,18 @@
 #include <fmt/core.h>
 
 #include <cmath>
-#include <map>
-#include <utility>
 
 #include "analysis/application_frame.h"
+#include "analysis/arena_site.h"
 #include "analysis/describe.h"
 #include "analysis/rules/rules.h"
 
 namespace memwhy::analysis {
 namespace {
 
-constexpr double kSharedLeaf = 0.8;
 constexpr double kExplained = 0.5;  // of the pools' growth, by other findings
 // Shallow sizes of the types looked at are less than what the pools hold for them.
 constexpr double kExplainedByTypes = 0.2;
-
-// The stack whose application function asked for most of the surviving arenas, if nearly all did.
-// One arena serves everybody, so a single stack says little.
-std::optional<model::StackId> SharedSite(const Case& one) {
-  std::map<Function, std::pair<Bytes, const model::StackGrowth*>> by_function;
-  for (const model::StackGrowth* row : one.pooled.rows) {
-    const auto frame = ApplicationFrame(one.stacks, row->stack);
-    if (!frame) continue;
-    auto& [bytes, lead] =
-        by_function[{one.stacks.frame(*frame).file, one.stacks.frame(*frame).function}];
-    bytes += row->survivor_bytes;
-    if (lead == nullptr || row->survivor_bytes > lead->survivor_bytes) lead = row;
-  }
-  for (const auto& [function, entry] : by_function) {
-    if (static_cast<double>(entry.first) >=
-        kSharedLeaf * static_cast<double>(one.pooled.survivor_bytes)) {
-      return entry.second->stack;
-    }
-  }
-  return std::nullopt;
-}
 
 Finding Describe(const Case& one) {
   const Growth& growth = one.pooled.growth;
@@ -53,7 +30,7 @@ Finding Describe(const Case& one) {
     finding.growth_bytes_per_operation = growth.slope / *one.operations_per_second;
   }
   if (one.growth_rate > 0) finding.share_of_growth = std::min(1.0, growth.slope / one.growth_rate);
-  if (const auto site = SharedSite(one)) {
+  if (const auto site = ArenaSite(one)) {
     finding.who_allocated = DescribeAllocation(one.stacks, *site);
   }
   if (one.holders != nullptr && !one.holders->types.empty() &&
