@@ -3,34 +3,72 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdio>
+#include <fstream>
+#include <random>
+#include <sstream>
+#include <string>
+#include <vector>
+
 namespace memwhy::cpython {
 namespace {
 
-constexpr unsigned k38 = 3u << 8 | 8;
-constexpr unsigned k310 = 3u << 8 | 10;
-
-TEST(LineTableTest, AnEmptyLnotabIsCodeOfOneLine) {
-  const auto runs = DecodeLineTable({}, 7, k38);  // (lambda: f()), and 3.9
-  EXPECT_EQ(LineAt(runs, 0, 7), 7);
-  EXPECT_EQ(LineAt(runs, 12, 7), 7);
+std::vector<std::uint8_t> FromHex(const std::string& hex) {
+  std::vector<std::uint8_t> bytes;
+  if (hex == "-") return bytes;
+  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
+    bytes.push_back(static_cast<std::uint8_t>(std::stoul(hex.substr(i, 2), nullptr, 16)));
+  }
+  return bytes;
 }
 
-TEST(LineTableTest, AnEmptyTableOfLaterVersionsKnowsNoLine) {
-  EXPECT_EQ(LineAt(DecodeLineTable({}, 7, k310), 0, 7), 0);
+// What interpreters say of their own code objects (tests/fixtures/line_tables/generate.py).
+class LineTableTest : public ::testing::TestWithParam<int> {};
+
+TEST_P(LineTableTest, EveryInstructionHasTheInterpretersLine) {
+  std::ifstream file("tests/fixtures/line_tables/python3." + std::to_string(GetParam()) + ".txt");
+  if (!file) GTEST_SKIP() << "no fixture of Python 3." << GetParam();
+  const unsigned version = 3u << 8 | static_cast<unsigned>(GetParam());
+  std::string line;
+  int instructions = 0;
+  while (std::getline(file, line)) {
+    std::istringstream fields(line);
+    int first_line = 0;
+    std::string hex;
+    fields >> first_line >> hex;
+    const auto runs = DecodeLineTable(FromHex(hex), first_line, version);
+    std::string run;
+    while (fields >> run) {
+      int begin = 0;
+      int end = 0;
+      int expected = 0;
+      ASSERT_EQ(std::sscanf(run.c_str(), "%d:%d:%d", &begin, &end, &expected), 3) << run;
+      for (int at = begin; at < end; ++at) {
+        ASSERT_EQ(LineAt(runs, at, first_line), expected) << "instruction " << at << " of " << line;
+        ++instructions;
+      }
+    }
+  }
+  EXPECT_GT(instructions, 1000);
 }
 
-TEST(LineTableTest, LnotabStepsForwardAndBack) {
-  const std::uint8_t table[] = {4, 1, 6, 0xff, 2, 0, 0, 100, 2, 100};
-  const auto runs = DecodeLineTable(table, 10, k38);
-  EXPECT_EQ(LineAt(runs, 0, 10), 10);
-  EXPECT_EQ(LineAt(runs, 2, 10), 11);   // byte 4
-  EXPECT_EQ(LineAt(runs, 5, 10), 10);   // byte 10
-  EXPECT_EQ(LineAt(runs, 6, 10), 110);  // byte 12
-  EXPECT_EQ(LineAt(runs, 7, 10), 210);  // byte 14
+INSTANTIATE_TEST_SUITE_P(Versions, LineTableTest, ::testing::Values(8, 9, 10, 11, 12, 13, 14));
+
+TEST(LineTable, AnInstructionBeforeTheFirstHasTheFirstLine) {
+  EXPECT_EQ(LineAt({}, -1, 7), 7);
+  EXPECT_EQ(LineAt({}, 0, 7), 0);
 }
 
-TEST(LineTableTest, BeforeTheFirstInstructionStandsTheFirstLine) {
-  EXPECT_EQ(LineAt({}, -1, 3), 3);
+TEST(LineTable, RandomTablesDoNotCrash) {
+  std::mt19937 random(1);
+  for (int round = 0; round < 20000; ++round) {
+    std::vector<std::uint8_t> table(random() % 40);
+    for (std::uint8_t& byte : table) byte = static_cast<std::uint8_t>(random());
+    for (const unsigned minor : {8u, 10u, 11u}) {
+      const auto runs = DecodeLineTable(table, static_cast<int>(random() % 100), 3u << 8 | minor);
+      LineAt(runs, random() % 100, 1);
+    }
+  }
 }
 
 }  // namespace
