@@ -46,7 +46,8 @@ code,pre{font:0.9em/1.4 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 pre{background:var(--card);border:1px solid var(--line);border-radius:.25rem;padding:.5rem;
 overflow-x:auto;white-space:pre-wrap}
 .scroll{overflow-x:auto}
-table{border-collapse:collapse;width:100%;font-size:.9375rem}
+table{border-collapse:collapse;width:100%;font-size:.9375rem;overflow-wrap:break-word}
+th code{white-space:nowrap}
 caption{text-align:left;color:var(--dim);padding:.25rem 0}
 th,td{text-align:left;padding:.25rem .5rem;border-bottom:1px solid var(--line);vertical-align:top}
 td.n,th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
@@ -69,7 +70,7 @@ ol.stack{margin:.25rem 0;padding-left:2rem}
 .path li{padding-left:1rem;border-left:3px solid var(--python)}
 .pass::before{content:"\2713  "}.fail::before{content:"\2717  "}.fail{color:var(--bad)}
 @media (max-width:40rem){dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5rem}
-th,td{padding:.25rem}}
+th,td{padding:.25rem}td.bar{display:none}}
 @media (forced-colors:active){.word{border-color:CanvasText}}
 @media print{nav,.skip{display:none}.card{break-inside:avoid}}
 )css";
