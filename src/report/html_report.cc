@@ -77,7 +77,8 @@ std::string Overview(const ReportInput& input) {
   for (const char* account : {"rss", "cgroup"}) {
     if (const auto table = MakeLedgerTable(input.ledgers, account)) {
       out += fmt::format("<h3>Where {} lies</h3>\n",
-                         account == std::string("cgroup") ? "the cgroup's charge" : account) + LedgerHtml(*table);
+                         account == std::string("cgroup") ? "the cgroup's charge" : account) +
+             LedgerHtml(*table);
       has_ledger = true;
     }
   }
