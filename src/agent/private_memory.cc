@@ -17,7 +17,7 @@ std::atomic<std::size_t> g_used{0};
 
 bool ReservePrivateMemory() noexcept {
   if (g_private.bytes != 0) return true;
-  for (std::size_t bytes = std::size_t{1} << 30; bytes >= (std::size_t{16} << 20); bytes /= 4) {
+  for (std::size_t bytes = std::size_t{256} << 20; bytes >= (std::size_t{16} << 20); bytes /= 4) {
     const long at = syscall(SYS_mmap, nullptr, bytes, PROT_READ | PROT_WRITE,
                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (at == -1) continue;
