@@ -4,18 +4,12 @@
 #include <poll.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <climits>
 #include <cmath>
-#include <cstdlib>
-#include <ctime>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
@@ -23,10 +17,10 @@
 #include "base/file_system.h"
 #include "base/strings.h"
 #include "base/unique_fd.h"
-#include "os/cgroup.h"
 #include "os/process.h"
 #include "recorder/launcher.h"
 #include "recorder/redact.h"
+#include "recorder/run_environment.h"
 #include "recorder/signal_relay.h"
 #include "recorder/target.h"
 #include "session/facts.h"
@@ -49,22 +43,6 @@ constexpr std::uint64_t kStragglersNs = 1 * kSecond;  // for children that outli
 constexpr std::uint64_t kWakeNs = 5 * kMillisecond;   // between two tries of a heap request
 constexpr std::uint64_t kMostPassNs = 60 * kSecond;   // for a heap graph that has begun
 constexpr std::size_t kMostHeldSamples = 6000;        // before it is clear that nothing records
-constexpr std::uint64_t kDiskReserve = 16u << 20;
-
-std::string Rfc3339Now() {
-  timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  tm parts;
-  gmtime_r(&now.tv_sec, &parts);
-  char text[32];
-  strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text;
-}
-
-std::string HostName() {
-  char name[HOST_NAME_MAX + 1] = {};
-  return gethostname(name, sizeof(name) - 1) == 0 ? name : "";
-}
 
 std::optional<session::ClockPair> CounterPair() {
   if (!wire::kHasCycleCounter) return std::nullopt;
@@ -74,33 +52,6 @@ std::optional<session::ClockPair> CounterPair() {
 std::string EndedText(int wait_status) {
   return WIFSIGNALED(wait_status) ? fmt::format("signal:{}", WTERMSIG(wait_status))
                                   : fmt::format("exit:{}", WEXITSTATUS(wait_status));
-}
-
-// 1 % of the memory that the target may use, 64 MiB at most.
-std::uint64_t PoolBytes(const FileSystem& fs) {
-  std::uint64_t pool = wire::kMaxPoolBytes;
-  const auto memory = os::ReadCgroupMemory(fs, getpid());
-  if (memory && memory->limit) pool = std::min(pool, *memory->limit / 100);
-  pool = std::max(pool, wire::kMinPoolBytes);
-  return pool / wire::kChunkBytes * wire::kChunkBytes;
-}
-
-Result<void> CheckRoom(const std::string& session, std::uint64_t pool_bytes) {
-  struct statvfs status{};
-  if (statvfs(session.c_str(), &status) != 0) return {};
-  const std::uint64_t available = std::uint64_t{status.f_bavail} * status.f_frsize;
-  const std::uint64_t needed = pool_bytes + kDiskReserve;
-  if (available >= needed) return {};
-  return Error::Of(
-      "the disk of {} has {} free, a recording needs {} at least; choose another "
-      "place with -o",
-      session, FormatBytes(available), FormatBytes(needed));
-}
-
-std::string AbsolutePath(const std::string& path) {
-  if (StartsWith(path, "/")) return path;
-  char folder[PATH_MAX];
-  return getcwd(folder, sizeof(folder)) == nullptr ? path : JoinPath(folder, path);
 }
 
 }  // namespace
@@ -603,14 +554,9 @@ Result<ExitStatus> Runner::Impl::Finish(StopTarget how) {
   session::EndFact end;
   end.monotonic_ns = wire::MonotonicNs();
   end.ended = status.ended;
-  rusage usage{};
-  if (getrusage(RUSAGE_SELF, &usage) == 0) {
-    const auto seconds = [](const timeval& time) {
-      return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
-    };
-    end.recorder_cpu_seconds = seconds(usage.ru_utime) + seconds(usage.ru_stime);
-  }
+  end.recorder_cpu_seconds = OwnCpuSeconds();
   end.session_bytes = writer_->bytes_written();
+  end.is_cut_short = has_given_up_;
   if (has_given_up_) {
     static_cast<void>(
         writer_->AddLastFacts({session::NoteToJson(writer_->failure()), session::ToJson(end)})

@@ -170,7 +170,8 @@ json ToJson(const EndFact& fact) {
           {"monotonic_ns", fact.monotonic_ns},
           {"ended", fact.ended},
           {"recorder_cpu_seconds", Nullable(fact.recorder_cpu_seconds)},
-          {"session_bytes", Nullable(fact.session_bytes)}};
+          {"session_bytes", Nullable(fact.session_bytes)},
+          {"cut_short", fact.is_cut_short}};
 }
 
 json NoteToJson(const std::string& text) { return {{"type", "note"}, {"text", text}}; }
@@ -310,9 +311,10 @@ Result<void> AddFact(const json& fact, Facts* facts) {
   } else if (type == "note") {
     facts->notes.push_back(String(fact, "text"));
   } else if (type == "end") {
-    facts->end = EndFact{Uint(fact, "monotonic_ns"), String(fact, "ended"),
-                         AsOptionalDouble(Member(fact, "recorder_cpu_seconds")),
-                         AsOptionalUint(Member(fact, "session_bytes"))};
+    facts->end =
+        EndFact{Uint(fact, "monotonic_ns"), String(fact, "ended"),
+                AsOptionalDouble(Member(fact, "recorder_cpu_seconds")),
+                AsOptionalUint(Member(fact, "session_bytes")), Member(fact, "cut_short") == true};
   }
   return {};
 }

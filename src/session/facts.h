@@ -17,7 +17,7 @@
 //   heap_graph   process file monotonic_ns pause_ms predicted_ms error
 //   window       from_ns to_ns
 //   note         text
-//   end          monotonic_ns ended recorder_cpu_seconds session_bytes
+//   end          monotonic_ns ended recorder_cpu_seconds session_bytes cut_short
 #pragma once
 
 #include <cstdint>
@@ -110,6 +110,7 @@ struct EndFact {
   std::string ended;
   std::optional<double> recorder_cpu_seconds;
   std::optional<std::uint64_t> session_bytes;
+  bool is_cut_short = false;  // recording stopped before the target did
 };
 
 nlohmann::json ToJson(const SessionFact& fact);

@@ -332,12 +332,17 @@ void Session::BuildEnd() {
   for (model::Process& process : recording_.processes) {
     if (!is_open && process.ended == "open") process.ended = recording_.ended;
   }
+  // A full disk left no room for the end of the process.
+  if (facts_.end && !recording_.processes.empty() && !facts_.process_ends.contains(0)) {
+    recording_.processes[0].ended = recording_.ended;
+  }
   recording_.watched_from = 0;
   if (facts_.window) {
     recording_.watched_from = SecondsOfNs(facts_.window->from_ns);
     if (facts_.window->to_ns) recording_.watched_to = SecondsOfNs(*facts_.window->to_ns);
   }
-  recording_.complete = recording_.damage.empty() && recording_.lost_events == 0;
+  const bool is_cut_short = facts_.end && facts_.end->is_cut_short;
+  recording_.complete = recording_.damage.empty() && recording_.lost_events == 0 && !is_cut_short;
 }
 
 }  // namespace memwhy::session
