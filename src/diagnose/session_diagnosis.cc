@@ -9,6 +9,7 @@
 #include "analysis/find_holders.h"
 #include "analysis/main_process.h"
 #include "analysis/verdict.h"
+#include "base/strings.h"
 #include "model/build_ledger.h"
 #include "model/heap_graph.h"
 
@@ -19,7 +20,11 @@ constexpr double kWarmUpShare = 1.0 / 3;
 constexpr double kTailShare = 0.1;
 constexpr double kShortestTail_s = 1;
 constexpr double kSameTime_s = 1;
-constexpr double kApart_s = 5;  // two graphs that are nearer tell no growth
+constexpr double kTeardown_s = 1;  // of an interpreter, at least
+constexpr double kRecently_s =
+    10;                           // marks that end so shortly before the process belong to its end
+constexpr double kFallen = 0.97;  // rss below this share of what it was: teardown has begun
+constexpr double kApart_s = 5;    // two graphs that are nearer tell no growth
 
 model::WindowOptions WithTail(double from, double to) {
   model::WindowOptions options;
@@ -28,6 +33,33 @@ model::WindowOptions WithTail(double from, double to) {
   const double tail_s = std::max(kShortestTail_s, kTailShare * (options.to - options.from));
   options.tail_from = std::max(options.from, options.to - tail_s);
   return options;
+}
+
+// When the process stopped working: an interpreter that ends releases everything, and a window that
+// saw it would find nobody alive. A process that was killed has no such time.
+double EndOfWork(const model::Recording& recording, double to) {
+  const model::ProcessId main = analysis::MainProcess(recording);
+  if (main.value >= recording.processes.size()) return to;
+  const model::Process& process = recording.processes[main.value];
+  if (!process.ended_at || *process.ended_at > to + kTeardown_s) return to;
+  if (!StartsWith(process.ended, "exit:")) return to;
+  const double end = std::min(to, *process.ended_at);
+  for (auto mark = recording.marks.rbegin(); mark != recording.marks.rend(); ++mark) {
+    if (mark->process != main || mark->time > end) continue;
+    if (end - mark->time <= kRecently_s) return mark->time;
+    break;
+  }
+  double last = end - kTeardown_s;
+  Bytes most = 0;
+  double time_of_most = last;
+  for (const model::OsSample& sample : recording.os_samples) {
+    if (sample.process != main || sample.time > end || sample.time < end - kRecently_s) continue;
+    if (sample.rss >= most) time_of_most = sample.time;
+    most = std::max(most, sample.rss);
+    const bool has_fallen = static_cast<double>(sample.rss) < kFallen * static_cast<double>(most);
+    if (has_fallen && sample.time <= last) last = std::min(last, time_of_most);
+  }
+  return std::max(0.0, last);
 }
 
 const model::MapsPass* NearestPass(const model::Recording& recording, model::ProcessId process,
@@ -112,7 +144,8 @@ Result<std::optional<analysis::HolderReport>> Holders(const model::EventSource& 
 
 model::WindowOptions ChooseWindow(const model::Recording& recording, const Window& window) {
   const double end = recording.watched_to.value_or(recording.seconds);
-  const double to = std::min(window.to.value_or(end), recording.seconds);
+  const double watched = std::min(window.to.value_or(end), recording.seconds);
+  const double to = window.to ? watched : EndOfWork(recording, watched);
   const double from =
       window.from.value_or(recording.watched_from + kWarmUpShare * (to - recording.watched_from));
   return WithTail(std::max(0.0, from), std::max(0.0, to));
