@@ -3,6 +3,7 @@
 // A ring file made by hand, for tests: what a killed target leaves behind.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstring>
@@ -44,7 +45,7 @@ class FakeRing {
 
   void SetChunk(std::uint32_t index, wire::ChunkState state, std::uint32_t thread,
                 std::uint64_t offset, std::span<const std::uint8_t> records) {
-    std::memcpy(bytes(index), records.data(), records.size());
+    std::copy(records.begin(), records.end(), bytes(index));
     chunk(index).thread = thread;
     chunk(index).stream_offset = offset;
     chunk(index).committed.store(static_cast<std::uint32_t>(records.size()));
