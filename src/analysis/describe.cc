@@ -47,7 +47,7 @@ Confidence ConfidenceOf(const Case& one, const Suspect& suspect) {
   return Lowered(one, is_clear ? Confidence::kStrong : Confidence::kWeak);
 }
 
-WhoHolds DescribeHolder(const HolderPath& holder) {
+WhoHolds DescribeHolder(const Case& one, const HolderPath& holder) {
   WhoHolds who;
   who.path = holder.path;
   who.text = holder.text;
@@ -56,6 +56,7 @@ WhoHolds DescribeHolder(const HolderPath& holder) {
   who.holder_type = holder.holder_type;
   who.holder_length = holder.holder_length;
   who.invisible_to_gc = holder.invisible_to_gc;
+  if (holder.filled_from) who.filled_by = DescribeAllocation(one.stacks, *holder.filled_from);
   return who;
 }
 
@@ -108,6 +109,12 @@ void AddHolderEvidence(const Case& one, const Suspect& suspect, Finding& finding
         {fmt::format("{} of {} survivors looked up hang below {}", suspect.agreeing,
                      suspect.sampled, HolderText(*finding.who_holds)),
          static_cast<double>(suspect.agreeing), "survivors", "heap graph"});
+    if (finding.who_holds->filled_by) {
+      finding.evidence.push_back(
+          {fmt::format("{} was last enlarged by {}", finding.who_holds->holder,
+                       CallableText(*finding.who_holds->filled_by)),
+           1, "block", "allocation events"});
+    }
   } else if (suspect.stacks.front().holder != nullptr) {
     const StackHolder& holder = *suspect.stacks.front().holder;
     finding.evidence.push_back(
@@ -224,12 +231,15 @@ Finding DescribeSuspect(const Case& one, const Suspect& suspect) {
     finding.share_of_growth = std::clamp(suspect.rate / one.growth_rate, 0.0, 1.0);
   }
   finding.what = DescribeWhat(one, suspect);
+  if (suspect.holder) finding.who_holds = DescribeHolder(one, *suspect.holder);
   if (!suspect.stacks.empty()) {
     finding.who_allocated = DescribeAllocation(one.stacks, suspect.stacks.front().row->stack);
   } else if (const auto site = ArenaSite(one)) {
     finding.who_allocated = DescribeAllocation(one.stacks, *site);
+  } else if (finding.who_holds && finding.who_holds->filled_by) {
+    // Nobody can say who made objects in pools, but who puts them there is known.
+    finding.who_allocated = finding.who_holds->filled_by;
   }
-  if (suspect.holder) finding.who_holds = DescribeHolder(*suspect.holder);
   AddHolderEvidence(one, suspect, finding);
   AddGrowthEvidence(one, suspect, finding);
   finding.prediction = Prediction(one, suspect.rate);

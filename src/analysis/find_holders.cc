@@ -96,6 +96,14 @@ struct Vote {
   std::uint32_t representative = kNoNode;
 };
 
+bool HangsBelow(const HeapGraph& graph, std::uint32_t number, std::uint32_t holder) {
+  while (number != holder) {
+    if (graph.node(number).parent_is_root) return false;
+    number = graph.node(number).parent;
+  }
+  return true;
+}
+
 Vote Elect(const HeapGraph& graph, const std::vector<std::uint32_t>& places) {
   Vote vote;
   vote.found = places.size();
@@ -119,6 +127,10 @@ Vote Elect(const HeapGraph& graph, const std::vector<std::uint32_t>& places) {
   }
   if (common == kNoNode) return vote;
   vote.holder = common;
+  // Places of another shape (the second item of a tuple beside the first) hang there all the same.
+  vote.agreeing = static_cast<std::size_t>(
+      std::count_if(places.begin(), places.end(),
+                    [&](std::uint32_t place) { return HangsBelow(graph, place, common); }));
   return vote;
 }
 
@@ -128,8 +140,27 @@ std::uint32_t PrintableHolder(const HeapGraph& graph, std::uint32_t number) {
   return node.label == Label::kDict && !node.parent_is_root ? node.parent : number;
 }
 
+// Who took the largest block that the holder points to itself: its table, its array.
+std::optional<model::StackId> FilledFrom(const HeapGraph& graph, std::uint32_t holder,
+                                         const std::vector<model::LiveBlock>* live) {
+  if (live == nullptr) return std::nullopt;
+  const HeapGraph::Node* buffer = nullptr;
+  for (std::uint32_t i = holder + 1; i < graph.nodes().size(); ++i) {
+    const HeapGraph::Node& node = graph.node(i);
+    const bool is_own = node.is_block && !node.parent_is_root && node.parent == holder;
+    if (is_own && (buffer == nullptr || node.bytes > buffer->bytes)) buffer = &node;
+  }
+  if (buffer == nullptr) return std::nullopt;
+  const auto it = std::lower_bound(
+      live->begin(), live->end(), buffer->address,
+      [](const model::LiveBlock& block, std::uint64_t address) { return block.address < address; });
+  if (it == live->end() || it->address != buffer->address) return std::nullopt;
+  return it->stack;
+}
+
 HolderPath Describe(const HeapGraph& graph, const Vote& vote,
-                    const std::vector<std::uint32_t>& graph_nodes_below) {
+                    const std::vector<std::uint32_t>& graph_nodes_below,
+                    const std::vector<model::LiveBlock>* live) {
   HolderPath path;
   const std::uint32_t held = NearestObject(graph, vote.representative);
   path.path = graph.Path(held);
@@ -148,17 +179,19 @@ HolderPath Describe(const HeapGraph& graph, const Vote& vote,
   }
   path.invisible_to_gc = native_steps > 1;
   path.through_graph = graph_nodes_below[vote.holder] * 2 >= vote.agreeing;
+  path.filled_from = FilledFrom(graph, vote.holder, live);
   return path;
 }
 
 }  // namespace
 
-HolderReport FindHolders(const model::HeapGraph* before, const model::HeapGraph& last,
-                         double seconds_between, const model::WindowView& view,
-                         const HolderOptions& options) {
+HolderReport FindHolders(const HolderInput& input, const HolderOptions& options) {
+  const HeapGraph* before = input.before;
+  const HeapGraph& last = *input.last;
+  const model::WindowView& view = *input.view;
   HolderReport report;
   report.objects = last.objects();
-  report.seconds_between = before == nullptr ? 0 : seconds_between;
+  report.seconds_between = before == nullptr ? 0 : input.seconds_between;
   const std::vector<std::uint32_t> graph_nodes = CountGraphNodes(last);
 
   std::unordered_map<std::uint64_t, std::uint32_t> block_nodes;
@@ -167,7 +200,8 @@ HolderReport FindHolders(const model::HeapGraph* before, const model::HeapGraph&
   }
   for (std::size_t s = 0; s < view.stacks.size() && s < options.stacks; ++s) {
     const model::StackGrowth& growth = view.stacks[s];
-    if (growth.is_arena) continue;  // objects in pools are looked up by type
+    // Objects in pools are looked up by type.
+    if (growth.is_arena || growth.process != input.process) continue;
     StackHolder holder;
     holder.process = growth.process;
     holder.stack = growth.stack;
@@ -184,7 +218,7 @@ HolderReport FindHolders(const model::HeapGraph* before, const model::HeapGraph&
       holder.why_not = vote.found == 0 ? "no survivor is reachable from a Python object"
                                        : "the survivors hang at different places";
     } else {
-      holder.holder = Describe(last, vote, graph_nodes);
+      holder.holder = Describe(last, vote, graph_nodes, input.live);
     }
     report.stacks.push_back(std::move(holder));
   }
@@ -236,7 +270,7 @@ HolderReport FindHolders(const model::HeapGraph* before, const model::HeapGraph&
     const Vote vote = Elect(last, places);
     type.sampled = places.size();
     type.agreeing = vote.agreeing;
-    if (vote.holder != kNoNode) type.holder = Describe(last, vote, graph_nodes);
+    if (vote.holder != kNoNode) type.holder = Describe(last, vote, graph_nodes, input.live);
   }
   return report;
 }

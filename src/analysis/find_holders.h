@@ -19,9 +19,15 @@ struct HolderOptions {
   std::size_t objects_per_type = 2000;  // new objects looked up for each type
 };
 
-// `before` may be null: then no type growth is reported. `last` was taken at the end of the window.
-HolderReport FindHolders(const model::HeapGraph* before, const model::HeapGraph& last,
-                         double seconds_between, const model::WindowView& view,
-                         const HolderOptions& options = {});
+struct HolderInput {
+  const model::HeapGraph* before = nullptr;  // null: no type growth is reported
+  const model::HeapGraph* last = nullptr;    // taken at the end of the window
+  double seconds_between = 0;
+  model::ProcessId process;  // the graphs' process; other processes' stacks are left out
+  const model::WindowView* view = nullptr;
+  const std::vector<model::LiveBlock>* live =
+      nullptr;  // by address, when `last` was taken; or null
+};
+HolderReport FindHolders(const HolderInput& input, const HolderOptions& options = {});
 
 }  // namespace memwhy::analysis

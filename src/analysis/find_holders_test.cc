@@ -31,6 +31,12 @@ HeapGraph Read(FakeHeapGraph& file) {
   return std::move(*graph);
 }
 
+HolderReport Find(const HeapGraph* before, const HeapGraph& last, double seconds,
+                  const model::WindowView& view,
+                  const std::vector<model::LiveBlock>* live = nullptr) {
+  return FindHolders({before, &last, seconds, model::ProcessId{0}, &view, live});
+}
+
 model::WindowView ViewOf(std::size_t blocks) {
   model::WindowView view;
   model::StackGrowth growth;
@@ -53,7 +59,7 @@ TEST(FindHoldersTest, TheDictThatAllSurvivorsShareIsTheHolder) {
     const auto impl = app.file.BlockBelow(tensor, 0x9000 + i * 64, 192, "N3c1010TensorImplE");
     app.file.BlockBelow(impl, kFirstBlock + i * 0x1000, 4096);
   }
-  const HolderReport report = FindHolders(nullptr, Read(app.file), 0, ViewOf(10));
+  const HolderReport report = Find(nullptr, Read(app.file), 0, ViewOf(10));
   ASSERT_EQ(report.stacks.size(), 1u);
   const StackHolder& holder = report.stacks[0];
   EXPECT_EQ(holder.found, 10u);
@@ -79,7 +85,7 @@ TEST(FindHoldersTest, AnAutogradGraphBelowTheHolderIsSeen) {
                                           "N5torch8autograd9generated12AddmmBackwardE");
     app.file.BlockBelow(node, kFirstBlock + i * 0x1000, 4096);
   }
-  const HolderReport report = FindHolders(nullptr, Read(app.file), 0, ViewOf(4));
+  const HolderReport report = Find(nullptr, Read(app.file), 0, ViewOf(4));
   ASSERT_TRUE(report.stacks.at(0).holder);
   EXPECT_TRUE(report.stacks[0].holder->through_graph);
   EXPECT_EQ(report.stacks[0].holder->holder_text, "app.LOSSES");
@@ -90,14 +96,17 @@ TEST(FindHoldersTest, ABufferThatGrowsInPlaceNamesItsContainer) {
   const auto list =
       app.file.ObjectBelow(app.dict, {Label::kTextKey, "LOG"}, "list", 0x3000, 900000, 100000);
   app.file.BlockBelow(list, kFirstBlock, 4096);
-  const HolderReport report = FindHolders(nullptr, Read(app.file), 0, ViewOf(1));
+  const std::vector<model::LiveBlock> live = {
+      {kFirstBlock, 4096, model::StackId{7}, wire::Allocator::kRealloc, model::ThreadId{0}, 1.0}};
+  const HolderReport report = Find(nullptr, Read(app.file), 0, ViewOf(1), &live);
   ASSERT_TRUE(report.stacks.at(0).holder);
   EXPECT_EQ(report.stacks[0].holder->holder_text, "app.LOG");
+  EXPECT_EQ(report.stacks[0].holder->filled_from, model::StackId{7});
 }
 
 TEST(FindHoldersTest, UnreachableSurvivorsHaveNoHolder) {
   App app;
-  const HolderReport report = FindHolders(nullptr, Read(app.file), 0, ViewOf(5));
+  const HolderReport report = Find(nullptr, Read(app.file), 0, ViewOf(5));
   EXPECT_FALSE(report.stacks.at(0).holder);
   EXPECT_EQ(report.stacks[0].found, 0u);
   EXPECT_NE(report.stacks[0].why_not, "");
@@ -113,7 +122,7 @@ TEST(FindHoldersTest, PooledObjectsAreFoundByTypeBetweenTwoGraphs) {
     last.file.ObjectBelow(seen, {Label::kTextKey, "k"}, "tuple", 0x50000 + i * 64, 56, 2);
   }
   const HeapGraph first = Read(before.file);
-  const HolderReport report = FindHolders(&first, Read(last.file), 20, model::WindowView{});
+  const HolderReport report = Find(&first, Read(last.file), 20, model::WindowView{});
   ASSERT_FALSE(report.types.empty());
   const auto tuple = std::find_if(report.types.begin(), report.types.end(),
                                   [](const TypeGrowth& t) { return t.type == "tuple"; });

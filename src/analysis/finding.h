@@ -93,6 +93,7 @@ struct WhoHolds {
   std::string holder_type;  // "dict"
   std::optional<std::uint64_t> holder_length;
   bool invisible_to_gc = false;
+  std::optional<WhoAllocated> filled_by;  // the statement that last enlarged the holder
 };
 
 struct Evidence {

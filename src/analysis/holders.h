@@ -24,6 +24,8 @@ struct HolderPath {
   std::string held_type;         // the Python object below which the block hangs: "torch.Tensor"
   bool invisible_to_gc = false;  // some edge on the way is one that gc cannot see
   bool through_graph = false;    // passes an autograd graph (grad_fn), seen from a tensor
+  // The stack that last enlarged the holder's own buffer: the statement that puts things in.
+  std::optional<model::StackId> filled_from;
 };
 
 // For one stack of the window view.

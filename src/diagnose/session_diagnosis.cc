@@ -135,9 +135,11 @@ Result<std::optional<analysis::HolderReport>> Holders(const model::EventSource& 
         view.options.from < last->time - kApart_s ? view.options.from : kWarmUpShare * last->time;
     MEMWHY_TRY(other, model::BuildWindowView(source, WithTail(from, last->time)));
   }
-  return std::optional(analysis::FindHolders(before ? &before->graph : nullptr, last->graph,
-                                             before ? last->time - before->time : 0.0,
-                                             other ? *other : view));
+  const model::ProcessId process = analysis::MainProcess(recording);
+  MEMWHY_TRY(const auto live, model::LiveBlocksAt(source, process, last->time));
+  return std::optional(analysis::FindHolders({before ? &before->graph : nullptr, &last->graph,
+                                              before ? last->time - before->time : 0.0, process,
+                                              other ? &*other : &view, &live}));
 }
 
 }  // namespace

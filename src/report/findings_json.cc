@@ -50,6 +50,7 @@ Json WhoHoldsJson(const std::optional<analysis::WhoHolds>& who) {
               {"holder", TextOrNull(who->holder)},
               {"holder_type", TextOrNull(who->holder_type)},
               {"holder_length", OrNull(who->holder_length)},
+              {"filled_by", WhoAllocatedJson(who->filled_by)},
               {"invisible_to_gc", who->invisible_to_gc}};
 }
 

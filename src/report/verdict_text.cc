@@ -78,6 +78,10 @@ std::string FindingText(const Verdict& verdict, const Finding& finding, std::siz
     text += Wrap("   holder    ",
                  fmt::format("{} ({})", finding.who_holds->holder, finding.who_holds->root));
     text += Wrap("   path      ", finding.who_holds->text);
+    if (finding.who_holds->filled_by) {
+      const analysis::WhoAllocated& who = *finding.who_holds->filled_by;
+      text += Wrap("   put there ", fmt::format("{}:{}  {}", who.file, who.line, who.callable));
+    }
   } else if (finding.kind != analysis::Kind::kAllocatorRetention) {
     text += "   holder    unknown\n";
   }
