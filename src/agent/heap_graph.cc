@@ -90,6 +90,7 @@ class Walk {
   GraphLabel KeyLabel(Address key, Label text_kind) noexcept;
   std::int64_t ShallowBytes(Address object, const TypeFacts& facts) const noexcept;
   std::int64_t LengthOf(Address object, const TypeFacts& facts) const noexcept;
+  Address BufferOf(Address object, const TypeFacts& facts) const noexcept;
   template <Family family>
   void AddFramesOf(Address thread) noexcept;
   static int OnReference(void* object, void* self) noexcept;
@@ -191,7 +192,9 @@ void Walk::Reach(Address object, const GraphLabel& label) noexcept {
   file_.PutSigned(static_cast<std::int64_t>(object) - last_address_);
   last_address_ = static_cast<std::int64_t>(object);
   file_.PutNumber(static_cast<std::uint64_t>(ShallowBytes(object, *facts)));
-  file_.PutNumber(static_cast<std::uint64_t>(LengthOf(object, *facts) + 1));
+  const std::int64_t length = LengthOf(object, *facts);
+  file_.PutNumber(static_cast<std::uint64_t>(length + 1));
+  if (length >= 0) file_.PutNumber(BufferOf(object, *facts) >> 3);
   // The block that the object itself lies in (behind its gc head and attribute pointers) is its
   // own.
   const std::uint32_t index = blocks_.Find(object);
@@ -276,6 +279,20 @@ std::int64_t Walk::LengthOf(Address object, const TypeFacts& facts) const noexce
     }
     default:
       return -1;
+  }
+}
+
+// The table or array of a built-in container, which grows apart from the object itself.
+Address Walk::BufferOf(Address object, const TypeFacts& facts) const noexcept {
+  switch (facts.shape) {
+    case Shape::kDict:
+      return PeekPointer(object, g_agent.python.layout->dict_keys);
+    case Shape::kList:
+      return PeekPointer(object, cpython::kListItems);
+    case Shape::kSet:
+      return PeekPointer(object, 40);  // PySetObject: fill, used, mask, table
+    default:
+      return 0;
   }
 }
 

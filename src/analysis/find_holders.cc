@@ -140,21 +140,15 @@ std::uint32_t PrintableHolder(const HeapGraph& graph, std::uint32_t number) {
   return node.label == Label::kDict && !node.parent_is_root ? node.parent : number;
 }
 
-// Who took the largest block that the holder points to itself: its table, its array.
+// Who took the container's own table or array, as it was when the graph was made.
 std::optional<model::StackId> FilledFrom(const HeapGraph& graph, std::uint32_t holder,
                                          const std::vector<model::LiveBlock>* live) {
-  if (live == nullptr) return std::nullopt;
-  const HeapGraph::Node* buffer = nullptr;
-  for (std::uint32_t i = holder + 1; i < graph.nodes().size(); ++i) {
-    const HeapGraph::Node& node = graph.node(i);
-    const bool is_own = node.is_block && !node.parent_is_root && node.parent == holder;
-    if (is_own && (buffer == nullptr || node.bytes > buffer->bytes)) buffer = &node;
-  }
-  if (buffer == nullptr) return std::nullopt;
+  const std::uint64_t buffer = graph.node(holder).buffer;
+  if (live == nullptr || buffer == 0) return std::nullopt;
   const auto it = std::lower_bound(
-      live->begin(), live->end(), buffer->address,
+      live->begin(), live->end(), buffer,
       [](const model::LiveBlock& block, std::uint64_t address) { return block.address < address; });
-  if (it == live->end() || it->address != buffer->address) return std::nullopt;
+  if (it == live->end() || it->address != buffer) return std::nullopt;
   return it->stack;
 }
 

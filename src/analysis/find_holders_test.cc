@@ -93,8 +93,8 @@ TEST(FindHoldersTest, AnAutogradGraphBelowTheHolderIsSeen) {
 
 TEST(FindHoldersTest, ABufferThatGrowsInPlaceNamesItsContainer) {
   App app;
-  const auto list =
-      app.file.ObjectBelow(app.dict, {Label::kTextKey, "LOG"}, "list", 0x3000, 900000, 100000);
+  const auto list = app.file.ObjectBelow(app.dict, {Label::kTextKey, "LOG"}, "list", 0x3000, 900000,
+                                         100000, kFirstBlock);
   app.file.BlockBelow(list, kFirstBlock, 4096);
   const std::vector<model::LiveBlock> live = {
       {kFirstBlock, 4096, model::StackId{7}, wire::Allocator::kRealloc, model::ThreadId{0}, 1.0}};

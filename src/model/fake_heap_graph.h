@@ -35,12 +35,14 @@ class FakeHeapGraph {
 
   // Returns the node's number.
   std::uint32_t ObjectAtRoot(std::uint32_t root, Step step, std::string_view type,
-                             std::uint64_t address, std::uint64_t size, std::int64_t length = -1) {
-    return Object(true, root, step, type, address, size, length);
+                             std::uint64_t address, std::uint64_t size, std::int64_t length = -1,
+                             std::uint64_t buffer = 0) {
+    return Object(true, root, step, type, address, size, length, buffer);
   }
   std::uint32_t ObjectBelow(std::uint32_t parent, Step step, std::string_view type,
-                            std::uint64_t address, std::uint64_t size, std::int64_t length = -1) {
-    return Object(false, parent, step, type, address, size, length);
+                            std::uint64_t address, std::uint64_t size, std::int64_t length = -1,
+                            std::uint64_t buffer = 0) {
+    return Object(false, parent, step, type, address, size, length, buffer);
   }
   std::uint32_t BlockBelow(std::uint32_t parent, std::uint64_t address, std::uint64_t size,
                            std::string_view native_type = "") {
@@ -75,7 +77,8 @@ class FakeHeapGraph {
 
  private:
   std::uint32_t Object(bool at_root, std::uint32_t parent, Step step, std::string_view type,
-                       std::uint64_t address, std::uint64_t size, std::int64_t length) {
+                       std::uint64_t address, std::uint64_t size, std::int64_t length,
+                       std::uint64_t buffer) {
     auto [it, is_new] = types_.try_emplace(std::string(type), types_.size() + 1);
     if (is_new) {
       Byte(static_cast<std::uint8_t>(wire::GraphTag::kType));
@@ -88,6 +91,7 @@ class FakeHeapGraph {
     Address(address);
     Number(size);
     Number(static_cast<std::uint64_t>(length + 1));
+    if (length >= 0) Number(buffer >> 3);
     ++objects_;
     return static_cast<std::uint32_t>(nodes_++);
   }

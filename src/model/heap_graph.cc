@@ -174,6 +174,7 @@ Result<HeapGraph> HeapGraph::Parse(std::string_view file) {
         node.bytes = in.Number();
         if (!node.is_block) {
           node.length = static_cast<std::uint32_t>(std::min<std::uint64_t>(in.Number(), ~0u));
+          if (node.length != 0) node.buffer = in.Number() << 3;
           ++graph.objects_;
         }
         if (!in.ok()) break;

@@ -21,6 +21,7 @@ class HeapGraph {
   struct Node {
     std::uint64_t address = 0;
     std::uint64_t bytes = 0;   // shallow bytes of an object, size of a block
+    std::uint64_t buffer = 0;  // address of a container's own table or array, 0: none
     std::int64_t number = 0;   // label's number: index, key, offset
     std::uint32_t parent = 0;  // root or node
     std::uint32_t text = 0;    // label's text

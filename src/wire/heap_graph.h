@@ -10,6 +10,7 @@
 //   kNativeType := text(C++ name, mangled)                 defines the next native type id, from 1
 //   kRoot    := kind:b text(name)                          defines the next root, from 0
 //   kObject  := parent label v(type) z(address delta) v(shallow bytes) v(length + 1, or 0)
+//               [v(buffer's address >> 3, or 0)]           only with a length: its table or array
 //   kBlock   := parent label z(address delta) v(bytes)
 //   kBlockClass := v(node) v(native type)                  of an earlier block
 //   kEnd     := v(objects) v(blocks) v(predicted ns)
