@@ -8,6 +8,7 @@
 #include "agent/graph_file.h"
 #include "agent/python_api.h"
 #include "agent/type_table.h"
+#include "cpython/attributes.h"
 #include "cpython/frames.h"
 
 namespace memwhy::agent {
@@ -84,7 +85,7 @@ class Walk {
   void VisitBlock(std::uint32_t number) noexcept;
   bool FetchBlocks(std::size_t first) noexcept;
   void VisitDict(Address dict) noexcept;
-  void VisitAttributes(Address object, const TypeFacts& facts) noexcept;
+  void VisitAttributes(Address object) noexcept;
   void VisitBody(Address object, const TypeFacts& facts) noexcept;
   void FollowWord(std::uint64_t word, std::uint64_t offset, bool is_searched) noexcept;
   GraphLabel KeyLabel(Address key, Label text_kind) noexcept;
@@ -342,30 +343,12 @@ void Walk::VisitDict(Address dict) noexcept {
   }
 }
 
-// Attributes that lie beside the object: a dict, or (3.11, no dict made yet) values in the order of
-// the type's shared keys.
-void Walk::VisitAttributes(Address object, const TypeFacts& facts) noexcept {
-  const cpython::Layout& layout = *g_agent.python.layout;
-  if (!facts.has_managed_dict) {
-    if (facts.dict_offset > 0) {
-      Reach(PeekPointer(object, static_cast<std::uint32_t>(facts.dict_offset)),
-            {Label::kDict, 0, nullptr, 0});
-    }
-    return;
-  }
-  if (layout.minor != 11) return;  // 3.12 and 3.13: tp_traverse reaches the values, unnamed
-  const Address dict = PeekPointer(object - 24, 0);
-  const Address values = PeekPointer(object - 32, 0);
-  if (dict != 0) Reach(dict, {Label::kDict, 0, nullptr, 0});
-  if (values == 0) return;
-  const Address keys = PeekPointer(facts.type, layout.type_cached_keys);
-  if (keys == 0) return;
-  const Address entries = keys + layout.keys_indices +
-                          (Address{1} << Peek<std::uint8_t>(keys, layout.keys_log2_index_bytes));
-  const auto count = Peek<std::int64_t>(keys, layout.keys_entry_count);
-  for (std::int64_t i = 0; i < count; ++i) {
-    const Address value = PeekPointer(values + static_cast<Address>(i) * 8, 0);
-    const Address key = PeekPointer(entries + static_cast<Address>(i) * 16, 0);
+void Walk::VisitAttributes(Address object) noexcept {
+  const cpython::Attributes found = cpython::FindAttributes(*g_agent.python.layout, object);
+  Reach(found.dict, {Label::kDict, 0, nullptr, 0});
+  for (std::int64_t i = 0; found.values != 0 && i < found.count; ++i) {
+    const Address value = PeekPointer(found.values + static_cast<Address>(i) * 8, 0);
+    const Address key = PeekPointer(found.entries + static_cast<Address>(i) * 16, 0);
     if (value != 0 && key != 0) Reach(value, KeyLabel(key, Label::kAttribute));
   }
 }
@@ -440,7 +423,7 @@ void Walk::VisitObject(Address object) noexcept {
     case Shape::kInstance:
       break;
   }
-  VisitAttributes(object, *facts);
+  if (facts->shape == Shape::kInstance || !facts->is_exact) VisitAttributes(object);
   const bool is_collected =
       facts->is_collected && facts->traverse != nullptr &&
       (facts->is_gc == nullptr || facts->is_gc(reinterpret_cast<void*>(object)) != 0);

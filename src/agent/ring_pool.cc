@@ -14,12 +14,22 @@ namespace memwhy::agent {
 namespace {
 
 constexpr std::uint64_t kRecorderSilenceNs = 3'000'000'000;  // then it is taken for dead
+constexpr std::uint32_t kWakeEvery = 32;                     // sealed chunks: 1 MiB
 
 void WakeRecorder() noexcept {
   wire::RingHeader* ring = g_agent.ring;
   if (ring->recorder_sleeps.exchange(0, std::memory_order_acq_rel) != 0) {
     syscall(SYS_futex, &ring->recorder_sleeps, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
   }
+}
+
+// Nobody reads any more: what is in the ring stays there for the reader, nothing is added. Later
+// events are not even counted, so the time says since when the session knows nothing.
+void Detach(std::uint64_t now) noexcept {
+  g_agent.ring->detached_ns.store(now, std::memory_order_relaxed);
+  g_agent.ring->state.store(static_cast<std::uint32_t>(wire::AgentState::kDetached),
+                            std::memory_order_release);
+  SetMode(kModeDormant);
 }
 
 // The lowest free chunk: a quiet program stays within a few, which stay in the processor's cache.
@@ -48,6 +58,10 @@ wire::ChunkHeader* TryTake(const ThreadState& t) noexcept {
 }  // namespace
 
 wire::ChunkHeader* TakeChunk(ThreadState& t) noexcept {
+  if (g_agent.ring->stop.load(std::memory_order_relaxed) != 0) {
+    Detach(wire::MonotonicNs());
+    return nullptr;
+  }
   wire::ChunkHeader* chunk = TryTake(t);
   if (chunk != nullptr) return chunk;
   const std::uint64_t began = wire::MonotonicNs();
@@ -64,10 +78,7 @@ wire::ChunkHeader* TakeChunk(ThreadState& t) noexcept {
     }
     const std::uint64_t beat = g_agent.ring->recorder_beat_ns.load(std::memory_order_relaxed);
     if (now > beat + kRecorderSilenceNs) {
-      // Nobody reads any more: what is in the ring stays there for the reader, nothing is added.
-      g_agent.ring->state.store(static_cast<std::uint32_t>(wire::AgentState::kDetached),
-                                std::memory_order_release);
-      SetMode(kModeDormant);
+      Detach(now);
       return nullptr;
     }
     if (now - began > g_agent.wait_budget_ns) break;
@@ -82,8 +93,9 @@ void GiveChunk(wire::ChunkHeader* chunk, std::uint32_t bytes) noexcept {
                      std::memory_order_release);
   const std::uint32_t sealed =
       g_agent.ring->chunks_sealed_hint.fetch_add(1, std::memory_order_relaxed);
-  // The recorder looks every 20 ms by itself; it is woken when much could have piled up.
-  if (sealed % (g_agent.chunk_count / 8 + 1) == 0) WakeRecorder();
+  // The recorder looks every 20 ms by itself. Woken earlier, it keeps a busy program within few
+  // chunks.
+  if (sealed % kWakeEvery == 0) WakeRecorder();
 }
 
 }  // namespace memwhy::agent

@@ -10,12 +10,12 @@
 #include "agent/stack_cache.h"
 #include "agent/stream.h"
 #include "agent/thread_state.h"
+#include "cpython/attributes.h"
 
 namespace memwhy::agent {
 namespace {
 
 using cpython::Address;
-using cpython::kAbsent;
 using cpython::Layout;
 using cpython::Peek;
 using cpython::PeekPointer;
@@ -25,30 +25,6 @@ bool TextIs(Address str, const char* wanted) noexcept {
   const int n = cpython::PeekText(*g_agent.python.layout, str, text, sizeof(text));
   return n == static_cast<int>(std::strlen(wanted)) &&
          std::memcmp(text, wanted, std::strlen(wanted)) == 0;
-}
-
-// Instance attribute `name` of an object whose attributes lie inline beside its type's shared keys
-// (3.11, no __dict__ made yet), or in a plain dict. 0 when it is not found.
-Address PeekAttribute(const Layout& layout, Address object, const char* name) noexcept {
-  if (layout.minor != 11) return 0;
-  const Address type = cpython::TypeOf(object);
-  const auto flags = Peek<std::uint64_t>(type, cpython::kTypeFlags);
-  if ((flags & (1u << 4)) == 0) return 0;  // Py_TPFLAGS_MANAGED_DICT
-  const Address values = PeekPointer(object - 32, 0);
-  if (values == 0) {
-    const Address dict = PeekPointer(object - 24, 0);
-    return dict == 0 ? 0 : cpython::PeekEarlyKey(layout, dict, name);
-  }
-  const Address keys = PeekPointer(type, layout.type_cached_keys);
-  if (keys == 0) return 0;
-  const Address entries = keys + layout.keys_indices +
-                          (Address{1} << Peek<std::uint8_t>(keys, layout.keys_log2_index_bytes));
-  const auto count = Peek<std::int64_t>(keys, layout.keys_entry_count);
-  for (std::int64_t i = 0; i < count && i < 30; ++i) {
-    const Address key = PeekPointer(entries + static_cast<Address>(i) * 16, 0);
-    if (key != 0 && TextIs(key, name)) return PeekPointer(values + static_cast<Address>(i) * 8, 0);
-  }
-  return 0;
 }
 
 }  // namespace
@@ -67,7 +43,7 @@ void NameThread(ThreadState& t, const FrameEntry* chain, std::size_t depth) noex
   if (!TextIs(PeekPointer(code, layout.code_name), "_bootstrap")) return;
   const Address self = PeekPointer(chain[0].frame, layout.frame_locals);
   if (self == 0) return;
-  const Address name = PeekAttribute(layout, self, "_name");
+  const Address name = cpython::PeekAttribute(layout, self, "_name");
   if (name == 0) return;
   if ((Peek<std::uint64_t>(cpython::TypeOf(name), cpython::kTypeFlags) & (1u << 28)) == 0) return;
   char text[256];

@@ -100,7 +100,6 @@ const TypeFacts* TypeTable::Get(Address type, GraphFile& file) noexcept {
       g_agent.python.layout->minor >= 11 && (flags & cpython::kFlagManagedDict) != 0;
   facts.basic_bytes = Peek<std::int64_t>(type, cpython::kTypeBasicSize);
   facts.item_bytes = Peek<std::int64_t>(type, cpython::kTypeItemSize);
-  facts.dict_offset = Peek<std::int64_t>(type, cpython::kTypeDictOffset);
   facts.traverse = Peek<decltype(facts.traverse)>(type, cpython::kTypeTraverse);
   facts.is_gc = Peek<decltype(facts.is_gc)>(type, cpython::kTypeIsGc);
 

@@ -33,7 +33,6 @@ struct TypeFacts {
   bool has_managed_dict = false;
   std::int64_t basic_bytes = 0;
   std::int64_t item_bytes = 0;
-  std::int64_t dict_offset = 0;
   int (*traverse)(void*, int (*)(void*, void*), void*) = nullptr;
   int (*is_gc)(void*) = nullptr;
 };

@@ -49,8 +49,9 @@ Result<void> Target::WriteEnd(const std::string& ended, session::SessionWriter* 
   ring_->Refresh();
   MEMWHY_TRY_VOID(WriteFact(writer));
   const session::RingInfo& info = ring_->info();
-  return writer->AddFact(session::ToJson(session::ProcessEndFact{
-      process_, wire::MonotonicNs(), ended, info.lost_events, info.lost_bytes, info.waited_ns}));
+  return writer->AddFact(session::ToJson(
+      session::ProcessEndFact{process_, wire::MonotonicNs(), ended, info.lost_events,
+                              info.lost_bytes, info.waited_ns, info.detached_ns}));
 }
 
 std::optional<model::OsSample> Target::Sample() const {

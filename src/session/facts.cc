@@ -109,7 +109,8 @@ json ToJson(const ProcessEndFact& fact) {
           {"ended", fact.ended},
           {"lost_events", fact.lost_events},
           {"lost_bytes", fact.lost_bytes},
-          {"waited_ns", fact.waited_ns}};
+          {"waited_ns", fact.waited_ns},
+          {"detached_ns", fact.detached_ns}};
 }
 
 json ToJson(const OsSamplesFact& fact) {
@@ -222,6 +223,7 @@ void AddProcessEnd(const json& fact, Facts* facts) {
   end.lost_events = Uint(fact, "lost_events");
   end.lost_bytes = Uint(fact, "lost_bytes");
   end.waited_ns = Uint(fact, "waited_ns");
+  end.detached_ns = Uint(fact, "detached_ns");
   facts->process_ends[end.process] = std::move(end);
 }
 

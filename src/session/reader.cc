@@ -229,6 +229,7 @@ void Session::BuildProcesses() {
     process.lost_events = ring.info.lost_events;
     process.lost_bytes = ring.info.lost_bytes;
     process.waited_ns = ring.info.waited_ns;
+    if (ring.info.detached_ns != 0) process.detached_at = SecondsOfNs(ring.info.detached_ns);
     if (ring.info.arena_bytes != 0) process.arena_bytes = ring.info.arena_bytes;
     if (ring.info.pool_bytes != 0) process.pool_bytes = ring.info.pool_bytes;
   }
@@ -240,6 +241,7 @@ void Session::BuildProcesses() {
     process.lost_events = std::max(process.lost_events, fact.lost_events);
     process.lost_bytes = std::max(process.lost_bytes, fact.lost_bytes);
     process.waited_ns = std::max(process.waited_ns, fact.waited_ns);
+    if (fact.detached_ns != 0) process.detached_at = SecondsOfNs(fact.detached_ns);
   }
 }
 
@@ -341,8 +343,18 @@ void Session::BuildEnd() {
     recording_.watched_from = SecondsOfNs(facts_.window->from_ns);
     if (facts_.window->to_ns) recording_.watched_to = SecondsOfNs(*facts_.window->to_ns);
   }
+  bool is_detached = false;
+  for (const model::Process& process : recording_.processes) {
+    if (!process.detached_at) continue;
+    is_detached = true;
+    recording_.notes.push_back(fmt::format(
+        "process {}: nothing is recorded after {:.1f} s: the recorder had given no sign "
+        "of life for 3 s, or could not write",
+        process.pid, *process.detached_at));
+  }
   const bool is_cut_short = facts_.end && facts_.end->is_cut_short;
-  recording_.complete = recording_.damage.empty() && recording_.lost_events == 0 && !is_cut_short;
+  recording_.complete =
+      recording_.damage.empty() && recording_.lost_events == 0 && !is_cut_short && !is_detached;
 }
 
 }  // namespace memwhy::session

@@ -92,6 +92,7 @@ Result<RingInfo> CopyRingHeader(const wire::RingHeader& header, std::uint64_t fi
   info.lost_events = header.lost_events.load(std::memory_order_relaxed);
   info.lost_bytes = header.lost_bytes.load(std::memory_order_relaxed);
   info.waited_ns = header.waited_ns.load(std::memory_order_relaxed);
+  info.detached_ns = header.detached_ns.load(std::memory_order_relaxed);
   return info;
 }
 

@@ -37,6 +37,7 @@ struct RingInfo {
   std::uint64_t lost_events = 0;
   std::uint64_t lost_bytes = 0;
   std::uint64_t waited_ns = 0;
+  std::uint64_t detached_ns = 0;  // CLOCK_MONOTONIC; 0: the agent recorded to the end
 };
 
 // Checks a header against the size of its file and copies it; the bytes may change meanwhile.

@@ -94,9 +94,10 @@ struct RingHeader {
   std::atomic<std::uint32_t> chunks_sealed_hint;  // bumped at each seal
   std::atomic<std::uint64_t> lost_events;
   std::atomic<std::uint64_t> lost_bytes;
-  std::atomic<std::uint64_t> waited_ns;        // time that producers spent waiting for room
-  std::atomic<std::uint64_t> private_used;     // bytes of the private range handed out
-  std::atomic<std::uint32_t> arenas_used;      // high-water mark of the arena table, exclusive
+  std::atomic<std::uint64_t> waited_ns;     // time that producers spent waiting for room
+  std::atomic<std::uint64_t> private_used;  // bytes of the private range handed out
+  std::atomic<std::uint64_t> detached_ns;   // CLOCK_MONOTONIC when the agent gave up, 0: it did not
+  std::atomic<std::uint32_t> arenas_used;   // high-water mark of the arena table, exclusive
   std::atomic<std::uint32_t> arenas_unlisted;  // live arenas that found no entry
 
   // Written by the recorder.
