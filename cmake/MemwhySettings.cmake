@@ -17,7 +17,9 @@ find_program(MEMWHY_CCACHE ccache)
 if(MEMWHY_CCACHE)
   foreach(language IN ITEMS C CXX)
     if(NOT CMAKE_${language}_COMPILER_LAUNCHER)
-      set(CMAKE_${language}_COMPILER_LAUNCHER "${MEMWHY_CCACHE}")
+      # Another clone, or another folder, finds the same objects.
+      set(CMAKE_${language}_COMPILER_LAUNCHER "${CMAKE_COMMAND};-E;env;CCACHE_NOHASHDIR=1;\
+CCACHE_BASEDIR=${CMAKE_SOURCE_DIR};${MEMWHY_CCACHE}")
     endif()
   endforeach()
 endif()
