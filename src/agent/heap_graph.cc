@@ -30,6 +30,9 @@ constexpr std::size_t kFetchBytes = 512 * 1024;
 // from the second walk on, the first one's own pause tells.
 constexpr std::uint64_t kNanosecondsPerObject = 400;
 constexpr std::uint64_t kNanosecondsPerBlock = 1500;
+// The queue, its doubling, and the table of visited objects; the index of native blocks.
+constexpr std::uint64_t kBytesPerNode = 64;
+constexpr std::uint64_t kFixedBytes = 4u << 20;
 std::uint64_t g_last_guess_ns = 0;
 std::uint64_t g_last_pause_ns = 0;
 
@@ -577,6 +580,11 @@ HeapGraphResult WriteHeapGraph(const char* blocks_path, const char* output_path,
         api.GetAllocatedBlocks == nullptr ? 0 : api.GetAllocatedBlocks();
     result.predicted_ns =
         PredictPause(static_cast<std::uint64_t>(allocated), blocks.count(), &guess);
+    result.predicted_bytes =
+        kFixedBytes + (static_cast<std::uint64_t>(allocated) + blocks.count()) * kBytesPerNode;
+    // Told before it happens, so that whoever asked can print it.
+    g_agent.ring->request_predicted_bytes.store(result.predicted_bytes, std::memory_order_relaxed);
+    g_agent.ring->request_predicted_ns.store(result.predicted_ns, std::memory_order_release);
     if (limit_ns != 0 && result.predicted_ns > limit_ns) {
       result.error = "the predicted pause is beyond the limit (--max-pause)";
     } else if (!file.Open(output_path)) {

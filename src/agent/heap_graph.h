@@ -8,9 +8,10 @@
 namespace memwhy::agent {
 
 struct HeapGraphResult {
-  const char* error = nullptr;  // why nothing was written; null: done
-  std::uint64_t predicted_ns = 0;
-  std::uint64_t pause_ns = 0;  // the GIL was held that long
+  const char* error = nullptr;        // why nothing was written; null: done
+  std::uint64_t predicted_ns = 0;     // also told in the ring before the walk begins
+  std::uint64_t predicted_bytes = 0;  // likewise
+  std::uint64_t pause_ns = 0;         // the GIL was held that long
 };
 
 // `blocks_path`: a sorted array of {u64 address, u64 size}, the live native blocks as the recorder

@@ -41,7 +41,6 @@ void Run(bool takes_gil) noexcept {
   wire::RingHeader* ring = g_agent.ring;
   const HeapGraphResult result =
       WriteHeapGraph(ring->request_input, ring->request_output, ring->request_limit_ns, takes_gil);
-  ring->request_predicted_ns.store(result.predicted_ns, std::memory_order_relaxed);
   ring->request_pause_ns.store(result.pause_ns, std::memory_order_relaxed);
   if (result.error == nullptr) {
     Finish(RequestState::kDone, "");

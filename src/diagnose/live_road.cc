@@ -88,12 +88,15 @@ class Watch {
       }
     }
     if (!goes_on) return {};
-    const auto reply = runner_.RequestHeapGraph(blocks.get(), options_.max_pause_ms);
+    const auto reply = runner_.RequestHeapGraph(
+        blocks.get(), options_.max_pause_ms, [this](const recorder::HeapGraphReply& predicted) {
+          options_.say(fmt::format("heap graph: the GIL is held for about {:.0f} ms, {} of memory",
+                                   predicted.predicted_ms, FormatBytes(predicted.predicted_bytes)));
+        });
     if (!reply) return Say("heap graph: " + reply.error().message());
-    const std::string predicted = fmt::format("predicted pause {:.0f} ms", reply->predicted_ms);
-    if (!reply->error.empty())
-      return Say(fmt::format("heap graph: {} ({})", reply->error, predicted));
-    return Say(fmt::format("heap graph: {}, measured {:.0f} ms", predicted, reply->pause_ms));
+    if (!reply->error.empty()) return Say("heap graph: " + reply->error);
+    return Say(fmt::format("heap graph: predicted pause {:.0f} ms, measured {:.0f} ms",
+                           reply->predicted_ms, reply->pause_ms));
   }
 
   Result<void> Say(const std::string& line) {

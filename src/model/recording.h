@@ -30,7 +30,7 @@ struct Process {
   std::uint32_t pool_bytes = 0;
   std::uint64_t lost_events = 0;
   std::uint64_t lost_bytes = 0;
-  std::uint64_t waited_ns = 0;  // time that the target spent waiting for the recorder
+  std::uint64_t waited_ns = 0;        // time that the target spent waiting for the recorder
   std::optional<double> detached_at;  // since then nothing was recorded: the recorder was gone
 };
 

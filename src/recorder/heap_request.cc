@@ -106,6 +106,7 @@ Result<HeapRequest> HeapRequest::Post(RingMap* ring, std::span<const NativeBlock
   header.request_error[0] = '\0';
   header.request_pause_ns.store(0, std::memory_order_relaxed);
   header.request_predicted_ns.store(0, std::memory_order_relaxed);
+  header.request_predicted_bytes.store(0, std::memory_order_relaxed);
   header.request_state.store(Raw(RequestState::kPosted), std::memory_order_release);
   return HeapRequest(ring, input_path, output_path);
 }
@@ -120,6 +121,16 @@ void HeapRequest::Wake(const FileSystem& fs) {
   if (const auto thread = FindSleepingThread(fs, pid)) syscall(SYS_tgkill, pid, *thread, number);
 }
 
+std::optional<HeapGraphReply> HeapRequest::Prediction() const {
+  const wire::RingHeader& header = ring_->header();
+  const std::uint64_t predicted = header.request_predicted_ns.load(std::memory_order_acquire);
+  if (predicted == 0) return std::nullopt;
+  HeapGraphReply reply;
+  reply.predicted_ms = static_cast<double>(predicted) * 1e-6;
+  reply.predicted_bytes = header.request_predicted_bytes.load(std::memory_order_relaxed);
+  return reply;
+}
+
 std::optional<HeapGraphReply> HeapRequest::Poll() {
   wire::RingHeader& header = ring_->header();
   const std::uint32_t state = header.request_state.load(std::memory_order_acquire);
@@ -129,6 +140,7 @@ std::optional<HeapGraphReply> HeapRequest::Poll() {
   HeapGraphReply reply;
   reply.pause_ms = static_cast<double>(header.request_pause_ns.load()) * 1e-6;
   reply.predicted_ms = static_cast<double>(header.request_predicted_ns.load()) * 1e-6;
+  reply.predicted_bytes = header.request_predicted_bytes.load();
   if (state == Raw(RequestState::kDone)) {
     reply.path = output_path_;
   } else {

@@ -29,7 +29,8 @@ struct HeapGraphReply {
   std::string path;  // of the graph; "" on an error
   double pause_ms = 0;
   double predicted_ms = 0;
-  std::string error;  // "" or the agent's reason
+  std::uint64_t predicted_bytes = 0;  // memory of the target for the time of the walk
+  std::string error;                  // "" or the agent's reason
 };
 
 // The thread that a signal disturbs least: one that waits in epoll, poll, select, sleep, accept,
@@ -44,6 +45,8 @@ class HeapRequest {
                                   double limit_ms);
   // Signals a sleeping thread while the request is posted and not taken.
   void Wake(const FileSystem& fs);
+  // What the agent expects, once it has said so: pause and memory; before the walk begins.
+  std::optional<HeapGraphReply> Prediction() const;
   // The reply when there is one.
   std::optional<HeapGraphReply> Poll();
   // Takes the request back. False: it runs already, its end must be waited for.

@@ -67,6 +67,7 @@ class Runner::Impl {
   Result<void> Start();
   Result<Stop> RunUntil(double seconds);
   Result<HeapGraphReply> RequestHeapGraph(std::span<const NativeBlock> blocks, double limit_ms,
+                                          const OnPrediction& on_prediction,
                                           double timeout_seconds);
   Result<void> MapsPass(const std::string& at);
   Result<void> SetWindow(double from, std::optional<double> to);
@@ -397,7 +398,9 @@ const Target* Runner::Impl::Main() const {
 }
 
 Result<HeapGraphReply> Runner::Impl::RequestHeapGraph(std::span<const NativeBlock> blocks,
-                                                      double limit_ms, double timeout_seconds) {
+                                                      double limit_ms,
+                                                      const OnPrediction& on_prediction,
+                                                      double timeout_seconds) {
   Step();
   auto* target = const_cast<Target*>(Main());
   if (target == nullptr) return Error("no process is being recorded (any more)");
@@ -410,9 +413,16 @@ Result<HeapGraphReply> Runner::Impl::RequestHeapGraph(std::span<const NativeBloc
   const std::uint64_t begun = wire::MonotonicNs();
   const std::uint64_t timeout = static_cast<std::uint64_t>(timeout_seconds * 1e9);
   std::optional<HeapGraphReply> reply;
+  bool is_told = !on_prediction;
   while (!reply) {
     request.Wake(fs_);
     Step();
+    if (!is_told) {
+      if (const auto prediction = request.Prediction()) {
+        on_prediction(*prediction);
+        is_told = true;
+      }
+    }
     const std::uint64_t now = wire::MonotonicNs();
     if (Main() == nullptr) {
       reply.emplace();
@@ -580,8 +590,9 @@ Result<Runner::Stop> Runner::RunUntil(double seconds_from_start) {
   return impl_->RunUntil(seconds_from_start);
 }
 Result<HeapGraphReply> Runner::RequestHeapGraph(std::span<const NativeBlock> blocks,
-                                                double limit_ms, double timeout_seconds) {
-  return impl_->RequestHeapGraph(blocks, limit_ms, timeout_seconds);
+                                                double limit_ms, const OnPrediction& on_prediction,
+                                                double timeout_seconds) {
+  return impl_->RequestHeapGraph(blocks, limit_ms, on_prediction, timeout_seconds);
 }
 Result<void> Runner::MapsPass(const std::string& at) { return impl_->MapsPass(at); }
 Result<void> Runner::SetWindow(double from, std::optional<double> to) {

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -48,8 +49,10 @@ class Runner {
 
   // `blocks`: live native blocks that the graph shall recognise. An error: no request could be made
   // (no recording process). A refusal or failure of the agent is in the reply, and in the session.
-  // Goes on recording meanwhile.
+  // Goes on recording meanwhile. `on_prediction` is called once, before the walk begins.
+  using OnPrediction = std::function<void(const HeapGraphReply& predicted)>;
   Result<HeapGraphReply> RequestHeapGraph(std::span<const NativeBlock> blocks, double limit_ms,
+                                          const OnPrediction& on_prediction = {},
                                           double timeout_seconds = 10);
   // A pass over the address space of each recorded process, now.
   Result<void> MapsPass(const std::string& at);

@@ -51,6 +51,11 @@ std::string Holder(const Finding& finding) {
   }
   std::string out = Row("Held by", fmt::format("<code>{}</code> <span class=\"dim\">{}</span>",
                                                Escape(who.holder), Escape(detail)));
+  if (who.filled_by) {
+    out += Row("Put there by", fmt::format("<code>{}</code> <span class=\"dim\">{}:{}</span>",
+                                           Escape(who.filled_by->callable),
+                                           Escape(who.filled_by->file), who.filled_by->line));
+  }
   std::string path = "<ol class=\"path\">\n";
   for (const std::string& step : who.path) {
     path += "<li><code>" + Escape(step) + "</code></li>\n";

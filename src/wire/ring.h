@@ -114,8 +114,9 @@ struct RingHeader {
   char request_input[512];         // path, NUL-terminated; meaning by kind
   char request_output[512];
   char request_error[512];
-  std::atomic<std::uint64_t> request_pause_ns;      // measured
-  std::atomic<std::uint64_t> request_predicted_ns;  // said before
+  std::atomic<std::uint64_t> request_pause_ns;         // measured
+  std::atomic<std::uint64_t> request_predicted_ns;     // said before
+  std::atomic<std::uint64_t> request_predicted_bytes;  // likewise: memory for the time of the walk
 };
 static_assert(sizeof(RingHeader) <= 4096);
 
