@@ -13,6 +13,9 @@ TARGETS = ROOT / "tests" / "targets"
 PYTHON = "/usr/bin/python3"  # the distribution's: it has torch and fastapi
 
 sys.path.insert(0, str(SERVICE))
+import truth  # noqa: E402 - the service's own table of what is true of each variant
+
+TRUTH = truth.truth()
 
 # Exit codes of findings.md.
 NOTHING_TO_BLAME, FINDING, INCONCLUSIVE = 0, 1, 4

@@ -3,10 +3,7 @@
 
 import pytest
 
-import truth
-from diagnosis import FINDING, NOTHING_TO_BLAME, diagnose, diagnose_service
-
-TRUTH = truth.truth()
+from diagnosis import FINDING, NOTHING_TO_BLAME, TRUTH, diagnose, diagnose_service
 
 
 def assert_ledgers_balance(findings):
