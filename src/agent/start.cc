@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -153,6 +154,18 @@ Follow ReadFollow() noexcept {
   return Follow::kAll;
 }
 
+// The session's recorder holds a lock on its file as long as it lives. A program that starts later,
+// with our variables still in its environment, must not fill rings that nobody reads.
+bool RecorderIsGone() noexcept {
+  char path[1024];
+  TextBuffer(path, sizeof(path)).Text(g_session).Text("/blocks.mwy");
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const bool is_free = flock(fd, LOCK_SH | LOCK_NB) == 0;
+  close(fd);
+  return is_free;
+}
+
 // Unless every process is followed, only the first CPython of the session starts by itself.
 bool MayRecord(const char* session) noexcept {
   if (g_agent.follow == Follow::kAll) return true;
@@ -237,6 +250,7 @@ bool Start() noexcept {
   TextBuffer(g_session, sizeof(g_session)).Text(session);
   g_agent.follow = ReadFollow();
   if (!FindPython(g_agent.python)) return false;  // a shell, a tool: nothing to do here
+  if (RecorderIsGone()) return false;
   if (!MayRecord(session) || !ReservePrivateMemory()) return false;
   const bool cycles = CycleCounterIsTrusted();
   g_agent.clock = cycles ? wire::ClockKind::kTsc : wire::ClockKind::kMonotonicNs;
@@ -257,7 +271,7 @@ bool Start() noexcept {
 }
 
 bool StartInChild() noexcept {
-  if (g_agent.follow == Follow::kNone) return false;
+  if (g_agent.follow == Follow::kNone || RecorderIsGone()) return false;
   RingHeader* parents = g_agent.ring;
   const std::uint64_t parents_bytes = wire::RingFileBytes(g_agent.chunk_count);
   const std::uint32_t signal = parents->request_signal;

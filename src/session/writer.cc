@@ -2,6 +2,7 @@
 #include "session/writer.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,6 +33,8 @@ Result<std::unique_ptr<SessionWriter>> SessionWriter::Create(const std::string& 
   }
   const std::string file = JoinPath(path, kBlocksFile);
   UniqueFd fd(open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
+  // Held while we write: an agent that starts later sees whether there still is a recorder.
+  if (fd) flock(fd.get(), LOCK_EX | LOCK_NB);
   if (!fd) return Error::FromErrno(errno, "cannot make " + file);
   std::unique_ptr<SessionWriter> writer(new SessionWriter(path, std::move(fd)));
   FileHeader header{};

@@ -364,7 +364,7 @@ EXPORTED = """malloc calloc realloc reallocarray free posix_memalign aligned_all
 # Of libc; none of them allocates, takes a lock that a forked child could inherit held, or unwinds,
 # when called where the agent calls it.
 UNDEFINED = """__errno_location __libc_current_sigrtmax __libc_current_sigrtmin
-    __register_atfork access clock_gettime close dlsym fstat getenv getpid getppid memchr memcmp
+    __register_atfork access clock_gettime close dlsym flock fstat getenv getpid getppid memchr memcmp
     memcpy memmove memset open posix_fallocate prctl pthread_attr_destroy pthread_attr_init
     pthread_attr_setdetachstate pthread_attr_setstack pthread_create pthread_getspecific
     pthread_key_create pthread_self pthread_setspecific pthread_sigmask read rename sigaction
