@@ -77,7 +77,8 @@ nodes.forEach((node, i) => {
   children[node.parent].push(i);
   depth[i] = depth[node.parent] + 1;
 });
-let metric = 'value', zoom = 0, focus = 0, query = '', boxes = [];
+const isDiff = data.compare === 'sessions';
+let metric = isDiff ? 'width' : 'value', zoom = 0, focus = 0, query = '', boxes = [];
 
 const bytes = (count) => {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
@@ -85,8 +86,15 @@ const bytes = (count) => {
   while (count >= 999.5 && unit + 1 < units.length) { count /= 1024; unit++; }
   return (unit === 0 ? count : count.toPrecision(3)) + ' ' + units[unit];
 };
+// In a comparison a node is as wide as the larger of before and after, so that what is gone remains.
+const selfWidth = (node) => Math.max(node.self, node.self_baseline || 0);
+for (const node of nodes) node.width = selfWidth(node);
+for (let i = nodes.length - 1; i > 0; i--) nodes[nodes[i].parent].width += nodes[i].width;
 const amount = (i) => nodes[i][metric] || 0;
-const selfAmount = (i) => nodes[i][metric === 'value' ? 'self' : 'self_baseline'] || 0;
+const selfAmount = (i) => metric === 'width' ? selfWidth(nodes[i]) :
+  nodes[i][metric === 'value' ? 'self' : 'self_baseline'] || 0;
+const glyph = (node) => node.value > node.baseline ? '+ ' : node.value < node.baseline ? '\u2212 ' :
+  '= ';
 const percent = (part, whole) => whole > 0 ? (100 * part / whole).toFixed(1) + ' %' : '0 %';
 const label = (i) => {
   const node = nodes[i];
@@ -114,8 +122,16 @@ const hue = (text) => {
   return [28, 45, 80, 150, 185, 215, 250, 330][hash % 8];
 };
 const isDark = () => matchMedia('(prefers-color-scheme: dark)').matches;
+const fillOfChange = (node, dark) => {
+  const change = node.value - node.baseline;
+  const part = Math.abs(change) / Math.max(node.value, node.baseline, 1);
+  if (change === 0) return dark ? '#373e47' : '#d8dee4';
+  return 'hsl(' + (change > 0 ? 16 : 212) + ' ' + (dark ? '60% ' + (22 + 16 * part) :
+    '85% ' + (90 - 22 * part)) + '%)';
+};
 const fill = (i) => {
   const node = nodes[i], dark = isDark();
+  if (isDiff) return fillOfChange(node, dark);
   if (node.kind !== 'frame') return dark ? '#373e47' : '#d8dee4';
   const frame = frames[node.frame];
   return 'hsl(' + hue(frame.module || frame.file || '') + (dark ? ' 45% 30%)' : ' 70% 80%)');
@@ -169,7 +185,7 @@ const draw = () => {
     }
     if (box.w < 28) continue;
     context.fillStyle = ink;
-    let text = label(box.i);
+    let text = (isDiff ? glyph(nodes[box.i]) : '') + label(box.i);
     const room = Math.floor((box.w - 8) / 6.6);
     if (text.length > room) text = text.slice(0, Math.max(room - 1, 1)) + '\u2026';
     context.fillText(text, box.x + 4, y + ROW / 2);
@@ -178,7 +194,8 @@ const draw = () => {
 
 const describe = (i) => {
   const node = nodes[i];
-  let text = label(i) + ': ' + bytes(amount(i)) + ' (' + amount(i).toLocaleString('en') +
+  const width = metric === 'width' ? 'the larger of before and after ' : '';
+  let text = label(i) + ': ' + width + bytes(amount(i)) + ' (' + amount(i).toLocaleString('en') +
     ' bytes), ' + percent(amount(i), amount(0)) + ', self ' + bytes(selfAmount(i));
   if (metric === 'value') text += ', ' + node.blocks.toLocaleString('en') + ' blocks';
   if (node.baseline !== null) {
@@ -280,12 +297,18 @@ element('fg-metric').addEventListener('change', (event) => {
   fillTable();
   describe(focus);
 });
+if (isDiff) {
+  const select = element('fg-metric');
+  [...select.options].forEach((option, i) => { option.textContent = ['after', 'before'][i]; });
+  select.add(new Option('change', 'width', true, true), 0);
+}
 element('fg-metric-label').hidden = nodes[0].baseline === null;
 addEventListener('resize', draw);
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
 const shown = {live: 'Live at the end of the range', peak: 'Live at the peak of the range',
   allocated: 'Allocated in the range', temporary: 'Released before the next allocation'};
-element('fg-about').textContent = (shown[data.show] || data.show) + ', ' +
+element('fg-about').textContent = (isDiff ? 'Width: the larger of before and after, colour and ' +
+  'sign: + grown (orange), \u2212 shrunk (blue), = unchanged (grey). ' : '') + (shown[data.show] || data.show) + ', ' +
   data.range.from.toFixed(1) + ' to ' + data.range.to.toFixed(1) + ' s, requested bytes. Nodes below ' +
   data.pruned_below * 100 + ' % are merged. Enter zooms, Escape goes back, arrows move.';
 zoomTo(0);
