@@ -5,6 +5,8 @@
 
 #include <optional>
 
+#include "report/verdict_text.h"
+
 namespace memwhy::report {
 namespace {
 
@@ -42,7 +44,7 @@ std::string LedgerText(const LedgerTable& table, const std::string& title) {
   for (const LedgerRow& row : table.rows) line(row.layer, row.name, row.start, row.end);
   line("", "total", Signed(table.start_total), Signed(table.end_total));
   if (table.owned) text += fmt::format("  {:.0f} % has a proven owner.\n", *table.owned * 100);
-  if (!table.note.empty()) text += "  " + table.note + "\n";
+  if (!table.note.empty()) text += Wrap("  ", table.note);
   return text;
 }
 
