@@ -97,7 +97,8 @@ TEST_F(DiffViewTest, PageIsInertAndShowsSigns) {
   EXPECT_FALSE(Contains(html, "<img"));
   EXPECT_FALSE(Contains(html, "<!--"));
   EXPECT_FALSE(Contains(html, "style=\""));
-  EXPECT_FALSE(Contains(html, "http"));
+  EXPECT_FALSE(Contains(html, "http:"));
+  EXPECT_FALSE(Contains(html, "https:"));
   EXPECT_TRUE(Contains(html, "<td>+ grown</td>"));
   EXPECT_TRUE(Contains(html, "<td>\u2212 gone</td>"));
   EXPECT_TRUE(Contains(html, "Not comparable"));
