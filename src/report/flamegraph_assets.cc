@@ -86,7 +86,7 @@ const bytes = (count) => {
   while (count >= 999.5 && unit + 1 < units.length) { count /= 1024; unit++; }
   return (unit === 0 ? count : count.toPrecision(3)) + ' ' + units[unit];
 };
-// In a comparison a node is as wide as the larger of before and after, so that what is gone remains.
+// In a comparison a node is as wide as the larger of before and after: what is gone remains.
 const selfWidth = (node) => Math.max(node.self, node.self_baseline || 0);
 for (const node of nodes) node.width = selfWidth(node);
 for (let i = nodes.length - 1; i > 0; i--) nodes[nodes[i].parent].width += nodes[i].width;
@@ -308,7 +308,8 @@ matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
 const shown = {live: 'Live at the end of the range', peak: 'Live at the peak of the range',
   allocated: 'Allocated in the range', temporary: 'Released before the next allocation'};
 element('fg-about').textContent = (isDiff ? 'Width: the larger of before and after, colour and ' +
-  'sign: + grown (orange), \u2212 shrunk (blue), = unchanged (grey). ' : '') + (shown[data.show] || data.show) + ', ' +
+  'sign: + grown (orange), \u2212 shrunk (blue), = unchanged (grey). ' : '') +
+  (shown[data.show] || data.show) + ', ' +
   data.range.from.toFixed(1) + ' to ' + data.range.to.toFixed(1) + ' s, requested bytes. Nodes below ' +
   data.pruned_below * 100 + ' % are merged. Enter zooms, Escape goes back, arrows move.';
 zoomTo(0);
