@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Writes the seeds of all targets into folders below DIRECTORY. usage: fuzz_seeds DIRECTORY
+// Line tables come from tests/fixtures; run it in the repository root.
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "fuzz_input.h"
+#include "model/fake_heap_graph.h"
+#include "session/session_builder.h"
+#include "session/temporary_directory.h"
+#include "session_frames.h"
+
+namespace {
+
+using namespace memwhy;
+using session::At;
+
+std::string Joined(const std::vector<std::string>& frames) {
+  std::string all;
+  for (const std::string& frame : frames) {
+    if (&frame != &frames.front()) all += fuzz::kFrameMark;
+    all += frame;
+  }
+  return all;
+}
+
+void WriteSeed(const std::string& folder, const std::string& name, const std::string& bytes) {
+  std::filesystem::create_directories(folder);
+  fuzz::WriteFile(folder + "/" + name, bytes);
+}
+
+std::string TextOf(const std::vector<std::uint8_t>& bytes) { return {bytes.begin(), bytes.end()}; }
+
+// Every kind of record once or more.
+void AllRecords(session::StreamEncoder* stream) {
+  stream->Thread(100, "MainThread", 0x7000, 0x8000);
+  const auto code = stream->DefineCode("handle", "app.py", "app", 3, "\x80\x00\xd8\x01\x02", 0x30b);
+  const auto node = stream->DefineNode(wire::kStackNone, code, 1);
+  const auto deep = stream->DefineNode(node, code, 0);
+  stream->Allocate(At(1), wire::Allocator::kMalloc, 0x1000, 64, node);
+  stream->Allocate(At(2), wire::Allocator::kCalloc, 0x2000, 64, node);
+  stream->Allocate(At(2), wire::Allocator::kPosixMemalign, 0x3000, 4096, deep);
+  stream->Realloc(At(3), 0x1000, At(3.1), 0x5000, 128, deep);
+  stream->Allocate(At(4), wire::Allocator::kMmap, 0x10000, 0x4000, node);
+  stream->Unmap(At(5), 0x11000, 0x1000);
+  stream->Remap(At(6), 0x12000, 0x1000, At(6.1), 0x30000, 0x2000, node);
+  stream->Advise(At(7), 0x30000, 0x1000, 4);
+  stream->CodeModule(code, "app.web");
+  stream->ThreadName("worker");
+  stream->Mark(At(8), "request", 2);
+  stream->Lost(3, 100);
+  stream->Fork(At(9), 101, 1);
+  stream->Private(0x100000, 0x200000);
+  stream->Free(At(10), 0x5000);
+  stream->ArenaFree(At(10), 0x2000);
+  stream->ThreadEnd(At(11));
+}
+
+std::string Stream(std::uint8_t where, const std::string& bytes) {
+  return std::string{'\0', static_cast<char>(where)} + bytes;
+}
+std::string Fact(const nlohmann::json& fact) { return "\x01" + fact.dump(); }
+
+std::vector<std::string> SessionFacts() {
+  session::SessionFact session;
+  session.monotonic_ns = session::kOriginNs;
+  session.clock = session::ClockPair{1, session::kOriginNs};
+  session::ProcessFact process;
+  process.pid = 100;
+  process.clock_kind = 2;
+  process.clock = {At(0), At(0)};
+  session::ProcessFact child = process;
+  child.process = 1;
+  child.pid = 101;
+  child.parent = 100;
+  child.clock = {At(9), At(9)};
+  child.fork_clock = At(9);
+  session::OsSamplesFact os;
+  os.samples.push_back({At(1), {}});
+  session::MapsFact maps;
+  maps.monotonic_ns = At(3);
+  maps.pass.mappings.push_back({0x1000, 0x9000, "rw-p", 0, "[heap]", 4096, 4096, 4096, 0});
+  maps.pass.resident.push_back({0x1000, 0x2000});
+  maps.pass.arenas.push_back({0x4000, 100, 4096, 0});
+  session::HeapGraphFact graph;
+  graph.file = "graph.heap.mwd";
+  return {Fact(ToJson(session)),
+          Fact(ToJson(process)),
+          Fact(ToJson(child)),
+          Fact(ToJson(os)),
+          Fact(ToJson(maps)),
+          Fact(ToJson(graph)),
+          Fact(ToJson(session::ProcessEndFact{1, At(12), "exit:0", 1, 2, 3, At(11)})),
+          Fact(ToJson(session::WindowFact{At(1), At(9)})),
+          Fact(session::NoteToJson("note")),
+          Fact(ToJson(session::EndFact{At(20), "exit:0", 0.5, 100, false}))};
+}
+
+std::string Graph(std::uint64_t count) {
+  using wire::Label;
+  model::FakeHeapGraph file;
+  const auto root = file.Root(wire::RootKind::kModuleGlobal, "app");
+  file.Root(wire::RootKind::kFrameLocal, "main");
+  const auto module = file.ObjectAtRoot(root, {}, "module", 0x1000, 72);
+  const auto dict = file.ObjectBelow(module, {Label::kDict}, "dict", 0x2000, 232, 9, 0x7000);
+  const auto cache = file.ObjectBelow(dict, {Label::kTextKey, "C"}, "dict", 0x3000, 900, 10, 0x8000);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const auto tensor =
+        file.ObjectBelow(cache, {Label::kNumberKey, "", static_cast<std::int64_t>(i)}, "app.T",
+                         0x4000 + i * 64, 72);
+    const auto body = file.BlockBelow(tensor, 0x9000 + i * 64, 192, "N5torch8autograd8BackwardE");
+    file.BlockBelow(body, 0x20000 + i * 64, 4096);
+  }
+  return file.Finish().substr(12);
+}
+
+void LineTables(const std::string& folder) {
+  for (int minor = 8; minor <= 13; ++minor) {
+    std::ifstream file("tests/fixtures/line_tables/python3." + std::to_string(minor) + ".txt");
+    std::string line;
+    for (int count = 0; count < 8 && std::getline(file, line); ++count) {
+      std::istringstream fields(line);
+      std::uint32_t first_line = 0;
+      std::string hex;
+      fields >> first_line >> hex;
+      std::string seed(1, static_cast<char>(minor - 8));
+      seed.append(reinterpret_cast<const char*>(&first_line), 4);
+      for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
+        seed.push_back(static_cast<char>(std::stoul(hex.substr(i, 2), nullptr, 16)));
+      }
+      WriteSeed(folder, std::to_string(minor) + "-" + std::to_string(count), seed);
+    }
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) return 2;
+  const std::string out = argv[1];
+  session::StreamEncoder encoder(At(0));
+  AllRecords(&encoder);
+  const std::string stream = TextOf(encoder.Take());
+  session::StreamEncoder from_1000(1000);
+  AllRecords(&from_1000);
+  WriteSeed(out + "/stream", "all", TextOf(from_1000.Take()));
+
+  std::vector<std::string> frames = SessionFacts();
+  WriteSeed(out + "/session", "facts", Joined(frames));
+  frames.insert(frames.begin() + 3, {Stream(0, stream), Stream(5, stream)});
+  WriteSeed(out + "/session", "all", Joined(frames));
+  fuzz::SessionFile file;
+  for (const std::string& frame : frames) file.Add(frame);
+  WriteSeed(out + "/session", "file", "\x05" + file.bytes());
+  fuzz::SessionFile pieces;
+  pieces.Add(Stream(0, stream));
+  const session::FileHeader header{};
+  WriteSeed(out + "/session", "pieces",
+            "\x02" + pieces.bytes().substr(sizeof(header) + sizeof(session::BlockHeader)));
+
+  // Of process 0: clocks start at the ring's own origin.
+  const std::string chunk = std::string("\0\x01\0\0\0\0", 6) + stream;
+  const std::string other = std::string("\0\x01\x02\x01\0\0", 6) + stream;
+  WriteSeed(out + "/ring", "all",
+            Joined({chunk, "\x05", other, std::string("\x03\0\0\0\x10\0\0", 7), "\x05"}));
+  WriteSeed(out + "/ring", "session", Joined({"\x06" + frames[0], "\x06" + frames[1], chunk}));
+  WriteSeed(out + "/heap_graph", "one", Graph(3));
+  WriteSeed(out + "/heap_graph", "two", Joined({Graph(1), Graph(4)}));
+  LineTables(out + "/line_table");
+  return 0;
+}
