@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "diagnose/session_diagnosis.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -9,6 +11,7 @@
 #include "analysis/find_holders.h"
 #include "analysis/main_process.h"
 #include "analysis/verdict.h"
+#include "base/bytes.h"
 #include "base/strings.h"
 #include "model/build_ledger.h"
 #include "model/heap_graph.h"
@@ -16,6 +19,8 @@
 namespace memwhy::diagnose {
 namespace {
 
+constexpr double kRestShare = 0.25;  // of a window: so much more must be recorded to be heard
+constexpr double kLeastRest_s = 3;
 constexpr double kWarmUpShare = 1.0 / 3;
 constexpr double kTailShare = 0.1;
 constexpr double kShortestTail_s = 1;
@@ -163,7 +168,9 @@ std::string WhyNothingRecorded(const model::Recording& recording) {
   return recording.notes.empty() ? "no process was recorded" : recording.notes.front();
 }
 
-Result<SessionDiagnosis> DiagnoseSession(const model::EventSource& source, const Window& window) {
+namespace {
+
+Result<SessionDiagnosis> DiagnoseWindow(const model::EventSource& source, const Window& window) {
   SessionDiagnosis diagnosis;
   MEMWHY_TRY(diagnosis.view,
              model::BuildWindowView(source, ChooseWindow(source.recording(), window)));
@@ -172,6 +179,40 @@ Result<SessionDiagnosis> DiagnoseSession(const model::EventSource& source, const
   diagnosis.verdict =
       analysis::Conclude(source.recording(), source.stacks(), diagnosis.view, diagnosis.ledgers,
                          diagnosis.holders ? &*diagnosis.holders : nullptr);
+  return diagnosis;
+}
+
+// A window that ends before the recording may lie within a warm-up. Nobody is blamed for growth
+// that the rest of the recording shows to have ended.
+Result<void> HearTheRest(const model::EventSource& source, SessionDiagnosis& diagnosis) {
+  const model::WindowOptions& asked = diagnosis.view.options;
+  const double end = ChooseWindow(source.recording(), {}).to;
+  const double rest = std::max(kLeastRest_s, kRestShare * (asked.to - asked.from));
+  if (!analysis::HasBlame(diagnosis.verdict) || end - asked.to < rest) return {};
+  MEMWHY_TRY(const SessionDiagnosis whole, DiagnoseWindow(source, {asked.from, end}));
+  analysis::Verdict& verdict = diagnosis.verdict;
+  const bool has_ended = whole.verdict.word == analysis::VerdictWord::kPlateau ||
+                         whole.verdict.word == analysis::VerdictWord::kStable;
+  if (has_ended && !analysis::HasBlame(whole.verdict)) {
+    verdict.word = analysis::VerdictWord::kPlateau;
+    verdict.summary = fmt::format(
+        "Memory rises in this window, but levels off before {} of the recording: a cache or a pool "
+        "that fills. Nothing to blame.",
+        FormatSeconds(end));
+    verdict.findings.clear();
+  }
+  verdict.checks.push_back({"window.continues",
+                            has_ended ? analysis::CheckResult::kPass : analysis::CheckResult::kFail,
+                            fmt::format("from {} to {}: {}", FormatSeconds(asked.from),
+                                        FormatSeconds(end), whole.verdict.live.why)});
+  return {};
+}
+
+}  // namespace
+
+Result<SessionDiagnosis> DiagnoseSession(const model::EventSource& source, const Window& window) {
+  MEMWHY_TRY(SessionDiagnosis diagnosis, DiagnoseWindow(source, window));
+  MEMWHY_TRY_VOID(HearTheRest(source, diagnosis));
   return diagnosis;
 }
 

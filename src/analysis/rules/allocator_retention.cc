@@ -92,7 +92,9 @@ RuleOutcome CheckAllocatorRetention(const Case& one) {
   const std::optional<Bytes> kept = FreeButKept(end);
   const bool is_high = kept && *kept >= kHighBytes &&
                        static_cast<double>(*kept) >= kHighShare * static_cast<double>(end->total);
-  const bool is_rising = one.rss.bins > 0 && one.rss.trend == Trend::kGrowing;
+  // While a program warms up, rss follows what it takes and what it drops on the way.
+  const bool is_rising =
+      one.rss.bins > 0 && one.rss.trend == Trend::kGrowing && one.live.trend == Trend::kStable;
   if (is_rising || is_high) {
     outcome.findings.push_back(Describe(one, is_rising));
     check.result = CheckResult::kFail;
