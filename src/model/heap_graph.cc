@@ -177,7 +177,8 @@ Result<HeapGraph> HeapGraph::Parse(std::string_view file) {
           if (node.length != 0) node.buffer = in.Number() << 3;
           ++graph.objects_;
         }
-        if (!in.ok()) break;
+        // No object is larger than the address space; sums of sizes must not overflow.
+        if (!in.ok() || node.bytes >> 47 != 0) break;
         graph.nodes_.push_back(node);
         continue;
       }

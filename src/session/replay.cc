@@ -134,8 +134,9 @@ Result<bool> Merge::NextPiece(Cursor* cursor) {
 std::uint64_t Merge::TimeKey(const ClockMap& map, std::uint64_t clock) const {
   // Sessions with two kinds of clock are compared in nanoseconds; one kind needs no rounding.
   const std::uint64_t time =
-      session_.has_one_clock_ ? clock
-                              : static_cast<std::uint64_t>(std::max(0.0, map.Seconds(clock)) * 1e9);
+      session_.has_one_clock_
+          ? clock
+          : static_cast<std::uint64_t>(std::clamp(map.Seconds(clock), 0.0, 1e9) * 1e9);
   return time << 1;
 }
 

@@ -22,12 +22,12 @@ namespace memwhy::fuzz {
 inline constexpr std::string_view kFrameMark = "\xffMW\xff";
 
 // A broken promise of the code under test.
-#define MEMWHY_FUZZ_EXPECT(condition)                                                 \
-  do {                                                                                \
-    if (!(condition)) {                                                               \
-      std::fprintf(stderr, "%s:%d: broken: %s\n", __FILE__, __LINE__, #condition);    \
-      std::abort();                                                                   \
-    }                                                                                 \
+#define MEMWHY_FUZZ_EXPECT(condition)                                              \
+  do {                                                                             \
+    if (!(condition)) {                                                            \
+      std::fprintf(stderr, "%s:%d: broken: %s\n", __FILE__, __LINE__, #condition); \
+      std::abort();                                                                \
+    }                                                                              \
   } while (false)
 
 inline std::vector<std::string_view> SplitFrames(std::string_view input) {

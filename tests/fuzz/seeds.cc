@@ -105,11 +105,11 @@ std::string Graph(std::uint64_t count) {
   file.Root(wire::RootKind::kFrameLocal, "main");
   const auto module = file.ObjectAtRoot(root, {}, "module", 0x1000, 72);
   const auto dict = file.ObjectBelow(module, {Label::kDict}, "dict", 0x2000, 232, 9, 0x7000);
-  const auto cache = file.ObjectBelow(dict, {Label::kTextKey, "C"}, "dict", 0x3000, 900, 10, 0x8000);
+  const auto cache =
+      file.ObjectBelow(dict, {Label::kTextKey, "C"}, "dict", 0x3000, 900, 10, 0x8000);
   for (std::uint64_t i = 0; i < count; ++i) {
-    const auto tensor =
-        file.ObjectBelow(cache, {Label::kNumberKey, "", static_cast<std::int64_t>(i)}, "app.T",
-                         0x4000 + i * 64, 72);
+    const auto tensor = file.ObjectBelow(
+        cache, {Label::kNumberKey, "", static_cast<std::int64_t>(i)}, "app.T", 0x4000 + i * 64, 72);
     const auto body = file.BlockBelow(tensor, 0x9000 + i * 64, 192, "N5torch8autograd8BackwardE");
     file.BlockBelow(body, 0x20000 + i * 64, 4096);
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// blocks.mwy of an unknown writer: Open, Replay, statistics. The input is frames (session_frames.h).
+// blocks.mwy of an unknown writer: Open, Replay, statistics. The input is frames
+// (session_frames.h).
 #include "check_session.h"
 #include "session/temporary_directory.h"
 #include "session_frames.h"
