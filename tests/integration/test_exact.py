@@ -55,6 +55,16 @@ def test_every_entry_point_to_the_byte(python, recorded):
     assert not differences, "\n".join(map(str, differences))
 
 
+def is_of_an_arena(site):
+    """A new arena may be due at any line; from 3.10 on with nodes of the arena map (obmalloc.c:
+    calloc of 256 entries of 8 bytes, and of 1024 pointers), where its address has none yet."""
+    if site["allocator"] == "pymalloc_arena":
+        return True
+    amount = site["allocated"]
+    sizes = {2048 * amount["blocks"], 8192 * amount["blocks"], 2048 + 8192}
+    return site["allocator"] == "calloc" and amount["bytes"] in sizes
+
+
 def test_no_other_allocator_at_a_known_line(python, recorded):
     truth, stats = recorded(python)
     known = {(e["site"]["file"], e["site"]["line"]): e["allocator"] for e in truth["entries"]}
@@ -65,7 +75,9 @@ def test_no_other_allocator_at_a_known_line(python, recorded):
         leaf = site["stack"][0]
         expected = known.get((leaf["file"], leaf["line"]))
         if expected is not None:
-            assert site["allocator"] in (expected, "pymalloc_arena"), site
+            if is_of_an_arena(site):
+                continue
+            assert site["allocator"] == expected, site
 
 
 def test_the_session_is_whole(python, recorded):
