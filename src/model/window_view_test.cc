@@ -188,7 +188,7 @@ TEST(WindowViewTest, RowFloorsAgreeWithANaiveOracle) {
     const double to = 450;
     for (int i = 0; i < 600; ++i) {
       const bool in_window = i >= from && i <= to;
-      const auto bin = std::min<std::size_t>(6, static_cast<std::size_t>((i - from) / 50));
+      const auto bin = static_cast<std::size_t>(std::clamp((i - from) / 50, 0.0, 6.0));
       if (in_window) oracle[bin] = std::min(oracle[bin], now);  // the value that holds until now
       const std::uint64_t address = 16 + 16 * (random() % 30);
       if (const auto it = live.find(address); it != live.end()) {
