@@ -7,43 +7,12 @@
 #include <string_view>
 
 #include "base/strings.h"
+#include "report/columns.h"
 
 namespace memwhy::report {
 namespace {
 
 constexpr std::size_t kFramesShown = 4;
-constexpr std::size_t kWidth = 80;
-
-// The tail is what tells: "…" and the end of a long text. Cut at a character's border.
-std::string Shorten(std::string text, std::size_t width) {
-  if (text.size() <= width) return text;
-  std::size_t from = text.size() - width + 1;
-  while (from < text.size() && (static_cast<unsigned char>(text[from]) & 0xc0) == 0x80) ++from;
-  return "…" + text.substr(from);
-}
-
-std::string FrameText(const model::Frame& frame) {
-  std::string text = frame.function.empty() ? "unknown function" : frame.function;
-  if (!frame.module.empty()) text = frame.module + "." + text;
-  if (frame.file.empty()) return text;
-  text += "  " + std::string(Basename(frame.file));
-  if (frame.line > 0) text += fmt::format(":{}", frame.line);
-  return text;
-}
-
-std::string_view ShowText(Show show) {
-  switch (show) {
-    case Show::kLive:
-      return "live bytes";
-    case Show::kPeak:
-      return "bytes at the peak";
-    case Show::kAllocated:
-      return "bytes allocated";
-    case Show::kTemporary:
-      return "bytes released at once";
-  }
-  return "";
-}
 
 void AppendTotal(std::string& text, std::string_view name, const model::Amount& amount) {
   text += fmt::format("  {:<24}{:>12}{:>18} blocks\n", name, FormatBytes(amount.bytes),
@@ -65,13 +34,13 @@ void AppendSite(std::string& text, const model::Recording& recording,
   const std::string head =
       fmt::format("{:>3}  {:>9}  {:>4.1f} %  {:>11} blocks  ", rank, FormatBytes(amount.bytes),
                   percent, FormatCount(amount.blocks));
-  text += head + Shorten(where, kWidth - head.size()) + "\n";
+  text += head + ShortenLeft(where, kTerminalColumns - head.size()) + "\n";
   model::StackId stack = site.key.stack;
   if (stack == model::kUnknownStack) text += "       unknown stack\n";
   if (stack == model::kNoPython) text += "       no Python on this thread\n";
   std::size_t shown = 0;
   for (; stacks.has_frames(stack) && shown < kFramesShown; stack = stacks.parent(stack), ++shown) {
-    text += "       " + Shorten(FrameText(stacks.leaf(stack)), kWidth - 7) + "\n";
+    text += "       " + ShortenLeft(FrameLine(stacks.leaf(stack)), kTerminalColumns - 7) + "\n";
   }
   std::size_t hidden = 0;
   for (; stacks.has_frames(stack); stack = stacks.parent(stack)) ++hidden;
@@ -117,7 +86,7 @@ void SortSites(model::Stats& stats, Show show) {
 
 std::string StatsText(const model::Recording& recording, const model::StackTree& stacks,
                       const model::Stats& stats, Show show, std::size_t top) {
-  std::string text = Shorten(recording.command, kWidth) + "\n";
+  std::string text = ShortenLeft(recording.command, kTerminalColumns) + "\n";
   text += fmt::format("{} to {} of {}, ended: {}\n\n", FormatSeconds(stats.from),
                       FormatSeconds(stats.to), FormatSeconds(recording.seconds), recording.ended);
   AppendTotal(text, "live at the end", stats.live);
@@ -130,7 +99,7 @@ std::string StatsText(const model::Recording& recording, const model::StackTree&
                         FormatCount(stats.unknown_releases));
   }
   const Bytes total = TotalOf(stats, show).bytes;
-  text += fmt::format("\nSites by {}:\n", ShowText(show));
+  text += fmt::format("\nSites by {}:\n", ShowPhrase(show));
   std::size_t rank = 0;
   for (const model::SiteStats& site : stats.sites) {
     const model::Amount& amount = AmountOf(site, show);
