@@ -20,7 +20,7 @@ namespace {
 
 struct Options {
   std::string session;
-  std::string follow = "fork";
+  std::string follow = "all";
   bool is_native = false;
   bool has_objects = false;
   bool is_aggregate = false;
@@ -92,7 +92,10 @@ void AddRunCommand(CLI::App& app, int* exit_code) {
   CLI::App* command = app.add_subcommand("run", "Record a program: memwhy run [-o S] -- PROGRAM");
   command->add_option("-o,--output", options->session, "Session directory to make (NAME.mwy)")
       ->type_name("SESSION");
-  command->add_option("--follow", options->follow, "Which further processes to record")
+  command
+      ->add_option("--follow", options->follow,
+                   "Record the first CPython alone (none), also those that it forks\n"
+                   "(fork), or also those that any of them executes (all)")
       ->check(CLI::IsMember({"none", "fork", "all"}))
       ->capture_default_str();
   command->add_flag("--native", options->is_native, "Stacks with C frames");
@@ -104,7 +107,8 @@ void AddRunCommand(CLI::App& app, int* exit_code) {
   command->add_option("--max-size", options->max_size, "Largest session")->type_name("SIZE");
   command->footer(
       "The program follows after --. Exit status: the program's own; 2 usage, 3 the\n"
-      "environment cannot record and the program was not run.");
+      "environment cannot record and the program was not run. Processes that outlive the\n"
+      "program by more than a second go on without being recorded.");
   command->callback([options, exit_code] { *exit_code = Run(*options); });
 }
 
