@@ -11,18 +11,18 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <utility>
 
 #include "base/file_system.h"
 #include "base/strings.h"
 #include "base/unique_fd.h"
 #include "os/process.h"
+#include "recorder/clock_pair.h"
 #include "recorder/launcher.h"
 #include "recorder/redact.h"
 #include "recorder/run_environment.h"
 #include "recorder/signal_relay.h"
-#include "recorder/target.h"
+#include "recorder/target_set.h"
 #include "session/facts.h"
 #include "session/writer.h"
 #include "wire/clock.h"
@@ -34,25 +34,11 @@ constexpr std::uint64_t kMillisecond = 1'000'000;
 constexpr std::uint64_t kSecond = 1'000 * kMillisecond;
 constexpr std::uint64_t kLongestWaitNs = 20 * kMillisecond;
 constexpr std::uint64_t kBusyWaitNs = 2 * kMillisecond;
-constexpr std::uint64_t kSampleNs = 100 * kMillisecond;
-constexpr std::size_t kSamplesPerFact = 2;                // so that 200 ms are lost at most
 constexpr std::uint64_t kDiscoverNs = 50 * kMillisecond;  // where inotify does not work
-constexpr std::uint64_t kPassNs = 30 * kSecond;
-constexpr std::uint64_t kGraceNs = 10 * kSecond;      // between SIGTERM and SIGKILL
-constexpr std::uint64_t kStragglersNs = 1 * kSecond;  // for children that outlive the program
-constexpr std::uint64_t kWakeNs = 5 * kMillisecond;   // between two tries of a heap request
-constexpr std::uint64_t kMostPassNs = 60 * kSecond;   // for a heap graph that has begun
-constexpr std::size_t kMostHeldSamples = 6000;        // before it is clear that nothing records
-
-std::optional<session::ClockPair> CounterPair() {
-  if (!wire::kHasCycleCounter) return std::nullopt;
-  return session::ClockPair{wire::ReadCyclesAfter(), wire::MonotonicNs()};
-}
-
-std::string EndedText(int wait_status) {
-  return WIFSIGNALED(wait_status) ? fmt::format("signal:{}", WTERMSIG(wait_status))
-                                  : fmt::format("exit:{}", WEXITSTATUS(wait_status));
-}
+constexpr std::uint64_t kGraceNs = 10 * kSecond;          // between SIGTERM and SIGKILL
+constexpr std::uint64_t kStragglersNs = 1 * kSecond;      // for children that outlive the program
+constexpr std::uint64_t kWakeNs = 5 * kMillisecond;       // between two tries of a heap request
+constexpr std::uint64_t kMostPassNs = 60 * kSecond;       // for a heap graph that has begun
 
 }  // namespace
 
@@ -77,52 +63,31 @@ class Runner::Impl {
   double Elapsed() const { return static_cast<double>(wire::MonotonicNs() - started_ns_) * 1e-9; }
   const std::string& session() const { return session_; }
   pid_t child() const { return child_; }
-  const Target* Main() const;
+  Target* Main() const { return targets_->main(); }
   std::string Trouble() const;
 
  private:
-  bool IsWriting() const { return writer_ != nullptr && writer_->failure().empty(); }
+  bool IsWriting() const { return targets_ != nullptr && targets_->IsWriting(); }
   void Step();  // one round; errors end up in the writer's failure
   void Wait(std::uint64_t until_ns);
-  void Discover();
-  void DrainAll();
-  void SampleAll(std::uint64_t now);
-  void WriteSamples();
-  void Passes(std::uint64_t now);
   void ReapChild();
-  void FinishGone();
-  void FinishTarget(Target* target, const std::string& ended);
-  void GiveUpWriting();
   void WriteBareProcess();
   void Reap(StopTarget how);
-  std::string EndedOf(const Target& target) const;
-  std::string ChildEnded() const;
 
   RunOptions options_;
   SignalRelay relay_;
   RealFileSystem fs_;
   std::string session_;
   std::unique_ptr<session::SessionWriter> writer_;
-  std::vector<std::unique_ptr<Target>> targets_;
-  std::set<std::pair<std::string, std::uint64_t>> known_rings_;  // path, inode
-  std::uint32_t next_process_ = 0;
-  std::uint32_t main_process_ = 0;
-  bool has_main_ = false;
-  std::string dormant_note_;
+  std::unique_ptr<TargetSet> targets_;  // writes with writer_
   pid_t child_ = 0;
   std::optional<int> child_status_;
-  std::optional<OsSampler> child_sampler_;
-  std::optional<std::uint64_t> oom_kills_at_start_;
-  std::vector<session::OsSampleFact> samples_;
   std::uint64_t started_ns_ = 0;
   std::uint64_t next_discover_ns_ = 0;
   std::uint64_t next_drain_ns_ = 0;
-  std::uint64_t next_sample_ns_ = 0;
   UniqueFd inotify_;           // of the session directory: new rings
   std::vector<pollfd> polls_;  // kept for its memory
-  Target* busiest_ = nullptr;  // filled its ring faster than we wait; of this round
   int heap_graphs_ = 0;
-  bool has_given_up_ = false;
 };
 
 Runner::Impl::~Impl() {
@@ -174,94 +139,9 @@ Result<void> Runner::Impl::Start() {
   if (!child) return undo(child.error());
   child_ = *child;
   SignalRelay::SetTarget(child_);
-  child_sampler_.emplace(&fs_, child_, 0);
-  oom_kills_at_start_ = child_sampler_->OomKills();
+  targets_ = std::make_unique<TargetSet>(session_, writer_.get(), &fs_);
+  targets_->SetChild(child_);
   return {};
-}
-
-void Runner::Impl::Discover() {
-  for (const std::string& path : session::FindRings(session_)) {
-    struct stat status{};
-    if (stat(path.c_str(), &status) != 0) continue;
-    if (!known_rings_.emplace(path, status.st_ino).second) continue;
-    auto ring = RingMap::Open(path);
-    if (!ring) continue;  // no ring of ours: left alone
-    if (next_process_ >= session::kMaxProcesses) continue;
-    // A process that replaced itself (exec) records on as a new one.
-    const auto is_old_image = [&](const auto& old) {
-      return old->ring().info().pid == (*ring)->info().pid &&
-             old->ring().info().start_ticks == (*ring)->info().start_ticks;
-    };
-    for (const auto& old : targets_) {
-      if (!is_old_image(old)) continue;
-      FinishTarget(old.get(), "exit:0");
-      if (old->process() == main_process_) has_main_ = false;
-    }
-    std::erase_if(targets_, is_old_image);
-    auto target = std::make_unique<Target>(*std::move(ring), next_process_++, &fs_);
-    target->ring().Beat();
-    if (IsWriting()) static_cast<void>(target->WriteFact(writer_.get()).has_value());
-    if (target->is_recording() && !has_main_) {
-      has_main_ = true;
-      main_process_ = target->process();
-      samples_.clear();  // of the program before it was clear who is recorded
-      next_sample_ns_ = 0;
-    }
-    if (!target->is_recording() && dormant_note_.empty()) {
-      dormant_note_ = target->ring().info().note;
-    }
-    targets_.push_back(std::move(target));
-  }
-}
-
-void Runner::Impl::DrainAll() {
-  if (!IsWriting()) return;
-  for (const auto& target : targets_) {
-    if (!target->drain().Collect(writer_.get())) return GiveUpWriting();
-  }
-  if (!writer_->Flush()) return GiveUpWriting();
-  for (const auto& target : targets_) target->drain().Release();
-}
-
-void Runner::Impl::GiveUpWriting() {
-  if (has_given_up_) return;
-  has_given_up_ = true;
-  // The agents stop; what their rings hold stays in these files and is read from there.
-  for (const auto& target : targets_) target->ring().Stop();
-  fmt::print(stderr,
-             "memwhy: {}: recording ends here, the program goes on; "
-             "what was recorded can be read\n",
-             writer_->failure());
-}
-
-void Runner::Impl::SampleAll(std::uint64_t now) {
-  bool has_sampled = false;
-  for (const auto& target : targets_) {
-    if (!target->is_recording()) continue;
-    if (auto sample = target->Sample()) samples_.push_back({now, *std::move(sample)});
-    has_sampled = true;
-  }
-  if (!has_main_ && !has_sampled && child_sampler_ && samples_.size() < kMostHeldSamples) {
-    if (auto sample = child_sampler_->Sample()) samples_.push_back({now, *std::move(sample)});
-  }
-  if (has_main_ && samples_.size() >= kSamplesPerFact * targets_.size()) WriteSamples();
-}
-
-void Runner::Impl::WriteSamples() {
-  if (samples_.empty() || !IsWriting()) return;
-  session::OsSamplesFact fact;
-  fact.samples = std::exchange(samples_, {});
-  fact.clock = CounterPair();
-  if (!writer_->AddFact(session::ToJson(fact))) GiveUpWriting();
-}
-
-void Runner::Impl::Passes(std::uint64_t now) {
-  for (const auto& target : targets_) {
-    if (!target->is_recording() || now < target->next_pass_ns() || !IsWriting()) continue;
-    const auto written = target->WriteMaps(target->has_passes() ? "" : "start", writer_.get());
-    target->set_next_pass_ns(now + kPassNs);
-    if (!written && !IsWriting()) GiveUpWriting();
-  }
 }
 
 void Runner::Impl::ReapChild() {
@@ -269,65 +149,8 @@ void Runner::Impl::ReapChild() {
   int status = 0;
   if (waitpid(child_, &status, WNOHANG) == child_) {
     child_status_ = status;
+    targets_->SetChildStatus(status);
     SignalRelay::SetTarget(0);
-  }
-}
-
-std::string Runner::Impl::ChildEnded() const {
-  if (!child_status_) return "open";
-  if (WIFSIGNALED(*child_status_) && WTERMSIG(*child_status_) == SIGKILL && oom_kills_at_start_) {
-    const auto kills = child_sampler_->OomKills();
-    if (kills && *kills > *oom_kills_at_start_) return "oom";
-  }
-  return EndedText(*child_status_);
-}
-
-std::string Runner::Impl::EndedOf(const Target& target) const {
-  if (target.pid() == child_) return ChildEnded();
-  const auto status = target.watch().WaitStatus();
-  // Not our child, reaped, and the kernel does not tell any more. One that reached its exit
-  // handlers is taken for a good end.
-  if (!status) {
-    return target.ring().info().state == wire::AgentState::kEnded ? "exit:0" : "recorder_lost";
-  }
-  if (WIFSIGNALED(*status) && WTERMSIG(*status) == SIGKILL && oom_kills_at_start_) {
-    const auto kills = target.OomKills();
-    if (kills && *kills > *oom_kills_at_start_) return "oom";
-  }
-  return EndedText(*status);
-}
-
-void Runner::Impl::FinishTarget(Target* target, const std::string& ended) {
-  if (!IsWriting()) return;
-  // Two rounds: the first frees what the second may still find behind a chunk that was being
-  // filled.
-  for (int round = 0; round < 2; ++round) {
-    if (!target->drain().Collect(writer_.get()) || !writer_->Flush()) return GiveUpWriting();
-    target->drain().Release();
-  }
-  WriteSamples();
-  if (!IsWriting() || !target->WriteEnd(ended, writer_.get())) return GiveUpWriting();
-  struct stat status{};
-  const std::string& path = target->ring().path();
-  if (stat(path.c_str(), &status) == 0 && status.st_ino == target->ring().inode()) {
-    unlink(path.c_str());
-  }
-}
-
-void Runner::Impl::FinishGone() {
-  for (auto it = targets_.begin(); it != targets_.end();) {
-    Target& target = **it;
-    // Our own child is gone only once we have its status.
-    const bool is_gone =
-        target.pid() == child_ ? child_status_.has_value() : target.watch().IsGone();
-    if (!is_gone) {
-      ++it;
-      continue;
-    }
-    FinishTarget(&target, EndedOf(target));
-    if (busiest_ == &target) busiest_ = nullptr;
-    it = IsWriting() ? targets_.erase(it) : it + 1;
-    if (!IsWriting()) break;
   }
 }
 
@@ -335,37 +158,30 @@ void Runner::Impl::Step() {
   const std::uint64_t now = wire::MonotonicNs();
   ReapChild();
   if (now >= next_discover_ns_ || child_status_) {
-    Discover();
+    targets_->Discover();
     next_discover_ns_ = now + kDiscoverNs;
   }
-  busiest_ = nullptr;
-  for (const auto& target : targets_) {
-    target->ring().Refresh();
-    // Without a writer the agents must take us for gone instead of waiting for room.
-    if (IsWriting()) target->ring().Beat();
-    if (target->drain().IsUrgent()) busiest_ = target.get();
-  }
-  if (busiest_ != nullptr || now >= next_drain_ns_) {
-    DrainAll();
+  targets_->Refresh();
+  if (targets_->busiest() != nullptr || now >= next_drain_ns_) {
+    targets_->Drain();
     next_drain_ns_ = now + session::kBlockNs;
   }
-  if (now >= next_sample_ns_) {
-    SampleAll(now);
-    next_sample_ns_ = std::max(next_sample_ns_ + kSampleNs, now);
-  }
-  Passes(now);
-  FinishGone();
+  targets_->Sample(now);
+  targets_->Pass(now);
+  targets_->FinishGone();
 }
 
 void Runner::Impl::Wait(std::uint64_t until_ns) {
   const std::uint64_t now = wire::MonotonicNs();
   if (until_ns <= now) return;
   const std::uint64_t wait = std::min(until_ns - now, kLongestWaitNs);
-  if (busiest_ != nullptr) return busiest_->ring().Wait(std::min(wait, kBusyWaitNs));
+  if (Target* busiest = targets_->busiest(); busiest != nullptr) {
+    return busiest->ring().Wait(std::min(wait, kBusyWaitNs));
+  }
   // Ends early at a new ring, the end of a process, or a signal.
   polls_.clear();
   polls_.push_back({inotify_.get(), POLLIN, 0});
-  for (const auto& target : targets_) polls_.push_back({target->watch().fd(), POLLIN, 0});
+  for (const auto& target : targets_->all()) polls_.push_back({target->watch().fd(), POLLIN, 0});
   const timespec pause{0, static_cast<long>(wait)};
   ppoll(polls_.data(), polls_.size(), &pause, nullptr);
   if ((polls_.front().revents & POLLIN) != 0) {
@@ -390,19 +206,12 @@ Result<Runner::Stop> Runner::Impl::RunUntil(double seconds) {
   }
 }
 
-const Target* Runner::Impl::Main() const {
-  for (const auto& target : targets_) {
-    if (has_main_ && target->process() == main_process_) return target.get();
-  }
-  return nullptr;
-}
-
 Result<HeapGraphReply> Runner::Impl::RequestHeapGraph(std::span<const NativeBlock> blocks,
                                                       double limit_ms,
                                                       const OnPrediction& on_prediction,
                                                       double timeout_seconds) {
   Step();
-  auto* target = const_cast<Target*>(Main());
+  Target* target = Main();
   if (target == nullptr) return Error("no process is being recorded (any more)");
   const int number = ++heap_graphs_;
   const std::string file = fmt::format("heap.{}.graph", number);
@@ -447,34 +256,20 @@ Result<HeapGraphReply> Runner::Impl::RequestHeapGraph(std::span<const NativeBloc
   }
   if (IsWriting()) {
     session::HeapGraphFact fact;
-    fact.process = main_process_;
+    fact.process = targets_->main_process();
     fact.file = reply->path.empty() ? "" : file;
     fact.monotonic_ns = wire::MonotonicNs();
     fact.pause_ms = reply->pause_ms;
     fact.predicted_ms = reply->predicted_ms;
     fact.error = reply->error;
-    if (!writer_->AddFact(session::ToJson(fact))) GiveUpWriting();
+    if (!writer_->AddFact(session::ToJson(fact))) targets_->GiveUpWriting();
   }
   return *std::move(reply);
 }
 
 Result<void> Runner::Impl::MapsPass(const std::string& at) {
   if (!IsWriting()) return Error(Trouble());
-  Result<void> outcome;
-  bool has_any = false;
-  for (const auto& target : targets_) {
-    if (!target->is_recording()) continue;
-    // Counters and address space of one instant belong together.
-    if (auto sample = target->Sample()) {
-      samples_.push_back({wire::MonotonicNs(), *std::move(sample)});
-    }
-    auto written = target->WriteMaps(at, writer_.get());
-    if (!written) outcome = written.error();
-    has_any = has_any || written.has_value();
-  }
-  WriteSamples();
-  if (!has_any && outcome) return Error("no process is being recorded");
-  return outcome;
+  return targets_->PassAll(at);
 }
 
 Result<void> Runner::Impl::SetWindow(double from, std::optional<double> to) {
@@ -487,15 +282,17 @@ Result<void> Runner::Impl::SetWindow(double from, std::optional<double> to) {
 
 Result<void> Runner::Impl::Flush() {
   if (!IsWriting()) return Error(Trouble());
-  DrainAll();
-  WriteSamples();
+  targets_->Drain();
+  targets_->WriteSamples();
   return writer_->failure().empty() ? Result<void>() : Error(writer_->failure());
 }
 
 std::string Runner::Impl::Trouble() const {
   if (writer_ != nullptr && !writer_->failure().empty()) return writer_->failure();
-  if (has_main_) return "";
-  if (!dormant_note_.empty()) return dormant_note_;
+  if (targets_ != nullptr) {
+    if (targets_->has_main()) return "";
+    if (!targets_->dormant_note().empty()) return targets_->dormant_note();
+  }
   return "no CPython with the agent was seen: the program is no Python, is linked statically, or "
          "drops LD_PRELOAD";
 }
@@ -525,11 +322,11 @@ void Runner::Impl::WriteBareProcess() {
   fact.clock = {started_ns_, started_ns_};
   fact.command = RedactCommand(options_.argv);
   fact.note = Trouble();
-  if (!writer_->AddFact(session::ToJson(fact))) return GiveUpWriting();
-  WriteSamples();
+  if (!writer_->AddFact(session::ToJson(fact))) return targets_->GiveUpWriting();
+  targets_->WriteSamples();
   if (!IsWriting()) return;
-  const session::ProcessEndFact end{0, wire::MonotonicNs(), ChildEnded(), 0, 0, 0};
-  if (!writer_->AddFact(session::ToJson(end))) GiveUpWriting();
+  const session::ProcessEndFact end{0, wire::MonotonicNs(), targets_->ChildEnded(), 0, 0, 0};
+  if (!writer_->AddFact(session::ToJson(end))) targets_->GiveUpWriting();
 }
 
 Result<ExitStatus> Runner::Impl::Finish(StopTarget how) {
@@ -537,22 +334,13 @@ Result<ExitStatus> Runner::Impl::Finish(StopTarget how) {
   // Workers that the program leaves behind mostly end with it.
   const std::uint64_t deadline = wire::MonotonicNs() + kStragglersNs;
   Step();
-  while (!targets_.empty() && IsWriting() && wire::MonotonicNs() < deadline) {
+  while (!targets_->all().empty() && IsWriting() && wire::MonotonicNs() < deadline) {
     Wait(deadline);
     Step();
   }
-  if (IsWriting() && !targets_.empty()) {
-    for (const auto& target : targets_) {
-      target->ring().Stop();
-      FinishTarget(target.get(), "open");
-    }
-    const std::string note =
-        fmt::format("{} process(es) of the program outlived it and were recorded up to its end",
-                    targets_.size());
-    static_cast<void>(writer_->AddFact(session::NoteToJson(note)).has_value());
-  }
-  if (IsWriting() && next_process_ == 0) WriteBareProcess();
-  if (IsWriting() && !has_main_) {
+  targets_->FinishAll();
+  if (IsWriting() && targets_->count_ever() == 0) WriteBareProcess();
+  if (IsWriting() && !targets_->has_main()) {
     static_cast<void>(writer_->AddFact(session::NoteToJson(Trouble())).has_value());
   }
   unlink(JoinPath(session_, "claimed").c_str());
@@ -560,19 +348,19 @@ Result<ExitStatus> Runner::Impl::Finish(StopTarget how) {
   ExitStatus status;
   status.is_signal = WIFSIGNALED(*child_status_);
   status.number = status.is_signal ? WTERMSIG(*child_status_) : WEXITSTATUS(*child_status_);
-  status.ended = ChildEnded();
+  status.ended = targets_->ChildEnded();
   session::EndFact end;
   end.monotonic_ns = wire::MonotonicNs();
   end.ended = status.ended;
   end.recorder_cpu_seconds = OwnCpuSeconds();
   end.session_bytes = writer_->bytes_written();
-  end.is_cut_short = has_given_up_;
-  if (has_given_up_) {
+  end.is_cut_short = targets_->has_given_up();
+  if (targets_->has_given_up()) {
     static_cast<void>(
         writer_->AddLastFacts({session::NoteToJson(writer_->failure()), session::ToJson(end)})
             .has_value());
   } else if (!writer_->AddFact(session::ToJson(end))) {
-    GiveUpWriting();
+    targets_->GiveUpWriting();
   }
   return status;
 }

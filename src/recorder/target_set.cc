@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recorder/target_set.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "recorder/clock_pair.h"
+#include "wire/clock.h"
+
+namespace memwhy::recorder {
+namespace {
+
+constexpr std::uint64_t kMillisecond = 1'000'000;
+constexpr std::uint64_t kSampleNs = 100 * kMillisecond;
+constexpr std::size_t kSamplesPerFact = 2;  // so that 200 ms are lost at most
+constexpr std::uint64_t kPassNs = 30'000 * kMillisecond;
+constexpr std::size_t kMostHeldSamples = 6000;  // before it is clear that nothing records
+
+std::string EndedText(int wait_status) {
+  return WIFSIGNALED(wait_status) ? fmt::format("signal:{}", WTERMSIG(wait_status))
+                                  : fmt::format("exit:{}", WEXITSTATUS(wait_status));
+}
+
+}  // namespace
+
+TargetSet::TargetSet(std::string session, session::SessionWriter* writer, const FileSystem* fs)
+    : session_(std::move(session)), writer_(writer), fs_(fs) {}
+
+void TargetSet::SetChild(pid_t child) {
+  child_ = child;
+  child_sampler_.emplace(fs_, child_, 0);
+  oom_kills_at_start_ = child_sampler_->OomKills();
+}
+
+void TargetSet::Discover() {
+  for (const std::string& path : session::FindRings(session_)) {
+    struct stat status{};
+    if (stat(path.c_str(), &status) != 0) continue;
+    if (!known_rings_.emplace(path, status.st_ino).second) continue;
+    auto ring = RingMap::Open(path);
+    if (!ring) continue;  // no ring of ours: left alone
+    if (next_process_ >= session::kMaxProcesses) continue;
+    // A process that replaced itself (exec) records on as a new one.
+    const auto is_old_image = [&](const auto& old) {
+      return old->ring().info().pid == (*ring)->info().pid &&
+             old->ring().info().start_ticks == (*ring)->info().start_ticks;
+    };
+    for (const auto& old : targets_) {
+      if (!is_old_image(old)) continue;
+      FinishTarget(old.get(), "exit:0");
+      if (old->process() == main_process_) has_main_ = false;
+    }
+    std::erase_if(targets_, is_old_image);
+    auto target = std::make_unique<Target>(*std::move(ring), next_process_++, fs_);
+    target->ring().Beat();
+    if (IsWriting()) static_cast<void>(target->WriteFact(writer_).has_value());
+    if (target->is_recording() && !has_main_) {
+      has_main_ = true;
+      main_process_ = target->process();
+      samples_.clear();  // of the program before it was clear who is recorded
+      next_sample_ns_ = 0;
+    }
+    if (!target->is_recording() && dormant_note_.empty()) {
+      dormant_note_ = target->ring().info().note;
+    }
+    targets_.push_back(std::move(target));
+  }
+}
+
+void TargetSet::Drain() {
+  if (!IsWriting()) return;
+  for (const auto& target : targets_) {
+    if (!target->drain().Collect(writer_)) return GiveUpWriting();
+  }
+  if (!writer_->Flush()) return GiveUpWriting();
+  for (const auto& target : targets_) target->drain().Release();
+}
+
+void TargetSet::GiveUpWriting() {
+  if (has_given_up_) return;
+  has_given_up_ = true;
+  // The agents stop; what their rings hold stays in these files and is read from there.
+  for (const auto& target : targets_) target->ring().Stop();
+  fmt::print(stderr,
+             "memwhy: {}: recording ends here, the program goes on; "
+             "what was recorded can be read\n",
+             writer_->failure());
+}
+
+void TargetSet::Sample(std::uint64_t now) {
+  if (now < next_sample_ns_) return;
+  next_sample_ns_ = std::max(next_sample_ns_ + kSampleNs, now);
+  bool has_sampled = false;
+  for (const auto& target : targets_) {
+    if (!target->is_recording()) continue;
+    if (auto sample = target->Sample()) samples_.push_back({now, *std::move(sample)});
+    has_sampled = true;
+  }
+  if (!has_main_ && !has_sampled && child_sampler_ && samples_.size() < kMostHeldSamples) {
+    if (auto sample = child_sampler_->Sample()) samples_.push_back({now, *std::move(sample)});
+  }
+  if (has_main_ && samples_.size() >= kSamplesPerFact * targets_.size()) WriteSamples();
+}
+
+void TargetSet::WriteSamples() {
+  if (samples_.empty() || !IsWriting()) return;
+  session::OsSamplesFact fact;
+  fact.samples = std::exchange(samples_, {});
+  fact.clock = CounterPair();
+  if (!writer_->AddFact(session::ToJson(fact))) GiveUpWriting();
+}
+
+void TargetSet::Pass(std::uint64_t now) {
+  for (const auto& target : targets_) {
+    if (!target->is_recording() || now < target->next_pass_ns() || !IsWriting()) continue;
+    const auto written = target->WriteMaps(target->has_passes() ? "" : "start", writer_);
+    target->set_next_pass_ns(now + kPassNs);
+    if (!written && !IsWriting()) GiveUpWriting();
+  }
+}
+
+std::string TargetSet::ChildEnded() const {
+  if (!child_status_) return "open";
+  if (WIFSIGNALED(*child_status_) && WTERMSIG(*child_status_) == SIGKILL && oom_kills_at_start_) {
+    const auto kills = child_sampler_->OomKills();
+    if (kills && *kills > *oom_kills_at_start_) return "oom";
+  }
+  return EndedText(*child_status_);
+}
+
+std::string TargetSet::EndedOf(const Target& target) const {
+  if (target.pid() == child_) return ChildEnded();
+  const auto status = target.watch().WaitStatus();
+  // Not our child, reaped, and the kernel does not tell any more. One that reached its exit
+  // handlers is taken for a good end.
+  if (!status) {
+    return target.ring().info().state == wire::AgentState::kEnded ? "exit:0" : "recorder_lost";
+  }
+  if (WIFSIGNALED(*status) && WTERMSIG(*status) == SIGKILL && oom_kills_at_start_) {
+    const auto kills = target.OomKills();
+    if (kills && *kills > *oom_kills_at_start_) return "oom";
+  }
+  return EndedText(*status);
+}
+
+void TargetSet::FinishTarget(Target* target, const std::string& ended) {
+  if (!IsWriting()) return;
+  // Two rounds: the first frees what the second may still find behind a chunk that was being
+  // filled.
+  for (int round = 0; round < 2; ++round) {
+    if (!target->drain().Collect(writer_) || !writer_->Flush()) return GiveUpWriting();
+    target->drain().Release();
+  }
+  WriteSamples();
+  if (!IsWriting() || !target->WriteEnd(ended, writer_)) return GiveUpWriting();
+  struct stat status{};
+  const std::string& path = target->ring().path();
+  if (stat(path.c_str(), &status) == 0 && status.st_ino == target->ring().inode()) {
+    unlink(path.c_str());
+  }
+}
+
+void TargetSet::FinishGone() {
+  for (auto it = targets_.begin(); it != targets_.end();) {
+    Target& target = **it;
+    // Our own child is gone only once we have its status.
+    const bool is_gone =
+        target.pid() == child_ ? child_status_.has_value() : target.watch().IsGone();
+    if (!is_gone) {
+      ++it;
+      continue;
+    }
+    FinishTarget(&target, EndedOf(target));
+    if (busiest_ == &target) busiest_ = nullptr;
+    it = IsWriting() ? targets_.erase(it) : it + 1;
+    if (!IsWriting()) break;
+  }
+}
+
+void TargetSet::Refresh() {
+  busiest_ = nullptr;
+  for (const auto& target : targets_) {
+    target->ring().Refresh();
+    // Without a writer the agents must take us for gone instead of waiting for room.
+    if (IsWriting()) target->ring().Beat();
+    if (target->drain().IsUrgent()) busiest_ = target.get();
+  }
+}
+
+Result<void> TargetSet::PassAll(const std::string& at) {
+  Result<void> outcome;
+  bool has_any = false;
+  for (const auto& target : targets_) {
+    if (!target->is_recording()) continue;
+    // Counters and address space of one instant belong together.
+    if (auto sample = target->Sample()) {
+      samples_.push_back({wire::MonotonicNs(), *std::move(sample)});
+    }
+    auto written = target->WriteMaps(at, writer_);
+    if (!written) outcome = written.error();
+    has_any = has_any || written.has_value();
+  }
+  WriteSamples();
+  if (!has_any && outcome) return Error("no process is being recorded");
+  return outcome;
+}
+
+void TargetSet::FinishAll() {
+  if (!IsWriting() || targets_.empty()) return;
+  for (const auto& target : targets_) {
+    target->ring().Stop();
+    FinishTarget(target.get(), "open");
+  }
+  const std::string note = fmt::format(
+      "{} process(es) of the program outlived it and were recorded up to its end", targets_.size());
+  static_cast<void>(writer_->AddFact(session::NoteToJson(note)).has_value());
+}
+
+Target* TargetSet::main() const {
+  for (const auto& target : targets_) {
+    if (has_main_ && target->process() == main_process_) return target.get();
+  }
+  return nullptr;
+}
+
+}  // namespace memwhy::recorder

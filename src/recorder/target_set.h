@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The processes of one recording: finds their rings, empties them, samples them, notices how they
+// end, and writes all of that into the session. Owned by the runner, which says when. Invariant:
+// when the session cannot be written any more, the agents are told to stop, their rings stay where
+// they are, and nothing is said twice. One thread.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/file_system.h"
+#include "base/result.h"
+#include "recorder/target.h"
+#include "session/facts.h"
+#include "session/writer.h"
+
+namespace memwhy::recorder {
+
+class TargetSet {
+ public:
+  // `writer` and `fs` outlive the set.
+  TargetSet(std::string session, session::SessionWriter* writer, const FileSystem* fs);
+
+  // The program started. Its end is told by its parent, which alone can wait for it.
+  void SetChild(pid_t child);
+  void SetChildStatus(int wait_status) { child_status_ = wait_status; }
+  std::string ChildEnded() const;  // exit:N, signal:N, oom, open
+
+  // Takes up the rings that have appeared.
+  void Discover();
+  // Looks at the headers of all rings; a sign of life for the agents.
+  void Refresh();
+  void Drain();
+  void Sample(std::uint64_t now);  // counters, when they are due
+  void WriteSamples();
+  // The passes over address spaces that are due.
+  void Pass(std::uint64_t now);
+  Result<void> PassAll(const std::string& at);
+  void FinishGone();
+  // What still runs is recorded no more.
+  void FinishAll();
+
+  bool IsWriting() const { return writer_->failure().empty(); }
+  // After a failure of the writer: tells the agents and people, once.
+  void GiveUpWriting();
+  bool has_given_up() const { return has_given_up_; }
+
+  const std::vector<std::unique_ptr<Target>>& all() const { return targets_; }
+  std::uint32_t count_ever() const { return next_process_; }
+  // The process that the recording is about: the first CPython. Null when it is gone, or none came.
+  Target* main() const;
+  bool has_main() const { return has_main_; }
+  std::uint32_t main_process() const { return main_process_; }
+  const std::string& dormant_note() const { return dormant_note_; }
+  // Fills its ring faster than the recorder waits; of this round.
+  Target* busiest() const { return busiest_; }
+
+ private:
+  void FinishTarget(Target* target, const std::string& ended);
+  std::string EndedOf(const Target& target) const;
+
+  const std::string session_;
+  session::SessionWriter* writer_;
+  const FileSystem* fs_;
+  std::vector<std::unique_ptr<Target>> targets_;
+  std::set<std::pair<std::string, std::uint64_t>> known_rings_;  // path, inode
+  std::uint32_t next_process_ = 0;
+  std::uint32_t main_process_ = 0;
+  bool has_main_ = false;
+  std::string dormant_note_;
+  pid_t child_ = 0;
+  std::optional<int> child_status_;
+  std::optional<OsSampler> child_sampler_;
+  std::optional<std::uint64_t> oom_kills_at_start_;
+  std::vector<session::OsSampleFact> samples_;
+  std::uint64_t next_sample_ns_ = 0;
+  Target* busiest_ = nullptr;
+  bool has_given_up_ = false;
+};
+
+}  // namespace memwhy::recorder
