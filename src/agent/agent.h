@@ -35,7 +35,9 @@ void SetMode(Mode mode) noexcept;
 
 // The CPython of this process, found by FindPython (python_api.h).
 struct Interpreter {
+  // Null: its structures cannot be read, see `obstacle`. Allocations are recorded all the same.
   const cpython::Layout* layout = nullptr;
+  const char* obstacle = nullptr;
   cpython::Address runtime = 0;    // &_PyRuntime
   cpython::Address code_type = 0;  // &PyCode_Type
   std::uint32_t version = 0;       // PY_VERSION_HEX

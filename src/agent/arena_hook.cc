@@ -17,10 +17,17 @@ ArenaAllocator g_original;
 
 void List(void* arena) noexcept {
   for (std::uint32_t i = 0; i < wire::kArenaCapacity; ++i) {
-    if (g_agent.arenas[i] != 0) continue;
-    __atomic_store_n(&g_agent.arenas[i], reinterpret_cast<std::uint64_t>(arena), __ATOMIC_RELEASE);
+    // Interpreters with a GIL of their own come here at the same time.
+    std::uint64_t empty = 0;
+    if (!__atomic_compare_exchange_n(&g_agent.arenas[i], &empty,
+                                     reinterpret_cast<std::uint64_t>(arena), false,
+                                     __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+      continue;
+    }
     std::uint32_t used = g_agent.ring->arenas_used.load(std::memory_order_relaxed);
-    if (used < i + 1) g_agent.ring->arenas_used.store(i + 1, std::memory_order_release);
+    while (used < i + 1 && !g_agent.ring->arenas_used.compare_exchange_weak(
+                               used, i + 1, std::memory_order_release)) {
+    }
     return;
   }
   g_agent.ring->arenas_unlisted.fetch_add(1, std::memory_order_relaxed);

@@ -523,7 +523,8 @@ void Walk::AddFramesOf(Address thread) noexcept {
     const int count = Peek<int>(code, layout.code_locals_count);
     for (int i = 0; i < count; ++i) {
       const Address value =
-          PeekPointer(frame + layout.frame_locals + static_cast<Address>(i) * 8, 0);
+          PeekPointer(frame + layout.frame_locals + static_cast<Address>(i) * 8, 0) &
+          ~Address{layout.frame_tag};
       const Address local =
           PeekPointer(names + cpython::kTupleItems + static_cast<Address>(i) * 8, 0);
       if (value != 0) Reach(value, KeyLabel(local, Label::kLocal));

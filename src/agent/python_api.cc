@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "cpython/debug_offsets.h"
+
 namespace memwhy::agent {
 
 PythonApi g_python_api;
@@ -32,6 +34,27 @@ std::uint32_t ParseVersion(const char* text) noexcept {
   return version;
 }
 
+cpython::Layout g_layout;  // of this process's CPython
+
+// Sets the layout, or the reason why there is none.
+void ChooseLayout(Interpreter& python) noexcept {
+  const int minor = static_cast<int>((python.version >> 16) & 0xff);
+  const cpython::Layout* known =
+      python.version >> 24 == 3 && python.code_type != 0 ? cpython::FindLayout(minor) : nullptr;
+  if (python.free_threaded) {
+    python.obstacle =
+        "free-threaded CPython: without the GIL a stack could change while it is read";
+  } else if (known == nullptr) {
+    python.obstacle = "this memwhy does not know the structures of this version of CPython";
+  } else {
+    g_layout = *known;
+    if (minor >= cpython::kFirstWithDebugOffsets) {
+      python.obstacle = cpython::ApplyDebugOffsets(python.runtime, python.version, &g_layout);
+    }
+    if (python.obstacle == nullptr) python.layout = &g_layout;
+  }
+}
+
 }  // namespace
 
 bool FindPython(Interpreter& python) noexcept {
@@ -43,9 +66,7 @@ bool FindPython(Interpreter& python) noexcept {
   python.version = ParseVersion(version);
   python.free_threaded = std::strstr(version, "free-threading") != nullptr;
   python.code_type = LookType("PyCode_Type");
-  if (python.version >> 24 == 3 && python.code_type != 0) {
-    python.layout = cpython::FindLayout(static_cast<int>((python.version >> 16) & 0xff));
-  }
+  ChooseLayout(python);
   // 3.13 gave the variant that may return NULL a public name.
   Look(python.current_thread_state, "PyThreadState_GetUnchecked");
   if (python.current_thread_state == nullptr) {

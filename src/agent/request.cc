@@ -50,8 +50,8 @@ void Run(bool takes_gil) noexcept {
 }
 
 bool InterpreterIsUsable() noexcept {
-  return g_python_api.Py_IsInitialized != nullptr && g_python_api.Py_IsInitialized() != 0 &&
-         !SawFinalization() &&
+  return g_agent.python.layout != nullptr && g_python_api.Py_IsInitialized != nullptr &&
+         g_python_api.Py_IsInitialized() != 0 && !SawFinalization() &&
          cpython::PeekPointer(g_agent.python.runtime, g_agent.python.layout->runtime_finalizing) ==
              0;
 }
@@ -59,7 +59,9 @@ bool InterpreterIsUsable() noexcept {
 void* Serve(void*) {
   t_serves_request = true;
   if (!InterpreterIsUsable()) {
-    Finish(RequestState::kFailed, "the interpreter is not running (any more)");
+    Finish(RequestState::kFailed, g_agent.python.obstacle != nullptr
+                                      ? g_agent.python.obstacle
+                                      : "the interpreter is not running (any more)");
     return nullptr;
   }
   Run(true);

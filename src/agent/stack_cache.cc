@@ -49,7 +49,6 @@ void OnCodeDealloc(void* code) noexcept {
 // the interpreter bound to this thread, also while another thread holds the GIL.
 Address OwnThreadState() noexcept {
   const Interpreter& python = g_agent.python;
-  if (python.layout == nullptr) return 0;
   const Address key = python.runtime + python.layout->runtime_auto_key;
   if (Peek<int>(key, 0) == 0) return 0;
   const auto state = reinterpret_cast<Address>(
@@ -139,7 +138,7 @@ bool InternCode(ThreadState& t, const FrameEntry& entry, std::uint32_t* id) noex
   StackCache& cache = t.stacks;
   // A code object that is being destroyed, or no code object at all: never a guess.
   if (cpython::TypeOf(entry.code) != g_agent.python.code_type ||
-      Peek<std::int64_t>(entry.code, 0) == 0) {
+      cpython::IsDying(*g_agent.python.layout, entry.code)) {
     *id = wire::kCodeUnknown;
     return true;
   }
@@ -213,6 +212,7 @@ bool SameFrame(const FrameEntry& a, const FrameEntry& b) noexcept {
 bool SawFinalization() noexcept { return g_finalizing.load(std::memory_order_relaxed) != 0; }
 
 std::uint32_t CaptureStack(ThreadState& t) noexcept {
+  if (g_agent.python.layout == nullptr) return wire::kStackUnknown;
   const Address thread = OwnThreadState();
   if (thread == 0) return wire::kStackNone;
   const Layout& layout = *g_agent.python.layout;

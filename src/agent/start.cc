@@ -176,17 +176,6 @@ bool MayRecord(const char* session) noexcept {
   return fd >= 0;
 }
 
-// The reason why this CPython cannot be recorded, or null.
-const char* FindObstacle() noexcept {
-  if (g_agent.python.free_threaded) {
-    return "free-threaded CPython: without the GIL a stack could change while it is read";
-  }
-  if (g_agent.python.layout == nullptr) {
-    return "this CPython's layout is not known to this version of memwhy";
-  }
-  return nullptr;
-}
-
 // Where this process's ring goes; an earlier image of the same process may have left one.
 void ChooseRingPath(char* out, std::size_t room, std::uint64_t start) noexcept {
   for (std::uint64_t image = 0; image < 1000; ++image) {
@@ -198,7 +187,8 @@ void ChooseRingPath(char* out, std::size_t room, std::uint64_t start) noexcept {
   }
 }
 
-bool OpenRing(std::uint64_t pool, const char* obstacle) noexcept {
+// A CPython whose stacks cannot be read is recorded without them; a free-threaded one not at all.
+bool OpenRing(std::uint64_t pool, bool is_dormant) noexcept {
   const auto chunk_count = static_cast<std::uint32_t>(pool / wire::kChunkBytes);
   const std::uint64_t start = ReadStartTicks();
   char final_path[1024];
@@ -216,9 +206,13 @@ bool OpenRing(std::uint64_t pool, const char* obstacle) noexcept {
   g_agent.arenas = reinterpret_cast<std::uint64_t*>(base + ring->arena_offset);
   g_agent.pool = base + ring->pool_offset;
   g_agent.chunk_count = chunk_count;
-  if (obstacle != nullptr) TextBuffer(ring->note, sizeof(ring->note)).Text(obstacle);
-  ring->state.store(static_cast<std::uint32_t>(obstacle == nullptr ? wire::AgentState::kRecording
-                                                                   : wire::AgentState::kDormant),
+  if (const char* obstacle = g_agent.python.obstacle; obstacle != nullptr) {
+    TextBuffer note(ring->note, sizeof(ring->note));
+    note.Text(obstacle);
+    if (!is_dormant) note.Text("; allocations are recorded without Python stacks");
+  }
+  ring->state.store(static_cast<std::uint32_t>(is_dormant ? wire::AgentState::kDormant
+                                                          : wire::AgentState::kRecording),
                     std::memory_order_release);
   if (rename(path, final_path) != 0) {
     unlink(path);
@@ -256,12 +250,12 @@ bool Start() noexcept {
   g_agent.clock = cycles ? wire::ClockKind::kTsc : wire::ClockKind::kMonotonicNs;
   g_agent.clock_shift = cycles ? 5 : 3;  // about 10 ns: finer than a hand-over between processors
   g_agent.wait_budget_ns = 10'000'000'000;
-  const char* obstacle = FindObstacle();
+  const bool is_dormant = g_agent.python.free_threaded;
   // A dormant agent only leaves a note: the smallest ring will do.
-  if (!OpenRing(obstacle == nullptr ? PoolBytes() : wire::kMinPoolBytes, obstacle)) return false;
-  if (obstacle != nullptr || !InstallThreadEnd()) return false;
+  if (!OpenRing(is_dormant ? wire::kMinPoolBytes : PoolBytes(), is_dormant)) return false;
+  if (is_dormant || !InstallThreadEnd()) return false;
   if (madvise(g_mode_memory, sizeof(g_mode_memory), MADV_WIPEONFORK) != 0) return false;
-  WatchCodeObjects();
+  if (g_agent.python.layout != nullptr) WatchCodeObjects();
   InstallArenaHook();
   if (WantsObjects()) InstallObjectHook();
   g_agent.ring->request_signal = static_cast<std::uint32_t>(InstallRequestSignal());
@@ -277,7 +271,7 @@ bool StartInChild() noexcept {
   const std::uint32_t signal = parents->request_signal;
   const std::uint64_t pool = PoolBytes();
   ForgetThreadsAfterFork();
-  if (!OpenRing(pool < kChildPoolBytes ? pool : kChildPoolBytes, nullptr)) return false;
+  if (!OpenRing(pool < kChildPoolBytes ? pool : kChildPoolBytes, false)) return false;
   UnmapRaw(parents, parents_bytes);
   g_agent.ring->request_signal = signal;
   if (g_inherited_arenas != nullptr) {

@@ -41,7 +41,8 @@ void NameThread(ThreadState& t, const FrameEntry* chain, std::size_t depth) noex
   if (cpython::TypeOf(code) != g_agent.python.code_type) return;
   t.is_named = true;  // one look: the root of a thread does not change
   if (!TextIs(PeekPointer(code, layout.code_name), "_bootstrap")) return;
-  const Address self = PeekPointer(chain[0].frame, layout.frame_locals);
+  const Address self =
+      PeekPointer(chain[0].frame, layout.frame_locals) & ~Address{layout.frame_tag};
   if (self == 0) return;
   const Address name = cpython::PeekAttribute(layout, self, "_name");
   if (name == 0) return;

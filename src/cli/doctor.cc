@@ -291,9 +291,11 @@ std::vector<Check> CheckPythons() {
       check.says += " is free-threaded";
       check.advice = "stacks cannot be read without the GIL; use a build with it";
     } else if (cpython::FindLayout(minor) == nullptr) {
-      check.state = State::kNo;
-      check.says += " has a layout that this memwhy does not know";
-      check.advice = "use another version of Python, or a later memwhy";
+      check.state = State::kLimited;
+      check.says += " has structures that this memwhy does not know";
+      check.advice =
+          "allocations are recorded without Python stacks; use another version of Python, or a "
+          "later memwhy";
     }
     checks.push_back(std::move(check));
   }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A thread's interpreter frames, newest first, in the three shapes that 3.8 to 3.13 have: frame
+// A thread's interpreter frames, newest first, in the three shapes that 3.8 to 3.14 have: frame
 // objects (to 3.10), interpreter frames behind a _PyCFrame (3.11, 3.12), interpreter frames with
-// shims (3.13). Borrowed reads; the thread is our own, or the GIL is held.
+// shims (3.13, 3.14; from 3.14 the code object's address carries a tag). Borrowed reads; the thread
+// is our own, or the GIL is held.
 #pragma once
 
 #include "cpython/layout.h"
@@ -40,6 +41,7 @@ bool ReadFrame(const Layout& layout, Address frame, Address* code,
     *instruction = layout.minor >= 10 || lasti < 0 ? lasti : lasti / 2;
     return true;
   } else {
+    if constexpr (family == Family::kThreadFrames) *code &= ~Address{layout.frame_tag};
     const char owner = Peek<char>(frame, layout.frame_owner);
     if (owner >= kOwnedByCStack || *code == 0) return false;
     const auto at = static_cast<std::int64_t>(PeekPointer(frame, layout.frame_instruction));

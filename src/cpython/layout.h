@@ -14,18 +14,24 @@ inline constexpr std::uint32_t kAbsent = 0xffffffff;
 struct Layout {
   int minor;
   // _PyRuntime
-  std::uint32_t runtime_auto_key;    // Py_tss_t {int is_initialized; pthread_key_t key}
-  std::uint32_t runtime_finalizing;  // PyThreadState* that finalizes the runtime, or NULL
+  std::uint32_t runtime_auto_key;          // Py_tss_t {int is_initialized; pthread_key_t key}
+  std::uint32_t runtime_finalizing;        // PyThreadState* that finalizes the runtime, or NULL
+  std::uint32_t runtime_interpreters;      // PyInterpreterState*, newest first
+  std::uint32_t runtime_main_interpreter;  // PyInterpreterState*, the last of them
+  std::uint32_t runtime_current_thread;    // 3.8-3.11: PyThreadState* that holds the GIL
   // PyInterpreterState
+  std::uint32_t interpreter_next;
   std::uint32_t interpreter_thread_head;
   // PyThreadState
   std::uint32_t thread_next;
+  std::uint32_t thread_c_frame;  // 3.10-3.12: CFrame* on the C stack of the thread that runs it
   std::uint32_t thread_id;       // pthread_self() of its thread
-  std::uint32_t thread_frame;    // 3.8-3.10: PyFrameObject*, 3.11-3.12: _PyCFrame*, 3.13: frame
+  std::uint32_t thread_frame;    // 3.8-3.10: PyFrameObject*, 3.11-3.12: _PyCFrame*, 3.13+: frame
   std::uint32_t cframe_current;  // 3.11, 3.12
   std::uint32_t thread_dict;
   std::uint32_t thread_context;
   // PyFrameObject (3.8-3.10) or _PyInterpreterFrame
+  std::uint32_t frame_tag;  // bits of frame_code and of the locals that are no address
   std::uint32_t frame_code;
   std::uint32_t frame_instruction;  // f_lasti (int) or a pointer into the code
   std::uint32_t frame_previous;
@@ -94,9 +100,10 @@ inline constexpr std::uint64_t kFlagType = 1u << 31;
 inline constexpr char kOwnedByThread = 0;
 inline constexpr char kOwnedByGenerator = 1;
 inline constexpr char kOwnedByFrameObject = 2;
-inline constexpr char kOwnedByCStack = 3;
+inline constexpr char kOwnedByCStack = 3;  // 3.14: by the interpreter; what follows is shims too
 
-// The layout of CPython 3.`minor`, or nullptr when we do not know it.
+// The layout of CPython 3.`minor`, or nullptr when we do not know it. From 3.13 on the interpreter
+// has the last word: debug_offsets.h.
 const Layout* FindLayout(int minor) noexcept;
 
 }  // namespace memwhy::cpython

@@ -26,6 +26,13 @@ inline Address PeekPointer(Address base, std::uint32_t offset) noexcept {
 
 inline Address TypeOf(Address object) noexcept { return PeekPointer(object, kObjectType); }
 
+// True for an object whose references are gone: it is being destroyed. 3.14 keeps flags in the
+// upper half of the count.
+inline bool IsDying(const Layout& layout, Address object) noexcept {
+  return layout.minor >= 14 ? Peek<std::uint32_t>(object, 0) == 0
+                            : Peek<std::int64_t>(object, 0) == 0;
+}
+
 // Writes the text of a str object as UTF-8, cut at a character's border to `room` bytes, and
 // returns the length; -1 when it is no ready compact str. Lone surrogates become '?'.
 int PeekText(const Layout& layout, Address str, char* out, int room) noexcept;

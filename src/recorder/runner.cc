@@ -290,7 +290,7 @@ Result<void> Runner::Impl::Flush() {
 std::string Runner::Impl::Trouble() const {
   if (writer_ != nullptr && !writer_->failure().empty()) return writer_->failure();
   if (targets_ != nullptr) {
-    if (targets_->has_main()) return "";
+    if (targets_->has_main()) return targets_->main_limit();
     if (!targets_->dormant_note().empty()) return targets_->dormant_note();
   }
   return "no CPython with the agent was seen: the program is no Python, is linked statically, or "
@@ -340,7 +340,7 @@ Result<ExitStatus> Runner::Impl::Finish(StopTarget how) {
   }
   targets_->FinishAll();
   if (IsWriting() && targets_->count_ever() == 0) WriteBareProcess();
-  if (IsWriting() && !targets_->has_main()) {
+  if (IsWriting() && !Trouble().empty()) {
     static_cast<void>(writer_->AddFact(session::NoteToJson(Trouble())).has_value());
   }
   unlink(JoinPath(session_, "claimed").c_str());

@@ -61,6 +61,7 @@ void TargetSet::Discover() {
     if (IsWriting()) static_cast<void>(target->WriteFact(writer_).has_value());
     if (target->is_recording() && !has_main_) {
       has_main_ = true;
+      main_limit_ = target->ring().info().note;
       main_process_ = target->process();
       samples_.clear();  // of the program before it was clear who is recorded
       next_sample_ns_ = 0;

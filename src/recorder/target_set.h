@@ -60,6 +60,8 @@ class TargetSet {
   bool has_main() const { return has_main_; }
   std::uint32_t main_process() const { return main_process_; }
   const std::string& dormant_note() const { return dormant_note_; }
+  // What of the main process cannot be recorded, or "".
+  const std::string& main_limit() const { return main_limit_; }
   // Fills its ring faster than the recorder waits; of this round.
   Target* busiest() const { return busiest_; }
 
@@ -76,6 +78,7 @@ class TargetSet {
   std::uint32_t main_process_ = 0;
   bool has_main_ = false;
   std::string dormant_note_;
+  std::string main_limit_;
   pid_t child_ = 0;
   std::optional<int> child_status_;
   std::optional<OsSampler> child_sampler_;

@@ -107,7 +107,8 @@ ProcessFact ToProcessFact(const RingInfo& info, std::uint32_t process) {
   fact.clock = {info.clock_at_start, info.monotonic_ns_at_start};
   fact.fork_clock = info.fork_clock;
   fact.python = info.python;
-  fact.note = info.note;
+  // The note of an agent that records is a limit, not a reason why there is nothing.
+  if (info.state == wire::AgentState::kDormant) fact.note = info.note;
   fact.private_begin = info.private_begin;
   fact.private_end = info.private_end;
   fact.arena_bytes = info.arena_bytes;

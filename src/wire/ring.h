@@ -85,7 +85,7 @@ struct RingHeader {
   std::uint32_t pool_bytes;      // size of one pymalloc pool (4 KiB or 16 KiB)
   std::uint32_t reserved;
   char python_text[64];  // "3.11.2", NUL-terminated
-  char note[256];        // why dormant, NUL-terminated
+  char note[256];        // why dormant, or what is not recorded; NUL-terminated
 
   // Written by the agent.
   alignas(64) std::atomic<std::uint32_t> state;   // AgentState

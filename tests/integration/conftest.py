@@ -18,7 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 TARGETS = ROOT / "tests" / "targets"
 BUILD = Path(os.environ.get("MEMWHY_BUILD", ROOT / "build" / "release"))
 FULL = os.environ.get("MEMWHY_FULL_TESTS") == "1"
-VERSIONS = [f"3.{minor}" for minor in range(8, 14)]
+VERSIONS = [f"3.{minor}" for minor in range(8, 15)]
+# What scripts/fetch_pythons has brought.
+FETCHED = Path(os.environ.get("MEMWHY_PYTHONS", Path.home() / ".cache/memwhy/pythons"))
 
 FACTS = """if 1:
     import os, sys, sysconfig
@@ -53,6 +55,7 @@ def find_pythons():
     for version in VERSIONS:
         candidates += sorted(glob.glob(f"{Path.home()}/.pyenv/versions/{version}.*/bin/python3"))
         candidates.append(shutil.which(f"python{version}") or "")
+        candidates.append(str(FETCHED / version / "usr/bin" / f"python{version}"))
     found, missing = {}, []
     for candidate in candidates:
         if not candidate or not os.access(candidate, os.X_OK):
