@@ -20,6 +20,9 @@ Result<std::unique_ptr<session::Session>> OpenSession(const std::string& path) {
     fmt::print(stderr, "memwhy: {} events were lost: numbers are lower bounds\n",
                FormatCount(recording.lost_events));
   }
+  if (!recording.complete) {
+    for (const std::string& note : recording.notes) fmt::print(stderr, "memwhy: {}\n", note);
+  }
   return session;
 }
 

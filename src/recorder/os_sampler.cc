@@ -8,6 +8,7 @@
 #include "os/smaps.h"
 #include "os/statm.h"
 #include "recorder/arena_walk.h"
+#include "wire/clock.h"
 
 namespace memwhy::recorder {
 namespace {
@@ -55,9 +56,10 @@ model::Mapping ToMapping(os::Vma&& vma) {
 OsSampler::OsSampler(const FileSystem* fs, pid_t pid, std::uint32_t process)
     : fs_(fs), pid_(pid), process_(process) {
   if (auto location = os::FindMemoryCgroup(*fs, pid)) cgroup_ = *std::move(location);
+  SawOomKill();  // the count to start from
 }
 
-Result<model::OsSample> OsSampler::Sample() const {
+Result<model::OsSample> OsSampler::Sample() {
   MEMWHY_TRY(const os::Statm statm, os::ReadStatm(*fs_, pid_));
   MEMWHY_TRY(const std::string stat, fs_->ReadSmall(fmt::format("/proc/{}/stat", pid_)));
   model::OsSample sample;
@@ -72,6 +74,7 @@ Result<model::OsSample> OsSampler::Sample() const {
     if (const auto memory = os::ReadCgroupMemory(*fs_, *cgroup_)) {
       sample.cgroup_current = memory->usage;
       sample.cgroup_limit = memory->limit;
+      oom_watch_.Note(wire::MonotonicNs(), memory->oom_kill);
     }
   }
   return sample;
@@ -106,10 +109,13 @@ Result<model::MapsPass> OsSampler::Pass(const std::string& at, const RingMap* ri
   return pass;
 }
 
-std::optional<std::uint64_t> OsSampler::OomKills() const {
-  if (!cgroup_) return std::nullopt;
-  const auto memory = os::ReadCgroupMemory(*fs_, *cgroup_);
-  return memory ? memory->oom_kill : std::nullopt;
+bool OsSampler::SawOomKill() {
+  if (!cgroup_) return false;
+  const std::uint64_t now = wire::MonotonicNs();
+  if (const auto memory = os::ReadCgroupMemory(*fs_, *cgroup_)) {
+    oom_watch_.Note(now, memory->oom_kill);
+  }
+  return oom_watch_.RoseBefore(now);
 }
 
 }  // namespace memwhy::recorder

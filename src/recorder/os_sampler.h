@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "model/recording.h"
 #include "os/cgroup.h"
+#include "recorder/oom_watch.h"
 #include "recorder/ring_map.h"
 
 namespace memwhy::recorder {
@@ -24,17 +25,19 @@ class OsSampler {
   OsSampler(const FileSystem* fs, pid_t pid, std::uint32_t process);
 
   // An error: the process is gone.
-  Result<model::OsSample> Sample() const;
+  Result<model::OsSample> Sample();
   // smaps, resident pages of anonymous memory, pymalloc arenas (with a ring). `ring` may be null.
   Result<model::MapsPass> Pass(const std::string& at, const RingMap* ring) const;
-  // Kills by the kernel in the process's memory cgroup, also after its death.
-  std::optional<std::uint64_t> OomKills() const;
+  // Whether the kernel killed for lack of memory in the process's cgroup just now; to be asked
+  // right after its death.
+  bool SawOomKill();
 
  private:
   const FileSystem* fs_;
   pid_t pid_;
   std::uint32_t process_;
   std::optional<os::CgroupLocation> cgroup_;
+  OomWatch oom_watch_;
 };
 
 }  // namespace memwhy::recorder

@@ -10,12 +10,19 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <ctime>
 
 #include "base/unique_fd.h"
 #include "wire/clock.h"
 
 namespace memwhy::recorder {
+namespace {
+
+constexpr std::uint64_t kLookNs = 50'000'000;
+constexpr std::size_t kPage = 4096;
+
+}  // namespace
 
 Result<std::unique_ptr<RingMap>> RingMap::Open(const std::string& path) {
   UniqueFd fd(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
@@ -26,7 +33,10 @@ Result<std::unique_ptr<RingMap>> RingMap::Open(const std::string& path) {
   if (!S_ISREG(status.st_mode) || bytes < 4096) return Error::Of("{} is no ring file", path);
   void* base = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
   if (base == MAP_FAILED) return Error::FromErrno(errno, "cannot map " + path);
-  auto info = session::CopyRingHeader(*static_cast<wire::RingHeader*>(base), bytes);
+  auto info = [&] {
+    RingGuard guard(base, bytes);
+    return session::CopyRingHeader(*static_cast<wire::RingHeader*>(base), bytes);
+  }();
   if (!info) {
     munmap(base, bytes);
     return info.error().With("{}", path);
@@ -41,6 +51,7 @@ RingMap::RingMap(std::string path, void* base, std::uint64_t bytes, session::Rin
       bytes_(bytes),
       inode_(inode),
       info_(std::move(info)),
+      guard_(base, bytes),
       header_(static_cast<wire::RingHeader*>(base)) {
   auto* start = static_cast<std::uint8_t*>(base);
   chunks_ = reinterpret_cast<wire::ChunkHeader*>(start + 4096);
@@ -50,7 +61,43 @@ RingMap::RingMap(std::string path, void* base, std::uint64_t bytes, session::Rin
 
 RingMap::~RingMap() { munmap(base_, bytes_); }
 
+bool RingMap::IsShorter() const {
+  struct stat status{};
+  return stat(path_.c_str(), &status) == 0 && status.st_ino == inode_ &&
+         static_cast<std::uint64_t>(status.st_size) < bytes_;
+}
+
+void RingMap::GiveUp() {
+  is_lost_ = true;
+  info_.state = wire::AgentState::kDetached;
+  if (info_.detached_ns == 0) info_.detached_ns = wire::MonotonicNs();
+  // The agent still writes there; a page that is missing would end its process.
+  UniqueFd fd(open(path_.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  struct stat status{};
+  if (!fd || fstat(fd.get(), &status) != 0 || status.st_ino != inode_) return;
+  if (posix_fallocate(fd.get(), 0, static_cast<off_t>(bytes_)) != 0 &&
+      ftruncate(fd.get(), static_cast<off_t>(bytes_)) != 0) {
+    return;
+  }
+  const std::uint32_t stop = 1;
+  static_cast<void>(
+      !pwrite(fd.get(), &stop, sizeof(stop), static_cast<off_t>(offsetof(wire::RingHeader, stop))));
+}
+
+bool RingMap::HasBytes(std::uint32_t index) const {
+  const auto* bytes = reinterpret_cast<const volatile std::uint8_t*>(chunk_bytes(index));
+  for (std::size_t at = 0; at < wire::kChunkBytes; at += kPage) static_cast<void>(bytes[at]);
+  return !guard_.is_cut();
+}
+
 void RingMap::Refresh() {
+  if (is_lost_) return;
+  const std::uint64_t time = wire::MonotonicNs();
+  if (time >= next_look_ns_) {
+    next_look_ns_ = time + kLookNs;
+    if (IsShorter()) guard_.Cut();
+  }
+  if (guard_.is_cut()) return GiveUp();
   auto now = session::CopyRingHeader(*header_, bytes_);
   // A header that no longer fits was scribbled on: the last good copy stays.
   if (now && now->chunk_count == info_.chunk_count && now->pid == info_.pid) {

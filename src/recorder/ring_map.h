@@ -2,7 +2,8 @@
 //
 // A target's ring file (wire/ring.h), mapped by the recorder. The target may scribble on it at any
 // time: sizes are checked once at opening and kept here; everything read later is copied first,
-// then checked, and never used to leave the mapping. One thread.
+// then checked, and never used to leave the mapping. A file that is made shorter reads as
+// an empty ring from then on. One thread.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "recorder/ring_guard.h"
 #include "session/ring_snapshot.h"
 #include "wire/ring.h"
 
@@ -29,6 +31,9 @@ class RingMap {
   std::uint64_t inode() const { return inode_; }
   const session::RingInfo& info() const { return info_; }  // as of Refresh
   void Refresh();                                          // state, counters, arena sizes
+  // The file was made shorter under us: nothing more comes from it. Found by a Refresh, which makes
+  // the file whole again, so that the target finds memory there, and tells it to record no more.
+  bool is_lost() const { return is_lost_; }
 
   wire::RingHeader& header() { return *header_; }
   std::uint32_t chunk_count() const { return info_.chunk_count; }
@@ -36,6 +41,8 @@ class RingMap {
   const std::uint8_t* chunk_bytes(std::uint32_t index) const {
     return pool_ + std::size_t{index} * wire::kChunkBytes;
   }
+  // Whether the chunk's bytes are there to be read.
+  bool HasBytes(std::uint32_t index) const;
   // Addresses of live pymalloc arenas, sorted.
   std::vector<std::uint64_t> Arenas() const;
 
@@ -49,12 +56,17 @@ class RingMap {
  private:
   RingMap(std::string path, void* base, std::uint64_t bytes, session::RingInfo info,
           std::uint64_t inode);
+  bool IsShorter() const;
+  void GiveUp();
 
   std::string path_;
   void* base_;
   std::uint64_t bytes_;
   std::uint64_t inode_;
   session::RingInfo info_;
+  RingGuard guard_;
+  bool is_lost_ = false;
+  std::uint64_t next_look_ns_ = 0;  // at the file's size
   wire::RingHeader* header_;
   wire::ChunkHeader* chunks_;
   const std::uint64_t* arenas_;

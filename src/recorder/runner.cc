@@ -356,9 +356,10 @@ Result<ExitStatus> Runner::Impl::Finish(StopTarget how) {
   end.session_bytes = writer_->bytes_written();
   end.is_cut_short = targets_->has_given_up();
   if (targets_->has_given_up()) {
-    static_cast<void>(
-        writer_->AddLastFacts({session::NoteToJson(writer_->failure()), session::ToJson(end)})
-            .has_value());
+    auto last = targets_->last_facts();
+    last.push_back(session::NoteToJson(writer_->failure()));
+    last.push_back(session::ToJson(end));
+    static_cast<void>(writer_->AddLastFacts(last).has_value());
   } else if (!writer_->AddFact(session::ToJson(end))) {
     targets_->GiveUpWriting();
   }

@@ -31,8 +31,9 @@ Result<void> Target::WriteFact(session::SessionWriter* writer) {
   const nlohmann::json json = session::ToJson(fact);
   std::string text = json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   if (text == written_) return {};
+  MEMWHY_TRY_VOID(writer->AddFact(json));
   written_ = std::move(text);
-  return writer->AddFact(json);
+  return {};
 }
 
 Result<void> Target::WriteMaps(const std::string& at, session::SessionWriter* writer) {
@@ -45,16 +46,22 @@ Result<void> Target::WriteMaps(const std::string& at, session::SessionWriter* wr
   return writer->AddFact(session::ToJson(fact));
 }
 
+std::optional<nlohmann::json> Target::EndFact(const std::string& ended) {
+  if (written_.empty()) return std::nullopt;
+  ring_->Refresh();
+  const session::RingInfo& info = ring_->info();
+  return session::ToJson(session::ProcessEndFact{process_, wire::MonotonicNs(), ended,
+                                                 info.lost_events, info.lost_bytes, info.waited_ns,
+                                                 info.detached_ns});
+}
+
 Result<void> Target::WriteEnd(const std::string& ended, session::SessionWriter* writer) {
   ring_->Refresh();
   MEMWHY_TRY_VOID(WriteFact(writer));
-  const session::RingInfo& info = ring_->info();
-  return writer->AddFact(session::ToJson(
-      session::ProcessEndFact{process_, wire::MonotonicNs(), ended, info.lost_events,
-                              info.lost_bytes, info.waited_ns, info.detached_ns}));
+  return writer->AddFact(*EndFact(ended));
 }
 
-std::optional<model::OsSample> Target::Sample() const {
+std::optional<model::OsSample> Target::Sample() {
   auto sample = sampler_.Sample();
   if (!sample) return std::nullopt;
   return *std::move(sample);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
@@ -36,9 +37,11 @@ class Target {
   // Writes the process fact, again when something in it changed.
   Result<void> WriteFact(session::SessionWriter* writer);
   Result<void> WriteMaps(const std::string& at, session::SessionWriter* writer);
+  // How it ended, for a session that takes no more; nothing where it does not know the process.
+  std::optional<nlohmann::json> EndFact(const std::string& ended);
   Result<void> WriteEnd(const std::string& ended, session::SessionWriter* writer);
-  std::optional<model::OsSample> Sample() const;
-  std::optional<std::uint64_t> OomKills() const { return sampler_.OomKills(); }
+  std::optional<model::OsSample> Sample();
+  bool SawOomKill() { return sampler_.SawOomKill(); }
 
   // When the next pass over the address space is due.
   std::uint64_t next_pass_ns() const { return next_pass_ns_; }

@@ -21,6 +21,10 @@ constexpr std::size_t kSamplesPerFact = 2;  // so that 200 ms are lost at most
 constexpr std::uint64_t kPassNs = 30'000 * kMillisecond;
 constexpr std::size_t kMostHeldSamples = 6000;  // before it is clear that nothing records
 
+bool IsKill(int wait_status) {
+  return WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL;
+}
+
 std::string EndedText(int wait_status) {
   return WIFSIGNALED(wait_status) ? fmt::format("signal:{}", WTERMSIG(wait_status))
                                   : fmt::format("exit:{}", WEXITSTATUS(wait_status));
@@ -29,12 +33,13 @@ std::string EndedText(int wait_status) {
 }  // namespace
 
 TargetSet::TargetSet(std::string session, session::SessionWriter* writer, const FileSystem* fs)
-    : session_(std::move(session)), writer_(writer), fs_(fs) {}
+    : session_(std::move(session)), writer_(writer), fs_(fs) {
+  reserve_.Make(session_);
+}
 
 void TargetSet::SetChild(pid_t child) {
   child_ = child;
   child_sampler_.emplace(fs_, child_, 0);
-  oom_kills_at_start_ = child_sampler_->OomKills();
 }
 
 void TargetSet::Discover() {
@@ -85,6 +90,7 @@ void TargetSet::Drain() {
 void TargetSet::GiveUpWriting() {
   if (has_given_up_) return;
   has_given_up_ = true;
+  reserve_.Release();
   // The agents stop; what their rings hold stays in these files and is read from there.
   for (const auto& target : targets_) target->ring().Stop();
   fmt::print(stderr,
@@ -125,40 +131,45 @@ void TargetSet::Pass(std::uint64_t now) {
   }
 }
 
-std::string TargetSet::ChildEnded() const {
+std::string TargetSet::ChildEnded() {
+  if (!child_ended_.empty()) return child_ended_;
   if (!child_status_) return "open";
-  if (WIFSIGNALED(*child_status_) && WTERMSIG(*child_status_) == SIGKILL && oom_kills_at_start_) {
-    const auto kills = child_sampler_->OomKills();
-    if (kills && *kills > *oom_kills_at_start_) return "oom";
-  }
+  if (IsKill(*child_status_) && child_sampler_->SawOomKill()) return "oom";
   return EndedText(*child_status_);
 }
 
-std::string TargetSet::EndedOf(const Target& target) const {
-  if (target.pid() == child_) return ChildEnded();
-  const auto status = target.watch().WaitStatus();
+std::string TargetSet::EndedOf(Target* target) {
+  const auto status = target->pid() == child_ ? child_status_ : target->watch().WaitStatus();
   // Not our child, reaped, and the kernel does not tell any more. One that reached its exit
   // handlers is taken for a good end.
   if (!status) {
-    return target.ring().info().state == wire::AgentState::kEnded ? "exit:0" : "recorder_lost";
+    return target->ring().info().state == wire::AgentState::kEnded ? "exit:0" : "recorder_lost";
   }
-  if (WIFSIGNALED(*status) && WTERMSIG(*status) == SIGKILL && oom_kills_at_start_) {
-    const auto kills = target.OomKills();
-    if (kills && *kills > *oom_kills_at_start_) return "oom";
-  }
-  return EndedText(*status);
+  // The target's own cgroup: a shell may have moved itself after it was started.
+  const std::string ended = IsKill(*status) && target->SawOomKill() ? "oom" : EndedText(*status);
+  if (target->pid() == child_) child_ended_ = ended;
+  return ended;
 }
 
-void TargetSet::FinishTarget(Target* target, const std::string& ended) {
-  if (!IsWriting()) return;
+bool TargetSet::WriteRest(Target* target, const std::string& ended) {
   // Two rounds: the first frees what the second may still find behind a chunk that was being
   // filled.
   for (int round = 0; round < 2; ++round) {
-    if (!target->drain().Collect(writer_) || !writer_->Flush()) return GiveUpWriting();
+    if (!target->drain().Collect(writer_) || !writer_->Flush()) return false;
     target->drain().Release();
   }
+  Refresh(target);
   WriteSamples();
-  if (!IsWriting() || !target->WriteEnd(ended, writer_)) return GiveUpWriting();
+  return IsWriting() && target->WriteEnd(ended, writer_);
+}
+
+void TargetSet::FinishTarget(Target* target, const std::string& ended) {
+  if (!IsWriting() || !WriteRest(target, ended)) {
+    GiveUpWriting();
+    // The ring file stays, as the only place of its last events.
+    if (auto fact = target->EndFact(ended)) last_facts_.push_back(*std::move(fact));
+    return;
+  }
   struct stat status{};
   const std::string& path = target->ring().path();
   if (stat(path.c_str(), &status) == 0 && status.st_ino == target->ring().inode()) {
@@ -176,17 +187,26 @@ void TargetSet::FinishGone() {
       ++it;
       continue;
     }
-    FinishTarget(&target, EndedOf(target));
+    FinishTarget(&target, EndedOf(&target));
     if (busiest_ == &target) busiest_ = nullptr;
-    it = IsWriting() ? targets_.erase(it) : it + 1;
-    if (!IsWriting()) break;
+    it = targets_.erase(it);
   }
+}
+
+void TargetSet::Refresh(Target* target) {
+  const bool was_lost = target->ring().is_lost();
+  target->ring().Refresh();
+  if (was_lost || !target->ring().is_lost()) return;
+  const std::string note =
+      fmt::format("process {}: its ring file was made shorter by another hand", target->pid());
+  fmt::print(stderr, "memwhy: {}: nothing more of it is recorded, the program goes on\n", note);
+  if (IsWriting() && !writer_->AddFact(session::NoteToJson(note))) GiveUpWriting();
 }
 
 void TargetSet::Refresh() {
   busiest_ = nullptr;
   for (const auto& target : targets_) {
-    target->ring().Refresh();
+    Refresh(target.get());
     // Without a writer the agents must take us for gone instead of waiting for room.
     if (IsWriting()) target->ring().Beat();
     if (target->drain().IsUrgent()) busiest_ = target.get();

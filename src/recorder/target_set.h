@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <string>
@@ -18,6 +19,7 @@
 
 #include "base/file_system.h"
 #include "base/result.h"
+#include "recorder/disk_reserve.h"
 #include "recorder/target.h"
 #include "session/facts.h"
 #include "session/writer.h"
@@ -32,7 +34,7 @@ class TargetSet {
   // The program started. Its end is told by its parent, which alone can wait for it.
   void SetChild(pid_t child);
   void SetChildStatus(int wait_status) { child_status_ = wait_status; }
-  std::string ChildEnded() const;  // exit:N, signal:N, oom, open
+  std::string ChildEnded();  // exit:N, signal:N, oom, open
 
   // Takes up the rings that have appeared.
   void Discover();
@@ -52,6 +54,8 @@ class TargetSet {
   // After a failure of the writer: tells the agents and people, once.
   void GiveUpWriting();
   bool has_given_up() const { return has_given_up_; }
+  // What the session could not take any more, for its last words.
+  const std::vector<nlohmann::json>& last_facts() const { return last_facts_; }
 
   const std::vector<std::unique_ptr<Target>>& all() const { return targets_; }
   std::uint32_t count_ever() const { return next_process_; }
@@ -66,8 +70,10 @@ class TargetSet {
   Target* busiest() const { return busiest_; }
 
  private:
+  void Refresh(Target* target);
+  bool WriteRest(Target* target, const std::string& ended);
   void FinishTarget(Target* target, const std::string& ended);
-  std::string EndedOf(const Target& target) const;
+  std::string EndedOf(Target* target);
 
   const std::string session_;
   session::SessionWriter* writer_;
@@ -82,7 +88,9 @@ class TargetSet {
   pid_t child_ = 0;
   std::optional<int> child_status_;
   std::optional<OsSampler> child_sampler_;
-  std::optional<std::uint64_t> oom_kills_at_start_;
+  std::string child_ended_;  // as its recording says, if there is one
+  DiskReserve reserve_;
+  std::vector<nlohmann::json> last_facts_;
   std::vector<session::OsSampleFact> samples_;
   std::uint64_t next_sample_ns_ = 0;
   Target* busiest_ = nullptr;

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recorder/disk_reserve.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/strings.h"
+#include "base/unique_fd.h"
+
+namespace memwhy::recorder {
+namespace {
+
+constexpr off_t kBytes = 256 * 1024;
+
+}  // namespace
+
+void DiskReserve::Make(const std::string& session) {
+  path_ = JoinPath(session, "reserve");
+  UniqueFd fd(open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!fd || posix_fallocate(fd.get(), 0, kBytes) != 0) Release();
+}
+
+void DiskReserve::Release() {
+  if (path_.empty()) return;
+  unlink(path_.c_str());
+  path_.clear();
+}
+
+}  // namespace memwhy::recorder
