@@ -1,105 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """kill -9 of the program, of the recorder, of both, at random moments: the session can be read.
 
-6 moments of each kind; 20 with MEMWHY_FULL_TESTS=1. MEMWHY_SEED repeats a run (its value is in the
-names of the cases).
+6 moments of each kind; 20 with MEMWHY_FULL_TESTS=1.
 """
 
-import os
-import random
 import signal
-import struct
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
-from conftest import FULL, clean_environment, is_alive, processes_with, stats_of, wait_for
-
-TARGET = Path(__file__).resolve().parent / "survival_target.py"
-PROMISED_NS = 200_000_000  # what may be missing before a kill
-MOMENTS = 20 if FULL else 6
-SEED = int(os.environ.get("MEMWHY_SEED", time.time_ns() % 1_000_000))
-PYTHON = "/usr/bin/python3" if os.access("/usr/bin/python3", os.X_OK) else sys.executable
+from conftest import clean_environment, is_alive, processes_with, stats_of, wait_for
+from survival import PYTHON, TARGET, Run, cases, check_session, chosen, kill
 
 
-class Run:
-    """`memwhy run` over the target, and what the target has noted of itself."""
-
-    def __init__(self, memwhy, folder, marked, seconds, pause, code=0):
-        self.session, self.notes = folder / "s.mwy", folder / "notes"
-        self._output = (folder / "out").open("w+")
-        arguments = [str(self.notes), str(seconds), str(pause), str(code)]
-        self.recorder = subprocess.Popen(
-            [memwhy, "run", "-o", str(self.session), "--", PYTHON, str(TARGET), *arguments],
-            env=clean_environment(**marked),
-            stdout=self._output,
-            stderr=(folder / "err").open("w"),
-            start_new_session=True,
-        )
-
-    def wait_until_open(self):
-        wait_for((self.session / "blocks.mwy").exists, what="session")
-
-    def blocks(self):
-        """Pairs of number and time; the first pair is (-1, pid)."""
-        data = self.notes.read_bytes() if self.notes.exists() else b""
-        return list(struct.iter_unpack("<qq", data[: len(data) // 16 * 16]))
-
-    def target(self, seconds=30):
-        return wait_for(self.blocks, seconds, "target")[0][1]
-
-    def output(self):
-        self._output.seek(0)
-        return self._output.read()
-
-
-def kill(pid, number=signal.SIGKILL):
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        pass
-
-
-def check_session(memwhy, run, killed_ns):
-    """The session holds the first blocks, with all that were taken in time. Returns its stats."""
-    stats = stats_of(memwhy, run.session)
-    sites = [
-        site
-        for site in stats["sites"]
-        if site["allocator"] == "malloc"
-        and site["stack"]
-        and site["stack"][0]["function"] == "take"
-        and site["stack"][0]["file"] == str(TARGET)
-        and site["allocated"]["bytes"] >= 100_000  # ctypes may take a small one there
-    ]
-    blocks = sum(site["allocated"]["blocks"] for site in sites)
-    taken = sum(site["allocated"]["bytes"] for site in sites)
-    noted = [at for number, at in run.blocks() if number >= 0]
-    in_time = sum(at <= killed_ns - PROMISED_NS for at in noted)
-    print(f"noted {len(noted)}, promised {in_time}, recorded {blocks}")
-    assert blocks >= in_time
-    assert blocks <= len(noted) + 1  # one may have been taken and not noted
-    assert taken == sum(100_000 + n for n in range(blocks)), "not the first blocks"
-    freed = sum(site["released"]["blocks"] for site in sites)
-    assert (blocks + 2) // 3 - 1 <= freed <= (blocks + 2) // 3
-    return stats
-
-
-def cases():
-    for number in range(MOMENTS):
-        yield pytest.param(SEED + number, id=f"seed{SEED + number}")
-
-
-def chosen(seed):
-    chance = random.Random(seed)
-    # A third right at the start; half of the programs take blocks as fast as they can.
-    after = chance.uniform(0, 0.15) if chance.random() < 0.33 else chance.uniform(0.15, 2.5)
-    return chance, after, chance.choice([0, 0.0005])
-
-
-@pytest.mark.parametrize("seed", cases())
+@pytest.mark.parametrize("seed", cases(20, 6))
 def test_the_target_is_killed(memwhy, tmp_path, marked, seed):
     _, after, pause = chosen(seed)
     run = Run(memwhy, tmp_path, marked, 60, pause)
@@ -114,7 +28,7 @@ def test_the_target_is_killed(memwhy, tmp_path, marked, seed):
     assert not list(run.session.glob("ring.*")), "the ring is in the session file by now"
 
 
-@pytest.mark.parametrize("seed", cases())
+@pytest.mark.parametrize("seed", cases(20, 6))
 def test_the_recorder_is_killed(memwhy, tmp_path, marked, seed):
     _, after, pause = chosen(seed)
     run = Run(memwhy, tmp_path, marked, after + 1, pause, code=7)
@@ -134,7 +48,7 @@ def test_the_recorder_is_killed(memwhy, tmp_path, marked, seed):
     assert stats["session"]["ended"] == "recorder_lost"
 
 
-@pytest.mark.parametrize("seed", cases())
+@pytest.mark.parametrize("seed", cases(20, 6))
 def test_both_are_killed(memwhy, tmp_path, marked, seed):
     chance, after, pause = chosen(seed)
     run = Run(memwhy, tmp_path, marked, 60, pause)
