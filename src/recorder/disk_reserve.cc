@@ -26,4 +26,9 @@ void DiskReserve::Release() {
   path_.clear();
 }
 
+void DiskReserve::Settle(const std::string& session) {
+  UniqueFd fd(open(session.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd) syncfs(fd.get());
+}
+
 }  // namespace memwhy::recorder

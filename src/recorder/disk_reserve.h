@@ -17,6 +17,8 @@ class DiskReserve {
 
   void Make(const std::string& session);
   void Release();
+  // Waits until the file system has really taken back what was removed.
+  static void Settle(const std::string& session);
 
  private:
   std::string path_;  // "" without a file

@@ -69,6 +69,8 @@ bool RingMap::IsShorter() const {
 
 void RingMap::GiveUp() {
   is_lost_ = true;
+  loss_ = IsShorter() ? "its ring file was made shorter by another hand"
+                      : "its ring file cannot be used any more (the disk?)";
   info_.state = wire::AgentState::kDetached;
   if (info_.detached_ns == 0) info_.detached_ns = wire::MonotonicNs();
   // The agent still writes there; a page that is missing would end its process.

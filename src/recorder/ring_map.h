@@ -34,6 +34,7 @@ class RingMap {
   // The file was made shorter under us: nothing more comes from it. Found by a Refresh, which makes
   // the file whole again, so that the target finds memory there, and tells it to record no more.
   bool is_lost() const { return is_lost_; }
+  const char* loss() const { return loss_; }  // why
 
   wire::RingHeader& header() { return *header_; }
   std::uint32_t chunk_count() const { return info_.chunk_count; }
@@ -66,6 +67,7 @@ class RingMap {
   session::RingInfo info_;
   RingGuard guard_;
   bool is_lost_ = false;
+  const char* loss_ = "";
   std::uint64_t next_look_ns_ = 0;  // at the file's size
   wire::RingHeader* header_;
   wire::ChunkHeader* chunks_;

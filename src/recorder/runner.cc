@@ -18,6 +18,7 @@
 #include "base/unique_fd.h"
 #include "os/process.h"
 #include "recorder/clock_pair.h"
+#include "recorder/disk_reserve.h"
 #include "recorder/launcher.h"
 #include "recorder/redact.h"
 #include "recorder/run_environment.h"
@@ -359,7 +360,11 @@ Result<ExitStatus> Runner::Impl::Finish(StopTarget how) {
     auto last = targets_->last_facts();
     last.push_back(session::NoteToJson(writer_->failure()));
     last.push_back(session::ToJson(end));
-    static_cast<void>(writer_->AddLastFacts(last).has_value());
+    if (!writer_->AddLastFacts(last)) {
+      // What was removed is free on some file systems only after the next transaction.
+      DiskReserve::Settle(session_);
+      static_cast<void>(writer_->AddLastFacts(last).has_value());
+    }
   } else if (!writer_->AddFact(session::ToJson(end))) {
     targets_->GiveUpWriting();
   }

@@ -197,8 +197,7 @@ void TargetSet::Refresh(Target* target) {
   const bool was_lost = target->ring().is_lost();
   target->ring().Refresh();
   if (was_lost || !target->ring().is_lost()) return;
-  const std::string note =
-      fmt::format("process {}: its ring file was made shorter by another hand", target->pid());
+  const std::string note = fmt::format("process {}: {}", target->pid(), target->ring().loss());
   fmt::print(stderr, "memwhy: {}: nothing more of it is recorded, the program goes on\n", note);
   if (IsWriting() && !writer_->AddFact(session::NoteToJson(note))) GiveUpWriting();
 }

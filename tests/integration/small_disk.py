@@ -9,9 +9,10 @@ MEGABYTE = 1 << 20
 
 
 class SmallDisk:
-    """`kind`: tmpfs, ext4 or btrfs (in a file). Use `with`; raises OSError where it cannot be."""
+    """`kind`: tmpfs, or ext4, xfs, btrfs (in a file). Use `with`; raises OSError where it cannot be."""
 
     def __init__(self, folder, kind, megabytes):
+        self.kind = kind
         self.path, self._image = folder / "disk", folder / "disk.image"
         if os.geteuid() != 0:
             raise OSError("only root may mount")

@@ -112,6 +112,12 @@ def check_session(memwhy, run, killed_ns):
     return stats
 
 
+def check_damage(stats):
+    """A recorder killed while it writes leaves half a block; its ring still has what is in it."""
+    damage = stats["session"]["damage"]
+    assert damage is None or damage.startswith("the last block is cut off"), damage
+
+
 def cases(full, short):
     """Seeds: `full` of them with MEMWHY_FULL_TESTS=1, else `short`."""
     for number in range(full if FULL else short):

@@ -36,44 +36,55 @@ def run_to_the_end(run, seconds=120):
     assert run.output() == f"done: {len(run.blocks()) - 1}\n", run.errors()
 
 
-def check_a_full_disk(memwhy, run, full_ns):
-    assert "No space left on device" in run.errors()
+def check_a_full_disk(memwhy, run, full_ns, kind):
     stats = check_session(memwhy, run, full_ns)
     session = stats["session"]
-    assert session["ended"] == "exit:7"
     assert session["damage"] is None
+    if kind == "xfs" and session["complete"]:
+        return ""  # it had set room aside behind the growing file
+    assert "No space left on device" in run.errors()
+    if kind == "btrfs" and session["ended"] == "recorder_lost":
+        return ""  # room that was given back is not always free again by the end
+    assert session["ended"] == "exit:7"
     assert not session["complete"]
     notes = " ".join(session["notes"])
     assert "No space left on device" in notes
     return notes
 
 
-@pytest.mark.parametrize("seed", cases(8, 1))
-@pytest.mark.parametrize("disk", [("tmpfs", DISK_MB), ("ext4", DISK_MB)], indirect=True)
+DISKS = [("tmpfs", DISK_MB), ("ext4", DISK_MB), ("xfs", 400)]
+
+
+@pytest.mark.parametrize("seed", cases(4, 1))
+@pytest.mark.parametrize("disk", DISKS, indirect=True, ids=lambda disk: disk[0])
 def test_another_fills_the_disk(memwhy, tmp_path, marked, disk, seed):
+    """The program is unharmed, what was recorded is there, and the session says how it ended."""
     chance, after, _ = chosen("disk", seed)
     load = chance.choice(["plain", "threads", "flood"])
     run = Run(memwhy, tmp_path, marked, after + 1, 0.0005, 7, load, where=disk.path)
     run.target()
     time.sleep(after)
+    # Held meanwhile, so that the other takes nothing of what the recorder gives back.
+    kill(run.recorder.pid, signal.SIGSTOP)
     full_ns = time.monotonic_ns()
     disk.fill()
+    kill(run.recorder.pid, signal.SIGCONT)
     run_to_the_end(run)
-    check_a_full_disk(memwhy, run, full_ns)
+    check_a_full_disk(memwhy, run, full_ns, disk.kind)
 
 
-@pytest.mark.parametrize("disk", [("tmpfs", DISK_MB)], indirect=True)
+@pytest.mark.parametrize("disk", [("tmpfs", DISK_MB)], indirect=True, ids=["tmpfs"])
 def test_the_session_fills_the_disk(memwhy, tmp_path, marked, disk):
     """Until then everything is there, and the session says since when nothing is."""
     run = Run(memwhy, tmp_path, marked, 6, 0, 7, "flood", where=disk.path)
     run.target()
     disk.fill(but=MEGABYTE)
     run_to_the_end(run)
-    notes = check_a_full_disk(memwhy, run, run.blocks()[1][1])
+    notes = check_a_full_disk(memwhy, run, run.blocks()[1][1], disk.kind)
     assert "nothing is recorded after" in notes
 
 
-@pytest.mark.parametrize("disk", [("tmpfs", 8)], indirect=True)
+@pytest.mark.parametrize("disk", [("tmpfs", 8)], indirect=True, ids=["tmpfs"])
 def test_a_disk_without_room_is_refused(memwhy, tmp_path, marked, disk):
     run = Run(memwhy, tmp_path, marked, 1, 0, where=disk.path)
     assert run.recorder.wait(60) == 3
