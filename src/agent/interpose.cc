@@ -25,22 +25,6 @@ namespace {
 using wire::Allocator;
 using wire::EventKind;
 
-// Keeps errno over the recording of an event, and tells calls inside of it apart.
-class Recording {
- public:
-  explicit Recording(ThreadState& t) noexcept : t_(t), errno_(errno) { ++t_.depth; }
-  ~Recording() {
-    --t_.depth;
-    errno = errno_;
-  }
-  Recording(const Recording&) = delete;
-  Recording& operator=(const Recording&) = delete;
-
- private:
-  ThreadState& t_;
-  int errno_;
-};
-
 inline bool Ready() noexcept {
   if (__builtin_expect(!g_resolved, false)) {
     if (IsResolving()) return false;

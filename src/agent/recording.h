@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The gate that every hook passes: may this call be recorded, and by which thread state?
+// The gate that every hook passes: may this call be recorded, and by which thread state? And the
+// time inside of it.
 #pragma once
 
 #include <cerrno>
@@ -24,5 +25,21 @@ inline ThreadState* RecordingThread() noexcept {
   }
   return __builtin_expect(t->depth == 0, true) ? t : nullptr;
 }
+
+// Keeps errno over the recording of an event, and tells calls inside of it apart.
+class Recording {
+ public:
+  explicit Recording(ThreadState& t) noexcept : t_(t), errno_(errno) { ++t_.depth; }
+  ~Recording() {
+    --t_.depth;
+    errno = errno_;
+  }
+  Recording(const Recording&) = delete;
+  Recording& operator=(const Recording&) = delete;
+
+ private:
+  ThreadState& t_;
+  int errno_;
+};
 
 }  // namespace memwhy::agent

@@ -22,8 +22,10 @@
 #include "agent/python_api.h"
 #include "agent/raw_memory.h"
 #include "agent/real_functions.h"
+#include "agent/recording.h"
 #include "agent/request.h"
 #include "agent/stack_cache.h"
+#include "agent/stream.h"
 #include "agent/text_buffer.h"
 #include "agent/thread_state.h"
 
@@ -222,7 +224,14 @@ bool OpenRing(std::uint64_t pool, bool is_dormant) noexcept {
 }
 
 // Registered first, so it runs as the last one before the fork.
-void BeforeFork() { g_agent.fork_clock = wire::ReadBefore(g_agent.clock); }
+// The record keeps the instant exact in the session (session/columns.h).
+void BeforeFork() {
+  ThreadState* t = RecordingThread();
+  g_agent.fork_clock = wire::ReadBefore(g_agent.clock);
+  if (t == nullptr) return;
+  Recording recording(*t);
+  WriteFork(*t, g_agent.fork_clock >> g_agent.clock_shift);
+}
 
 // Keeps what the child inherits of the arena table before the parent changes it. The ring itself is
 // made at the first event: most forked children only execute another program.

@@ -168,6 +168,15 @@ void WriteAdvise(ThreadState& t, std::uint64_t ticks, const void* address, std::
   Commit(t);
 }
 
+void WriteFork(ThreadState& t, std::uint64_t ticks) noexcept {
+  if (!MakeRoom(t, kHotRoom)) return CountLost(t, 0);
+  std::uint8_t* out = PutTag(t.write, EventKind::kFork);
+  out = PutTicks(t, out, ticks);
+  out = PutVarint(out, 0);  // the child's pid is not known yet
+  t.write = PutVarint(out, 0);
+  Commit(t);
+}
+
 bool WriteMark(ThreadState& t, std::uint64_t ticks, const char* name,
                std::uint64_t count) noexcept {
   const std::size_t length = strnlen(name, wire::kMaxMarkBytes);

@@ -67,6 +67,7 @@ void WriteRemap(ThreadState& t, std::uint64_t ticks_before, const void* before,
                 std::size_t size) noexcept;
 void WriteAdvise(ThreadState& t, std::uint64_t ticks, const void* address, std::size_t size,
                  int advice) noexcept;
+void WriteFork(ThreadState& t, std::uint64_t ticks) noexcept;
 bool WriteMark(ThreadState& t, std::uint64_t ticks, const char* name, std::uint64_t count) noexcept;
 void WriteThread(ThreadState& t) noexcept;
 void WriteThreadName(ThreadState& t, const char* name, std::size_t length) noexcept;

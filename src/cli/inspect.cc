@@ -246,16 +246,16 @@ int Inspector::Blocks(const std::string& path) {
   std::vector<std::uint8_t> raw;
   while (file->Next(&place, &raw)) {
     const auto kind = static_cast<session::BlockKind>(place.header.kind);
-    const bool is_pieces = kind == session::BlockKind::kPieces;
+    const bool is_pieces = session::HasPieces(kind);
     const bool is_fact = kind == session::BlockKind::kFact;
     const std::string name = is_pieces ? "pieces"
                              : is_fact ? "fact"
                                        : fmt::format("kind {}", place.header.kind);
-    Print("block {:>10}  {:<7} raw {:>8} stored {:>8}\n", place.offset, name,
-          place.header.raw_bytes, place.header.stored_bytes);
+    Print("block {:>10}  {:<7} raw {:>8} stored {:>8}\n", place.offset, name, raw.size(),
+          place.header.stored_bytes);
     json block = {{"offset", place.offset},
                   {"kind", name},
-                  {"raw_bytes", place.header.raw_bytes},
+                  {"raw_bytes", raw.size()},
                   {"stored_bytes", place.header.stored_bytes}};
     if (is_pieces) {
       session::PieceReader reader(raw);

@@ -2,6 +2,7 @@
 #include "recorder/drain.h"
 
 #include <algorithm>
+#include <optional>
 #include <tuple>
 
 #include "session/format.h"
@@ -40,6 +41,8 @@ Result<void> Drain::Collect(session::SessionWriter* writer) {
   std::sort(found_.begin(), found_.end(), [](const Found& a, const Found& b) {
     return std::tie(a.thread, a.offset) < std::tie(b.thread, b.offset);
   });
+  const session::TimePrecision precision =
+      IsAlone() ? session::TimePrecision::kRounded : session::TimePrecision::kExact;
   for (const Found& found : found_) {
     if (found.thread >= drained_.size()) drained_.resize(found.thread + 1);
     std::uint64_t& drained = drained_[found.thread];
@@ -50,13 +53,41 @@ Result<void> Drain::Collect(session::SessionWriter* writer) {
       const auto skip = static_cast<std::uint32_t>(drained - found.offset);
       MEMWHY_TRY_VOID(writer->AddPiece(
           process_, found.thread, drained,
-          std::span(ring_->chunk_bytes(found.chunk) + skip, found.committed - skip)));
+          std::span(ring_->chunk_bytes(found.chunk) + skip, found.committed - skip), precision));
       bytes_ += found.committed - skip;
       drained = end;
     }
     if (found.is_sealed) done_.push_back(found.chunk);
   }
   return {};
+}
+
+// Whether all that is new comes from one thread, and nothing of another thread came before any of
+// it. Found has what was committed at the first look. An event is committed before another thread
+// can know of its block, so what came before a found event is there at this second look at the
+// latest; the exception is a reallocation, which is committed at its end (decision 0007).
+bool Drain::IsAlone() const {
+  const auto has_new = [this](std::uint32_t thread, std::uint64_t end) {
+    return end > (thread < drained_.size() ? drained_[thread] : 0);
+  };
+  std::optional<std::uint32_t> alone;
+  for (const Found& found : found_) {
+    if (!has_new(found.thread, found.offset + found.committed)) continue;
+    if (alone.value_or(found.thread) != found.thread) return false;
+    alone = found.thread;
+  }
+  if (!alone) return false;
+  const std::uint32_t used =
+      std::min(ring_->header().chunks_used.load(std::memory_order_acquire), ring_->chunk_count());
+  for (std::uint32_t i = 0; i < used; ++i) {
+    const wire::ChunkHeader& chunk = ring_->chunk(i);
+    const std::uint32_t committed = chunk.committed.load(std::memory_order_acquire);
+    if (committed == 0) continue;
+    const std::uint32_t other = __atomic_load_n(&chunk.thread, __ATOMIC_RELAXED);
+    const std::uint64_t offset = __atomic_load_n(&chunk.stream_offset, __ATOMIC_RELAXED);
+    if (other != *alone && has_new(other, offset + committed)) return false;
+  }
+  return true;
 }
 
 void Drain::Release() {

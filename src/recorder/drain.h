@@ -29,6 +29,7 @@ class Drain {
   std::uint64_t bytes() const { return bytes_; }
 
  private:
+  bool IsAlone() const;
   struct Found {
     std::uint32_t thread;
     std::uint32_t chunk;

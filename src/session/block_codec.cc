@@ -48,11 +48,11 @@ std::span<const std::uint8_t> BlockEncoder::Encode(BlockKind kind,
   buffer_.resize(sizeof(header) + ZSTD_compressBound(raw.size()));
   std::uint8_t* stored = buffer_.data() + sizeof(header);
   const std::size_t packed =
-      zstd_->context == nullptr
+      zstd_->context == nullptr || kind == BlockKind::kColumns  // packed by column
           ? raw.size()
           : ZSTD_compressCCtx(zstd_->context, stored, buffer_.size() - sizeof(header), raw.data(),
                               raw.size(), kLevel);
-  if (zstd_->context != nullptr && ZSTD_isError(packed) == 0 && packed < raw.size()) {
+  if (ZSTD_isError(packed) == 0 && packed < raw.size()) {
     header.flags = kBlockIsZstd;
     header.stored_bytes = static_cast<std::uint32_t>(packed);
   } else {

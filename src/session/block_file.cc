@@ -78,6 +78,10 @@ Result<void> BlockFile::Read(const Place& place, std::vector<std::uint8_t>* raw)
   stored_.resize(place.header.stored_bytes);
   MEMWHY_TRY_VOID(ReadBytes(place.offset + sizeof(BlockHeader), stored_));
   if (!ChecksumFits(place.header, stored_)) return Error("a checksum does not fit");
+  if (place.header.kind == static_cast<std::uint16_t>(BlockKind::kColumns)) {
+    if (place.header.flags != 0) return Error("a block of columns is packed as a whole");
+    return columns_.Decode(stored_, raw);
+  }
   return decoder_.Decode(place.header, stored_, raw);
 }
 

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "session/block_codec.h"
+#include "session/column_decoder.h"
 #include "session/format.h"
 
 namespace memwhy::session {
@@ -27,7 +28,8 @@ class BlockFile {
   // Fails when there is no such file, or it is no session of a version that we know.
   static Result<BlockFile> Open(const std::string& path);
 
-  // Goes to the next block; false at the end and at damage.
+  // Goes to the next block; false at the end and at damage. A block of columns is given as the
+  // pieces that it unfolds to (format.h), always to the same bytes.
   bool Next(Place* place, std::vector<std::uint8_t>* raw);
   // One block again. Checked as in the walk.
   Result<void> Read(const Place& place, std::vector<std::uint8_t>* raw) const;
@@ -50,6 +52,7 @@ class BlockFile {
   std::string damage_;
   bool is_cut_off_ = false;
   mutable BlockDecoder decoder_;
+  mutable ColumnDecoder columns_;
   mutable std::vector<std::uint8_t> stored_;
 };
 

@@ -73,7 +73,7 @@ class DamageTest : public ::testing::Test {
     std::vector<std::uint64_t> expected;
     int block = 0;
     for (const BlockFile::Place& place : places_) {
-      if (place.header.kind != static_cast<std::uint16_t>(BlockKind::kPieces)) continue;
+      if (!HasPieces(static_cast<BlockKind>(place.header.kind))) continue;
       if (place.offset + sizeof(BlockHeader) + place.header.stored_bytes > good_bytes) break;
       if (block == 0) expected = {0x1000, 0x2000, 0x3000, 0x4000};
       if (block > 0) expected.push_back(block == 1 ? 0x5000 : 0x6000);

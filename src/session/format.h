@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The session on disk, version 1 (prose: docs/formats/session.md). A session is a directory
+// The session on disk, version 2 (prose: docs/formats/session.md). A session is a directory
 // `NAME.mwy/`; its events and facts are in `blocks.mwy`, which only ever grows at its end:
 //
 //   blocks.mwy := FileHeader block*
 //   block      := BlockHeader stored-bytes            stored = raw, or one zstd frame of it
 //   kPieces    := piece*       raw bytes; v = varint
-//   piece      := v(process) v(thread) v(stream offset) v(length) bytes[length]
+//   piece      := v(process) v(thread) v(stream offset) v(stream bytes) v(length) bytes[length]
+//   kColumns   := the same pieces, field by field: columns.h
 //   kFact      := one JSON object (UTF-8) with a member "type"; the types are in facts.h
 //
 // A piece is a whole sequence of records of one thread's event stream (wire/event.h); its offset
-// counts the bytes of that stream before it. Blocks of unknown kind are skipped. A checksum that
-// does not fit, or a file that ends inside a block, is where reading stops: everything before it is
-// good. All numbers are little-endian; we run on such machines only.
+// counts the bytes of that stream before it, and `stream bytes` how many of them it stands for. A
+// kColumns block is how pieces are stored, kPieces what it is unfolded to; the latter is in a file
+// only when a stream does not decode. Unfolded pieces may be shorter or longer than the bytes of
+// the stream, since times may be rounded (columns.h). Blocks of unknown kind are skipped. A
+// checksum that does not fit, or a file that ends inside a block, is where reading stops:
+// everything before it is good. All numbers are little-endian; we run on such machines only.
 #pragma once
 
 #include <cstddef>
@@ -23,7 +27,7 @@ namespace memwhy::session {
 inline constexpr char kBlocksFile[] = "blocks.mwy";
 inline constexpr char kRingPrefix[] = "ring.";
 inline constexpr char kFileMagic[8] = {'M', 'W', 'Y', 'S', 'E', 'S', 'S', '\n'};
-inline constexpr std::uint32_t kFormatVersion = 1;
+inline constexpr std::uint32_t kFormatVersion = 2;
 inline constexpr std::uint32_t kBlockMagic = 0x4b4c424d;  // "MBLK"
 
 struct FileHeader {
@@ -34,7 +38,11 @@ struct FileHeader {
 };
 static_assert(sizeof(FileHeader) == 32);
 
-enum class BlockKind : std::uint16_t { kPieces = 1, kFact = 2 };
+enum class BlockKind : std::uint16_t { kPieces = 1, kFact = 2, kColumns = 3 };
+
+constexpr bool HasPieces(BlockKind kind) {
+  return kind == BlockKind::kPieces || kind == BlockKind::kColumns;
+}
 
 inline constexpr std::uint16_t kBlockIsZstd = 1;
 

@@ -65,6 +65,7 @@ void Session::ReadBlocks() {
   while (file_.Next(&place, &raw)) {
     switch (static_cast<BlockKind>(place.header.kind)) {
       case BlockKind::kPieces:
+      case BlockKind::kColumns:
         if (blocks_.size() >= kRingSource) return;
         blocks_.push_back(place);
         AddPieces(static_cast<std::uint32_t>(blocks_.size() - 1), raw);
@@ -85,7 +86,8 @@ void Session::AddPieces(std::uint32_t block, std::span<const std::uint8_t> raw) 
   Piece piece;
   while (reader.Next(&piece)) {
     const PieceRef ref{block, reader.PlaceOf(piece), 0};
-    FindStream(piece.process, piece.thread).index.Add(ref, piece.offset, piece.bytes);
+    FindStream(piece.process, piece.thread)
+        .index.Add(ref, piece.offset, piece.stream_bytes, piece.bytes);
   }
   if (reader.is_damaged()) AddDamage("a block of pieces does not decode");
 }
@@ -125,7 +127,7 @@ void Session::AddRing(RingSnapshot ring) {
     const PieceRef ref{kRingSource | static_cast<std::uint32_t>(ring_bytes_.size() - 1), 0, 0};
     Stream& stream = FindStream(process, piece.thread);
     const std::uint64_t before = stream.index.end_offset();
-    stream.index.Add(ref, piece.offset, ring_bytes_.back());
+    stream.index.Add(ref, piece.offset, ring_bytes_.back().size(), ring_bytes_.back());
     if (stream.index.end_offset() == before) ring_bytes_.pop_back();
   }
   rings_.push_back({process, std::move(ring.info)});

@@ -176,6 +176,7 @@ model::ProcessId Merge::FindChild(const Cursor& cursor, double time, bool* is_fo
   const auto& processes = session_.recording_.processes;
   model::ProcessId child;
   *is_found = false;
+  if (cursor.record.a == 0) return child;
   for (std::uint32_t i = 0; i < processes.size(); ++i) {
     if (processes[i].pid != cursor.record.a || i == cursor.stream->process.value ||
         HasForkPoint(i) || processes[i].started + kSlackSeconds < time) {

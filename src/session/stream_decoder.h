@@ -80,7 +80,11 @@ class StreamDecoder {
   // After kDamaged, position() is where the bad record starts.
   Step Next(Record* record);
   std::size_t position() const { return static_cast<std::size_t>(position_ - begin_); }
+  // The running state: the previous time, address >> 3, size and stack.
   std::uint64_t ticks() const { return ticks_; }
+  std::uint64_t unit() const { return unit_; }
+  std::uint64_t size() const { return size_; }
+  std::uint64_t stack() const { return stack_; }
 
  private:
   bool Number(std::uint64_t* value) {

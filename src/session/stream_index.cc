@@ -43,7 +43,8 @@ std::string CleanText(std::string_view text) {
 
 }  // namespace
 
-void StreamIndex::Add(PieceRef ref, std::uint64_t offset, std::span<const std::uint8_t> bytes) {
+void StreamIndex::Add(PieceRef ref, std::uint64_t offset, std::uint64_t stream_bytes,
+                      std::span<const std::uint8_t> bytes) {
   if (!damage_.empty() || bytes.empty()) return;
   if (offset > end_offset_) {
     damage_ =
@@ -52,7 +53,13 @@ void StreamIndex::Add(PieceRef ref, std::uint64_t offset, std::span<const std::u
     return;
   }
   const std::uint64_t known = end_offset_ - offset;
-  if (known >= bytes.size()) return;
+  if (known >= stream_bytes) return;
+  if (known != 0 && stream_bytes != bytes.size()) {
+    // Rounded pieces are written as a whole, in order.
+    damage_ =
+        fmt::format("a piece of it begins before byte {}, where the last one ends", end_offset_);
+    return;
+  }
   bytes = bytes.subspan(known);
   ref.begin += static_cast<std::uint32_t>(known);
   decoder_.SetPiece(bytes);
@@ -71,7 +78,7 @@ void StreamIndex::Add(PieceRef ref, std::uint64_t offset, std::span<const std::u
     damage_ = fmt::format("a record of it does not decode at byte {}", end_offset_ + good);
   }
   ref.length = static_cast<std::uint32_t>(good);
-  end_offset_ += good;
+  end_offset_ += step == StreamDecoder::Step::kDamaged ? good : stream_bytes - known;
   if (good != 0) pieces_.push_back(ref);
 }
 

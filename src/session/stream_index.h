@@ -35,9 +35,10 @@ class StreamIndex {
   explicit StreamIndex(std::uint64_t start_ticks)
       : start_ticks_(start_ticks), decoder_(start_ticks), last_ticks_(start_ticks) {}
 
-  // The next piece; `offset` is its place in the stream. Bytes that are known already are left out;
-  // a gap ends the stream.
-  void Add(PieceRef ref, std::uint64_t offset, std::span<const std::uint8_t> bytes);
+  // The next piece; `offset` is its place in the stream, `stream_bytes` how much of that it stands
+  // for. Bytes that are known already are left out; a gap ends the stream.
+  void Add(PieceRef ref, std::uint64_t offset, std::uint64_t stream_bytes,
+           std::span<const std::uint8_t> bytes);
   // Makes stack ids of the definitions, then forgets these.
   void ResolveStacks(model::StackTree* tree);
 

@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "base/strings.h"
-#include "wire/varint.h"
+#include "session/pieces.h"
 
 namespace memwhy::session {
 namespace {
@@ -24,7 +24,7 @@ constexpr std::uint64_t kDropStep = 8u << 20;
 
 SessionWriter::SessionWriter(std::string path, UniqueFd fd)
     : path_(std::move(path)), fd_(std::move(fd)) {
-  pieces_.reserve(2 * kBlockBytes);
+  bytes_.reserve(2 * kBlockBytes);
 }
 
 Result<std::unique_ptr<SessionWriter>> SessionWriter::Create(const std::string& path) {
@@ -47,27 +47,47 @@ Result<std::unique_ptr<SessionWriter>> SessionWriter::Create(const std::string& 
 }
 
 Result<void> SessionWriter::AddPiece(std::uint32_t process, std::uint32_t thread,
-                                     std::uint64_t offset, std::span<const std::uint8_t> bytes) {
+                                     std::uint64_t offset, std::span<const std::uint8_t> bytes,
+                                     TimePrecision precision) {
   if (!failure_.empty()) return Error(failure_);
   if (bytes.size() > kBlockBytes) return Error::Of("piece of {} bytes", bytes.size());
-  std::uint8_t head[4 * wire::kMaxVarintBytes];
-  std::uint8_t* end = wire::PutVarint(head, process);
-  end = wire::PutVarint(end, thread);
-  end = wire::PutVarint(end, offset);
-  end = wire::PutVarint(end, bytes.size());
-  const auto needed = static_cast<std::size_t>(end - head) + bytes.size();
-  if (!pieces_.empty() && pieces_.size() + needed > kBlockBytes) MEMWHY_TRY_VOID(Flush());
-  pieces_.insert(pieces_.end(), head, end);
-  pieces_.insert(pieces_.end(), bytes.begin(), bytes.end());
+  if (!bytes_.empty() && bytes_.size() + bytes.size() > kBlockBytes) MEMWHY_TRY_VOID(Flush());
+  bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+  ends_.push_back(bytes_.size());
+  pieces_.push_back({process, thread, offset, {}, precision});
   return {};
 }
 
 Result<void> SessionWriter::Flush() {
   if (!failure_.empty()) return Error(failure_);
   if (pieces_.empty()) return {};
-  auto written = WriteBlock(BlockKind::kPieces, pieces_);
-  pieces_.clear();
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i < pieces_.size(); ++i) {
+    pieces_[i].bytes = std::span(bytes_).subspan(begin, ends_[i] - begin);
+    begin = ends_[i];
+  }
+  const std::vector<std::uint8_t>* block = columns_.Encode(pieces_);
+  auto written = block != nullptr ? WriteBlock(BlockKind::kColumns, *block)
+                                  : WriteBlock(BlockKind::kPieces, PlainPieces());
+  ForgetPieces();
   return written;
+}
+
+// A stream of a hostile or damaged target does not decode: it is kept as it came.
+std::vector<std::uint8_t> SessionWriter::PlainPieces() const {
+  std::vector<std::uint8_t> raw;
+  for (const OpenPiece& piece : pieces_) {
+    AppendPieceHead(piece.process, piece.thread, piece.offset, piece.bytes.size(),
+                    piece.bytes.size(), &raw);
+    raw.insert(raw.end(), piece.bytes.begin(), piece.bytes.end());
+  }
+  return raw;
+}
+
+void SessionWriter::ForgetPieces() {
+  pieces_.clear();
+  ends_.clear();
+  bytes_.clear();
 }
 
 Result<void> SessionWriter::AddFact(const nlohmann::json& fact) {
@@ -82,7 +102,7 @@ Result<void> SessionWriter::AddFact(const nlohmann::json& fact) {
 Result<void> SessionWriter::AddLastFacts(const std::vector<nlohmann::json>& facts) {
   const std::string failure = std::exchange(failure_, "");
   const std::uint64_t size = bytes_written_;
-  pieces_.clear();
+  ForgetPieces();
   Result<void> outcome;
   for (const nlohmann::json& fact : facts) {
     outcome = AddFact(fact);

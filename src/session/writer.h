@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "session/block_codec.h"
+#include "session/column_encoder.h"
 
 namespace memwhy::session {
 
@@ -29,7 +30,8 @@ class SessionWriter {
   // Adds a piece of a stream to the open block and closes it when it is full. The bytes are on
   // their way to the disk only after Flush.
   Result<void> AddPiece(std::uint32_t process, std::uint32_t thread, std::uint64_t offset,
-                        std::span<const std::uint8_t> bytes);
+                        std::span<const std::uint8_t> bytes,
+                        TimePrecision precision = TimePrecision::kExact);
   // Writes the open block, if it has pieces.
   Result<void> Flush();
   // Writes one fact (an object with "type"), in a block of its own, behind what was added before.
@@ -38,7 +40,6 @@ class SessionWriter {
   // After a failure: tries to put these last facts into what room there is, all or none.
   Result<void> AddLastFacts(const std::vector<nlohmann::json>& facts);
 
-  std::size_t pending_bytes() const { return pieces_.size(); }
   std::uint64_t bytes_written() const { return bytes_written_; }
   // "" or why writing stopped: "no space left on device". All calls fail from then on.
   const std::string& failure() const { return failure_; }
@@ -46,13 +47,18 @@ class SessionWriter {
  private:
   SessionWriter(std::string path, UniqueFd fd);
   Result<void> WriteBlock(BlockKind kind, std::span<const std::uint8_t> raw);
+  std::vector<std::uint8_t> PlainPieces() const;
+  void ForgetPieces();
   Result<void> WriteAll(std::span<const std::uint8_t> bytes);
   void DropPageCache();
 
   std::string path_;
   UniqueFd fd_;
   BlockEncoder encoder_;
-  std::vector<std::uint8_t> pieces_;
+  ColumnEncoder columns_;
+  std::vector<OpenPiece> pieces_;  // of the open block; bytes are set at its end
+  std::vector<std::size_t> ends_;  // of the pieces' bytes
+  std::vector<std::uint8_t> bytes_;
   std::uint64_t bytes_written_ = 0;
   std::uint64_t bytes_dropped_ = 0;  // of the page cache
   std::string failure_;

@@ -33,7 +33,8 @@
 //   kMark                := time v(count) text(name)
 //   kLost                := v(events) v(bytes)                      dropped just before this point
 //   kTime                := v(ticks)                                absolute: replaces the time
-//   base kFork                := time v(child pid) v(sequence)           sequence point of a fork
+//   kFork                := time v(child pid) v(sequence)           just before a fork; pid 0: the
+//                                                                   child's ring says it is a child
 //   kPrivate             := v(begin) v(end)                         memory of ours in the target
 //
 // Stacks are nodes of a tree per stream: a node is (parent node, code, instruction index in code

@@ -80,8 +80,8 @@ class SessionFile {
     std::uint64_t& known = offsets_[where & 15];
     const std::uint64_t offset = has_offset ? Take<std::uint16_t>(&frame) : known;
     std::string raw;
-    for (const std::uint64_t number :
-         {std::uint64_t{process}, std::uint64_t{thread}, offset, std::uint64_t{frame.size()}}) {
+    for (const std::uint64_t number : {std::uint64_t{process}, std::uint64_t{thread}, offset,
+                                       std::uint64_t{frame.size()}, std::uint64_t{frame.size()}}) {
       std::uint8_t out[wire::kMaxVarintBytes];
       raw.append(reinterpret_cast<char*>(out),
                  static_cast<std::size_t>(wire::PutVarint(out, number) - out));

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Predicts the addresses of a block's events, so that most are sent as one small number: an
+// allocator hands out what was last given back in that size, and programs give back what they took
+// last. Writer and reader feed the same model with the same events; it starts empty with each
+// block. A prediction is a token: 0 = not predicted; of a release, 1 + how many acquisitions ago
+// the block was taken; of an acquisition, 1 + how many releases of its size class ago it was given
+// back, or kOfUnknown + the same among blocks whose size is not known. Size classes are those of
+// glibc's chunks (16 bytes, 8 bytes of header); other allocators only predict less well. No
+// allocation.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace memwhy::session {
+
+class AddressModel {
+ public:
+  static constexpr std::uint8_t kNone = 0;
+  static constexpr std::uint8_t kOfUnknown = 1 + 8;
+
+  void Reset() {
+    taken_.fill({});
+    given_.fill({});
+    next_ = 0;
+  }
+
+  // The token of an event that takes or gives `address`, and the event itself.
+  // An address of 0 is never predicted and changes nothing.
+  std::uint8_t Take(std::uint64_t address, std::uint64_t size) {
+    if (address == 0) return kNone;
+    const std::uint32_t size_class = ClassOf(size);
+    std::uint8_t token = kNone;
+    if (const unsigned at = Find(given_[BucketOf(size_class)], address); at != kNotFound) {
+      token = static_cast<std::uint8_t>(1 + at);
+      Remove(&given_[BucketOf(size_class)], at);
+    } else if (const unsigned other = Find(given_[kUnknownBucket], address); other != kNotFound) {
+      token = static_cast<std::uint8_t>(kOfUnknown + other);
+      Remove(&given_[kUnknownBucket], other);
+    }
+    Taken(address, size_class);
+    return token;
+  }
+  std::uint8_t Give(std::uint64_t address) {
+    if (address == 0) return kNone;
+    for (unsigned age = 0; age < kTaken; ++age) {
+      Block& block = taken_[(next_ - 1 - age) % kTaken];
+      if (block.address != address) continue;
+      Given(&given_[BucketOf(block.size_class)], address);
+      block.address = 0;
+      return static_cast<std::uint8_t>(1 + age);
+    }
+    Given(&given_[kUnknownBucket], address);
+    return kNone;
+  }
+
+  // The reader's side: the address that a token stands for, 0 when it stands for none. With kNone
+  // the address was sent and is passed in.
+  std::uint64_t TakeBy(std::uint8_t token, std::uint64_t address, std::uint64_t size) {
+    const std::uint32_t size_class = ClassOf(size);
+    if (token != kNone) {
+      const bool is_unknown = token >= kOfUnknown;
+      Bucket& bucket = given_[is_unknown ? kUnknownBucket : BucketOf(size_class)];
+      const unsigned at = token - (is_unknown ? unsigned{kOfUnknown} : 1u);
+      if (at >= kGiven) return 0;
+      address = bucket.address[at];
+      Remove(&bucket, at);
+    }
+    if (address != 0) Taken(address, size_class);
+    return address;
+  }
+  std::uint64_t GiveBy(std::uint8_t token, std::uint64_t address) {
+    if (token == kNone) {
+      if (address != 0) Given(&given_[kUnknownBucket], address);
+      return address;
+    }
+    const unsigned age = token - 1u;
+    if (age >= kTaken) return 0;
+    Block& block = taken_[(next_ - 1 - age) % kTaken];
+    address = block.address;
+    if (address == 0) return 0;
+    Given(&given_[BucketOf(block.size_class)], address);
+    block.address = 0;
+    return address;
+  }
+
+ private:
+  static constexpr unsigned kTaken = 32;
+  static constexpr unsigned kGiven = 8;
+  static constexpr unsigned kBuckets = 256;
+  static constexpr unsigned kUnknownBucket = kBuckets;
+  static constexpr unsigned kNotFound = ~0u;
+  struct Block {
+    std::uint64_t address = 0;
+    std::uint32_t size_class = 0;
+  };
+  struct Bucket {
+    std::array<std::uint64_t, kGiven> address{};  // the latest first; 0: none
+  };
+
+  static std::uint32_t ClassOf(std::uint64_t size) {
+    return static_cast<std::uint32_t>((size + 8 + 15) / 16);
+  }
+  // Neighbouring small classes have a bucket of their own.
+  static unsigned BucketOf(std::uint32_t size_class) {
+    return (size_class ^ size_class >> 8 ^ size_class >> 16) % kBuckets;
+  }
+  static unsigned Find(const Bucket& bucket, std::uint64_t address) {
+    for (unsigned i = 0; i < kGiven; ++i) {
+      if (bucket.address[i] == address) return i;
+    }
+    return kNotFound;
+  }
+  static void Remove(Bucket* bucket, unsigned at) {
+    for (; at + 1 < kGiven; ++at) bucket->address[at] = bucket->address[at + 1];
+    bucket->address[kGiven - 1] = 0;
+  }
+  static void Given(Bucket* bucket, std::uint64_t address) {
+    for (unsigned i = kGiven - 1; i > 0; --i) bucket->address[i] = bucket->address[i - 1];
+    bucket->address[0] = address;
+  }
+  void Taken(std::uint64_t address, std::uint32_t size_class) {
+    taken_[next_++ % kTaken] = {address, size_class};
+  }
+
+  std::array<Block, kTaken> taken_{};  // around next_
+  std::array<Bucket, kBuckets + 1> given_{};
+  unsigned next_ = 0;
+};
+
+}  // namespace memwhy::session
