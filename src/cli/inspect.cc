@@ -118,6 +118,24 @@ json DescribeRecord(const Record& record) {
       out["begin"] = Hex(record.a);
       out["end"] = Hex(record.b);
       break;
+    case kHeld:
+      out["allocator"] = wire::AllocatorName(record.allocator);
+      out["process"] = record.b;
+      out["address"] = Hex(record.address);
+      out["size"] = record.size;
+      out["stack"] = record.stack;
+      out["continues"] = (record.a & wire::kHeldContinues) != 0;
+      out["last"] = (record.a & wire::kHeldLast) != 0;
+      break;
+    case kFolded:
+      out["allocator"] = wire::AllocatorName(record.allocator);
+      out["process"] = record.b;
+      out["stack"] = record.stack;
+      out["sums"] = record.sums;
+      break;
+    case kState:
+      out["stack"] = record.stack;
+      break;
     case kThreadEnd:
     case kTime:
       break;

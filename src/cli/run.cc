@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 
+#include "base/bytes.h"
 #include "cli/cli.h"
 #include "recorder/runner.h"
 
@@ -41,11 +42,30 @@ std::string DefaultSession() {
 
 std::optional<int> RefuseUnbuilt(const Options& options) {
   if (options.is_native) return NotBuiltYet("--native", "the native unwinder");
-  if (options.is_aggregate) return NotBuiltYet("--aggregate", "constant-memory recording");
   if (!options.sample.empty()) return NotBuiltYet("--sample", "sampling");
-  if (!options.keep.empty()) return NotBuiltYet("--keep", "rotation of sessions");
-  if (!options.max_size.empty()) return NotBuiltYet("--max-size", "rotation of sessions");
   return std::nullopt;
+}
+
+constexpr Bytes kLeastMaxSize = 1u << 20;
+
+Result<recorder::FoldPolicy> PolicyOf(const Options& options) {
+  recorder::FoldPolicy policy;
+  policy.is_aggregating = options.is_aggregate;
+  if (!options.keep.empty()) {
+    const auto keep = ParseDuration(options.keep);
+    if (!keep) return Error("--keep: " + keep.error().message());
+    if (*keep < 1) return Error("--keep: at least 1s");
+    policy.keep_seconds = *keep;
+  }
+  if (!options.max_size.empty()) {
+    const auto size = ParseBytes(options.max_size);
+    if (!size) return Error("--max-size: " + size.error().message());
+    if (*size < kLeastMaxSize) {
+      return Error("--max-size: at least " + FormatBytes(kLeastMaxSize));
+    }
+    policy.max_bytes = *size;
+  }
+  return policy;
 }
 
 // Ends this process as the program ended, so that a shell sees the same.
@@ -66,7 +86,10 @@ int Run(const Options& options) {
     return Fail(kExitUsage, "run needs a program: memwhy run [OPTIONS] -- PROGRAM ARGS...");
   }
   if (const auto refused = RefuseUnbuilt(options)) return *refused;
+  auto policy = PolicyOf(options);
+  if (!policy) return Fail(kExitUsage, policy.error().message());
   recorder::RunOptions run;
+  run.fold = *std::move(policy);
   run.session = options.session.empty() ? DefaultSession() : options.session;
   run.argv = ProgramArguments();
   run.follow = options.follow;
@@ -102,9 +125,19 @@ void AddRunCommand(CLI::App& app, int* exit_code) {
   command->add_flag("--objects", options->has_objects, "Every Python object's memory");
   command->add_option("--sample", options->sample, "Record one block per so many bytes")
       ->type_name("BYTES");
-  command->add_flag("--aggregate", options->is_aggregate, "Constant memory: sums, no events");
-  command->add_option("--keep", options->keep, "Keep the last so many minutes")->type_name("TIME");
-  command->add_option("--max-size", options->max_size, "Largest session")->type_name("SIZE");
+  command->add_flag("--aggregate", options->is_aggregate,
+                    "Sums per stack instead of events: a session that does not grow with\n"
+                    "time (its newest MB or two stay events)");
+  command
+      ->add_option("--keep", options->keep,
+                   "Single events of the last TIME (30m, 2h) at least; older ones become\n"
+                   "sums per stack")
+      ->type_name("TIME");
+  command
+      ->add_option("--max-size", options->max_size,
+                   "Largest session (500M, 2G): before it is reached, the older events\n"
+                   "become sums per stack")
+      ->type_name("SIZE");
   command->footer(
       "The program follows after --. Exit status: the program's own; 2 usage, 3 the\n"
       "environment cannot record and the program was not run. Processes that outlive the\n"

@@ -13,6 +13,7 @@
 #include "cli/open_session.h"
 #include "cli/show_option.h"
 #include "model/stats.h"
+#include "report/size_histogram.h"
 #include "report/stats_json.h"
 #include "report/stats_text.h"
 
@@ -27,6 +28,7 @@ struct Options {
   std::string to;
   std::string show = "live";
   std::optional<std::size_t> top;
+  bool has_histogram = false;
   bool json = false;
 };
 
@@ -48,6 +50,7 @@ int Run(const Options& options) {
   } else {
     print(report::StatsText((*session)->recording(), (*session)->stacks(), *stats, show,
                             options.top.value_or(kSitesInText)));
+    if (options.has_histogram) print(report::SizeHistogramText(*stats));
   }
   return kExitOk;
 }
@@ -60,6 +63,8 @@ void AddStatsCommand(CLI::App& app, int* exit_code) {
   command->add_option("--to", options->to, "End of the range (default: the session's end)");
   AddShowOption(command, options->show);
   command->add_option("--top", options->top, "Sites shown (default: 10, with --json all)");
+  command->add_flag("--histogram", options->has_histogram,
+                    "Also how blocks spread over sizes (in --json always)");
   command->add_flag("--json", options->json, "Print memwhy.stats/1");
   command->callback([=] { *exit_code = Run(*options); });
 }

@@ -155,7 +155,9 @@ model::WindowOptions ChooseWindow(const model::Recording& recording, const Windo
   const double to = window.to ? watched : EndOfWork(recording, watched);
   const double from =
       window.from.value_or(recording.watched_from + kWarmUpShare * (to - recording.watched_from));
-  return WithTail(std::max(0.0, from), std::max(0.0, to));
+  // Of a folded part only sums are known.
+  const double known = recording.folded ? recording.folded->until : 0;
+  return WithTail(std::max(known, from), std::max(known, to));
 }
 
 std::string WhyNothingRecorded(const model::Recording& recording) {

@@ -27,9 +27,34 @@ struct Acquire {
   bool is_mapping;  // mmap, mremap: released in parts by OnUnmap; else by OnRelease
 };
 
+// A block that was held when the folded part of a session ended (Recording::folded). Its birth is
+// not known; `acquire.time` is that end.
+struct Held {
+  Acquire acquire;
+  bool continues = false;          // a further part of the mapping delivered just before
+  bool is_last_of_thread = false;  // no allocation of its thread came after it
+};
+
+// What else became of the blocks of one site in the folded part: it counts in the sums of
+// the whole session.
+struct FoldedSite {
+  ProcessId process;
+  ThreadId thread;
+  wire::Allocator allocator;
+  StackId stack;
+  Amount allocated;  // what is still held counts, too
+  Amount released;
+  Amount temporary;
+  Amount at_peak;  // of the highest total of the folded part
+  Amount live;     // of a process that ended: what it held then; not among the held blocks
+};
+
 class EventVisitor {
  public:
   virtual ~EventVisitor() = default;
+  // Held blocks and folded sites come before all events.
+  virtual void OnHeld(const Held& held) { OnAcquire(held.acquire); }
+  virtual void OnFolded(const FoldedSite& /*site*/) {}
   virtual void OnAcquire(const Acquire& event) = 0;
   // A block (malloc family, pymalloc arena, object domains) goes away. The address may be unknown:
   // born before recording.

@@ -31,6 +31,18 @@ std::vector<MappingSet::Loss> MappingSet::Acquire(std::uint64_t address, std::ui
   return replaced;
 }
 
+void MappingSet::AddPart(std::uint64_t address, std::uint64_t size) {
+  const auto owner = mappings_.find(next_id_ - 1);
+  const std::uint64_t end = EndOf(address, size);
+  if (owner == mappings_.end() || end == address) return;
+  Take(address, RoundUpToPage(end));
+  // The part may have been all that its mapping still had.
+  const auto kept = mappings_.find(next_id_ - 1);
+  if (kept == mappings_.end()) return;
+  if (!intervals_.emplace(address, Interval{end, next_id_ - 1}).second) return;
+  ++kept->second.pieces;
+}
+
 std::vector<MappingSet::Loss> MappingSet::Unmap(std::uint64_t address, std::uint64_t size) {
   if (size == 0) return {};
   return Take(address, RoundUpToPage(EndOf(address, size)));
@@ -68,7 +80,8 @@ std::vector<MappingSet::Piece> MappingSet::Pieces() const {
   std::vector<Piece> pieces;
   pieces.reserve(intervals_.size());
   for (const auto& [begin, interval] : intervals_) {
-    pieces.push_back(Piece{begin, interval.end - begin, mappings_.at(interval.mapping).row});
+    pieces.push_back(
+        Piece{begin, interval.end - begin, mappings_.at(interval.mapping).row, interval.mapping});
   }
   return pieces;
 }

@@ -29,10 +29,13 @@ class MappingSet {
     std::uint64_t begin = 0;
     std::uint64_t size = 0;
     std::uint32_t row = 0;
+    std::uint64_t mapping = 0;  // equal for the pieces of one mapping
   };
 
   // A mapping of `size` bytes at `address`, booked to `row`. Returns what it replaced.
   std::vector<Loss> Acquire(std::uint64_t address, std::uint64_t size, std::uint32_t row);
+  // A further part of the mapping that was acquired last, which may have holes.
+  void AddPart(std::uint64_t address, std::uint64_t size);
   // Takes [address, address + size), rounded up to whole pages as the kernel does. One entry per
   // mapping and hole; empty when nothing known was there.
   std::vector<Loss> Unmap(std::uint64_t address, std::uint64_t size);

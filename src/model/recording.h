@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "model/amount.h"
 #include "model/ids.h"
 
 namespace memwhy::model {
@@ -100,6 +101,21 @@ struct Mark {
   std::uint64_t count = 1;
 };
 
+// The older part of a session that keeps only sums of it: what was allocated, released and held by
+// each site, and the highest total.
+struct FoldedPart {
+  double until = 0;          // events up to here are folded
+  std::string why;           // the option that asked for it: "--keep 30m"
+  std::uint64_t events = 0;  // how many
+  Bytes peak_bytes = 0;      // highest total of live bytes in it; the sites' shares: OnFolded
+  double peak_at = 0;
+  std::uint64_t unknown_releases = 0;
+  std::uint64_t unknown_unmaps = 0;
+  std::uint64_t replaced_blocks = 0;
+  SizeClasses allocated_by_size{};
+  SizeClasses ended_by_size{};  // live blocks of processes at their end
+};
+
 struct Recording {
   std::string path;
   std::string command;
@@ -113,6 +129,7 @@ struct Recording {
   std::uint64_t lost_events = 0;
   double watched_from = 0;  // the window that a diagnosis asked for; 0 .. seconds otherwise
   std::optional<double> watched_to;
+  std::optional<FoldedPart> folded;  // nullopt: every event is there
   std::vector<std::string> notes;
   std::vector<Process> processes;
   std::vector<Thread> threads;

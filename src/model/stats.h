@@ -2,7 +2,8 @@
 //
 // Everything that memwhy.stats/1 says (docs/formats, json.md's words): per site and in total, what
 // is live, what was live at the peak, what was allocated, released and released at once, in a range
-// of time. One replay, exact, no sampling.
+// of time. One replay, exact, no sampling. Of a session whose older part is folded
+// (Recording::folded) a range begins at 0, or at the end of that part at the earliest.
 // Invariants: totals are the sums over the sites; over a whole session, for every site,
 // live = inherited + allocated - released; the peak is the sum of the sites' at_peak.
 #pragma once
@@ -13,21 +14,11 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "model/amount.h"
 #include "model/event_source.h"
 #include "model/site_table.h"
 
 namespace memwhy::model {
-
-struct Amount {
-  Bytes bytes = 0;  // requested
-  std::uint64_t blocks = 0;
-  Amount& operator+=(const Amount& other) {
-    bytes += other.bytes;
-    blocks += other.blocks;
-    return *this;
-  }
-  friend bool operator==(const Amount&, const Amount&) = default;
-};
 
 struct StatsOptions {
   double from = 0;           // seconds; events at `from` and at `to` belong to the range
@@ -55,6 +46,8 @@ struct Stats {
   // Sites with nothing to say in the range are left out. Largest live first, then allocated, then
   // in the order of their first event.
   std::vector<SiteStats> sites;
+  SizeClasses live_by_size{};          // as `live`; a mapping counts by what is left of it
+  SizeClasses allocated_by_size{};     // in the range
   std::uint64_t unknown_releases = 0;  // of addresses born before recording; bytes unknown
   std::uint64_t unknown_unmaps = 0;    // ranges in which nothing known was mapped
   std::uint64_t replaced_blocks = 0;   // an address was handed out again without a release seen

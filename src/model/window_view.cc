@@ -74,6 +74,13 @@ class WindowVisitor : public EventVisitor {
     }
   }
 
+  // Born in the folded part of the session, so before the window.
+  void OnHeld(const Held& held) override {
+    Acquire block = held.acquire;
+    block.time = 0;
+    OnAcquire(block);
+  }
+
   void OnRelease(double time, ProcessId process, ThreadId, std::uint64_t address) override {
     if (!Enter(time)) return;
     if (const auto block = Live(process).blocks.Erase(address)) LoseBlock(*block);

@@ -81,6 +81,7 @@ class Runner::Impl {
   std::string session_;
   std::unique_ptr<session::SessionWriter> writer_;
   std::unique_ptr<TargetSet> targets_;  // writes with writer_
+  std::unique_ptr<Folder> folder_;      // rewrites the file of writer_
   pid_t child_ = 0;
   std::optional<int> child_status_;
   std::uint64_t started_ns_ = 0;
@@ -142,6 +143,7 @@ Result<void> Runner::Impl::Start() {
   SignalRelay::SetTarget(child_);
   targets_ = std::make_unique<TargetSet>(session_, writer_.get(), &fs_);
   targets_->SetChild(child_);
+  folder_ = std::make_unique<Folder>(options_.fold, session_, writer_.get());
   return {};
 }
 
@@ -170,6 +172,8 @@ void Runner::Impl::Step() {
   targets_->Sample(now);
   targets_->Pass(now);
   targets_->FinishGone();
+  folder_->NotePass(targets_->last_pass_ns());
+  folder_->Step(wire::MonotonicNs());
 }
 
 void Runner::Impl::Wait(std::uint64_t until_ns) {
@@ -343,6 +347,11 @@ Result<ExitStatus> Runner::Impl::Finish(StopTarget how) {
   if (IsWriting() && targets_->count_ever() == 0) WriteBareProcess();
   if (IsWriting() && !Trouble().empty()) {
     static_cast<void>(writer_->AddFact(session::NoteToJson(Trouble())).has_value());
+  }
+  folder_->Finish(wire::MonotonicNs());
+  if (IsWriting() && !folder_->trouble().empty()) {
+    fmt::print(stderr, "memwhy: {}\n", folder_->trouble());
+    static_cast<void>(writer_->AddFact(session::NoteToJson(folder_->trouble())).has_value());
   }
   unlink(JoinPath(session_, "claimed").c_str());
 

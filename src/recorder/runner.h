@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "recorder/folder.h"
 #include "recorder/heap_request.h"
 
 namespace memwhy::recorder {
@@ -29,6 +30,7 @@ struct RunOptions {
   bool has_objects = false;       // every Python object's memory, not only arenas
   // SIGINT and SIGTERM mean stop (diagnose) and are not passed on to the target (run).
   bool signals_interrupt = false;
+  FoldPolicy fold;  // how the session stays small; by default every event is kept
 };
 
 struct ExitStatus {

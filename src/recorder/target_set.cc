@@ -127,6 +127,7 @@ void TargetSet::Pass(std::uint64_t now) {
     if (!target->is_recording() || now < target->next_pass_ns() || !IsWriting()) continue;
     const auto written = target->WriteMaps(target->has_passes() ? "" : "start", writer_);
     target->set_next_pass_ns(now + kPassNs);
+    if (written && target->process() == main_process_) last_pass_ns_ = now;
     if (!written && !IsWriting()) GiveUpWriting();
   }
 }
@@ -214,6 +215,7 @@ void TargetSet::Refresh() {
 
 Result<void> TargetSet::PassAll(const std::string& at) {
   Result<void> outcome;
+  last_pass_ns_ = wire::MonotonicNs();
   bool has_any = false;
   for (const auto& target : targets_) {
     if (!target->is_recording()) continue;

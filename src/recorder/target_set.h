@@ -45,6 +45,7 @@ class TargetSet {
   void WriteSamples();
   // The passes over address spaces that are due.
   void Pass(std::uint64_t now);
+  std::uint64_t last_pass_ns() const { return last_pass_ns_; }  // just before it; 0: none
   Result<void> PassAll(const std::string& at);
   void FinishGone();
   // What still runs is recorded no more.
@@ -93,6 +94,7 @@ class TargetSet {
   std::vector<nlohmann::json> last_facts_;
   std::vector<session::OsSampleFact> samples_;
   std::uint64_t next_sample_ns_ = 0;
+  std::uint64_t last_pass_ns_ = 0;
   Target* busiest_ = nullptr;
   bool has_given_up_ = false;
 };

@@ -78,6 +78,10 @@ Json SessionJson(const model::Recording& recording) {
   session["lost_events"] = recording.lost_events;
   session["complete"] = recording.complete;
   session["damage"] = TextOrNull(recording.damage);
+  session["folded"] = recording.folded ? Json{{"until", recording.folded->until},
+                                              {"why", recording.folded->why},
+                                              {"events", recording.folded->events}}
+                                       : Json(nullptr);
   session["notes"] = recording.notes;
   session["cost"] = {{"target_cpu_ratio", CpuRatio(recording)}, {"pause_ms_max", longest_pause_ms}};
   session["operations"] = Operations(recording);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "report/session_json.h"
+#include "report/size_histogram.h"
 
 namespace memwhy::report {
 namespace {
@@ -100,6 +101,7 @@ void WriteStatsJson(const model::Recording& recording, const model::StackTree& s
   head["totals"] = TotalsJson(stats);
   head["unknown_releases"] = stats.unknown_releases;
   head["unknown_unmaps"] = stats.unknown_unmaps;
+  head["sizes"] = SizesJson(stats);
   head["processes"] = ProcessesJson(recording);
   std::string text = DumpJson(head);
   text.pop_back();

@@ -98,6 +98,10 @@ std::string StatsText(const model::Recording& recording, const model::StackTree&
     text += fmt::format("  {} releases of blocks born before recording\n",
                         FormatCount(stats.unknown_releases));
   }
+  if (recording.folded) {
+    text += fmt::format("  the first {} are kept as sums of their sites ({})\n",
+                        FormatSeconds(recording.folded->until), recording.folded->why);
+  }
   const Bytes total = TotalOf(stats, show).bytes;
   text += fmt::format("\nSites by {}:\n", ShowPhrase(show));
   std::size_t rank = 0;

@@ -5,19 +5,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 namespace memwhy::session {
 
-Result<BlockFile> BlockFile::Open(const std::string& path) {
+Result<BlockFile> BlockFile::Open(const std::string& path, std::uint64_t limit) {
   UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return Error::FromErrno(errno, "cannot open " + path);
   struct stat status{};
   if (fstat(fd.get(), &status) != 0) return Error::FromErrno(errno, "cannot look at " + path);
   if (!S_ISREG(status.st_mode)) return Error::Of("{} is no file", path);
   BlockFile file(std::move(fd));
-  file.size_ = static_cast<std::uint64_t>(status.st_size);
+  file.size_ = std::min(static_cast<std::uint64_t>(status.st_size), limit);
   FileHeader header{};
   if (file.size_ < sizeof(header)) return Error::Of("{} is too short for a session", path);
   MEMWHY_TRY_VOID(
@@ -72,6 +73,16 @@ bool BlockFile::Next(Place* place, std::vector<std::uint8_t>* raw) {
   if (auto read = Read(*place, raw); !read) return Damaged(read.error().message(), false);
   offset_ += sizeof(BlockHeader) + place->header.stored_bytes;
   return true;
+}
+
+Result<void> BlockFile::ReadStored(const Place& place, std::vector<std::uint8_t>* stored) const {
+  stored->resize(sizeof(BlockHeader) + place.header.stored_bytes);
+  MEMWHY_TRY_VOID(ReadBytes(place.offset, *stored));
+  if (std::memcmp(stored->data(), &place.header, sizeof(BlockHeader)) != 0 ||
+      !ChecksumFits(place.header, std::span(*stored).subspan(sizeof(BlockHeader)))) {
+    return Error("a block has changed");
+  }
+  return {};
 }
 
 Result<void> BlockFile::Read(const Place& place, std::vector<std::uint8_t>* raw) const {

@@ -26,13 +26,17 @@ class BlockFile {
   };
 
   // Fails when there is no such file, or it is no session of a version that we know.
-  static Result<BlockFile> Open(const std::string& path);
+  // Looks at the first `limit` bytes only.
+  static Result<BlockFile> Open(const std::string& path, std::uint64_t limit = UINT64_MAX);
 
   // Goes to the next block; false at the end and at damage. A block of columns is given as the
   // pieces that it unfolds to (format.h), always to the same bytes.
   bool Next(Place* place, std::vector<std::uint8_t>* raw);
   // One block again. Checked as in the walk.
   Result<void> Read(const Place& place, std::vector<std::uint8_t>* raw) const;
+
+  // Header and stored bytes of a block as they stand in the file, checked.
+  Result<void> ReadStored(const Place& place, std::vector<std::uint8_t>* stored) const;
 
   std::uint64_t size() const { return size_; }
   std::uint64_t offset() const { return offset_; }  // where Next goes on

@@ -79,6 +79,10 @@ std::size_t ColumnEncoder::AddRun(const OpenPiece& piece, std::size_t begin, Str
   StreamDecoder::Step step{};
   std::size_t at = 0;
   while ((step = decoder.Next(&record)) == StreamDecoder::Step::kRecord) {
+    if (record.kind >= wire::EventKind::kHeld) {  // of a folded session: kept as it is
+      step = StreamDecoder::Step::kDamaged;
+      break;
+    }
     ++records;
     AddRecord(record, bytes[at]);
     at = decoder.position();
@@ -239,6 +243,10 @@ void ColumnEncoder::AddRecord(const Record& record, std::uint8_t tag) {
       break;
     case kTime:
       break;  // AddRun: the stream's state has it
+    case kHeld:
+    case kFolded:
+    case kState:
+      break;  // AddRun: not for columns
   }
 }
 

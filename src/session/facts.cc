@@ -63,6 +63,26 @@ std::optional<ClockPair> AsClockPair(const json& value) {
 
 json ToJson(const ClockPair& pair) { return json::array({pair.clock, pair.monotonic_ns}); }
 
+json ToJson(const model::SizeClasses& classes) {
+  json rows = json::array();
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    if (classes[i].blocks != 0) {
+      rows.push_back(json::array({i, classes[i].bytes, classes[i].blocks}));
+    }
+  }
+  return rows;
+}
+
+model::SizeClasses AsSizeClasses(const json& rows) {
+  model::SizeClasses classes{};
+  if (!rows.is_array()) return classes;
+  for (const json& row : rows) {
+    const std::uint64_t index = AsUint(Element(row, 0));
+    if (index < classes.size()) classes[index] = {AsUint(Element(row, 1)), AsUint(Element(row, 2))};
+  }
+  return classes;
+}
+
 template <typename T>
 json Nullable(const std::optional<T>& value) {
   return value ? json(*value) : json(nullptr);
@@ -164,6 +184,21 @@ json ToJson(const HeapGraphFact& fact) {
 
 json ToJson(const WindowFact& fact) {
   return {{"type", "window"}, {"from_ns", fact.from_ns}, {"to_ns", Nullable(fact.to_ns)}};
+}
+
+json ToJson(const FoldedFact& fact) {
+  return {{"type", "folded"},
+          {"until_ns", fact.until_ns},
+          {"why", fact.part.why},
+          {"events", fact.part.events},
+          {"peak_bytes", fact.part.peak_bytes},
+          {"peak_at_ns", fact.peak_at_ns},
+          {"unknown_releases", fact.part.unknown_releases},
+          {"unknown_unmaps", fact.part.unknown_unmaps},
+          {"replaced_blocks", fact.part.replaced_blocks},
+          {"forked", fact.forked},
+          {"allocated_by_size", ToJson(fact.part.allocated_by_size)},
+          {"ended_by_size", ToJson(fact.part.ended_by_size)}};
 }
 
 json ToJson(const EndFact& fact) {
@@ -291,6 +326,25 @@ void AddHeapGraph(const json& fact, Facts* facts) {
   facts->heap_graphs.push_back(std::move(graph));
 }
 
+void AddFolded(const json& fact, Facts* facts) {
+  FoldedFact folded;
+  folded.until_ns = Uint(fact, "until_ns");
+  folded.peak_at_ns = Uint(fact, "peak_at_ns");
+  model::FoldedPart& part = folded.part;
+  part.why = String(fact, "why");
+  part.events = Uint(fact, "events");
+  part.peak_bytes = Uint(fact, "peak_bytes");
+  part.unknown_releases = Uint(fact, "unknown_releases");
+  part.unknown_unmaps = Uint(fact, "unknown_unmaps");
+  part.replaced_blocks = Uint(fact, "replaced_blocks");
+  part.allocated_by_size = AsSizeClasses(Member(fact, "allocated_by_size"));
+  part.ended_by_size = AsSizeClasses(Member(fact, "ended_by_size"));
+  for (const json& process : Member(fact, "forked")) {
+    folded.forked.push_back(static_cast<std::uint32_t>(AsUint(process)));
+  }
+  facts->folded = std::move(folded);
+}
+
 }  // namespace
 
 Result<void> AddFact(const json& fact, Facts* facts) {
@@ -310,6 +364,8 @@ Result<void> AddFact(const json& fact, Facts* facts) {
     AddHeapGraph(fact, facts);
   } else if (type == "window") {
     facts->window = WindowFact{Uint(fact, "from_ns"), AsOptionalUint(Member(fact, "to_ns"))};
+  } else if (type == "folded") {
+    AddFolded(fact, facts);
   } else if (type == "note") {
     facts->notes.push_back(String(fact, "text"));
   } else if (type == "end") {

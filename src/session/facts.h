@@ -16,6 +16,9 @@
 //                arenas [[address, blocks_in_use, pools_in_use, pools_unreadable] ...]
 //   heap_graph   process file monotonic_ns pause_ms predicted_ms error
 //   window       from_ns to_ns
+//   folded       until_ns why events peak_bytes peak_at_ns unknown_releases unknown_unmaps
+//                replaced_blocks forked [process ...] allocated_by_size ended_by_size
+//                [[size class, bytes, blocks] ...]                          (fold.h)
 //   note         text
 //   end          monotonic_ns ended recorder_cpu_seconds session_bytes cut_short
 #pragma once
@@ -106,6 +109,13 @@ struct WindowFact {
   std::optional<std::uint64_t> to_ns;
 };
 
+struct FoldedFact {
+  std::uint64_t until_ns = 0;
+  std::uint64_t peak_at_ns = 0;
+  model::FoldedPart part;             // its times are not used
+  std::vector<std::uint32_t> forked;  // processes whose fork is in the folded part
+};
+
 struct EndFact {
   std::uint64_t monotonic_ns = 0;
   std::string ended;
@@ -121,6 +131,7 @@ nlohmann::json ToJson(const OsSamplesFact& fact);
 nlohmann::json ToJson(const MapsFact& fact);
 nlohmann::json ToJson(const HeapGraphFact& fact);
 nlohmann::json ToJson(const WindowFact& fact);
+nlohmann::json ToJson(const FoldedFact& fact);
 nlohmann::json ToJson(const EndFact& fact);
 nlohmann::json NoteToJson(const std::string& text);
 
@@ -134,6 +145,7 @@ struct Facts {
   std::vector<HeapGraphFact> heap_graphs;
   std::vector<ClockPair> clock;  // of the time-stamp counter
   std::optional<WindowFact> window;
+  std::optional<FoldedFact> folded;
   std::vector<std::string> notes;
   std::optional<EndFact> end;
 };

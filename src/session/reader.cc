@@ -59,6 +59,16 @@ Result<std::unique_ptr<Session>> Session::Open(const std::string& path) {
   return session;
 }
 
+Result<std::unique_ptr<Session>> Session::OpenBlocks(const std::string& directory,
+                                                     std::uint64_t limit) {
+  MEMWHY_TRY(auto file, BlockFile::Open(JoinPath(directory, kBlocksFile), limit));
+  std::unique_ptr<Session> session(new Session(std::move(file)));
+  session->recording_.path = directory;
+  session->ReadBlocks();
+  session->BuildRecording();
+  return session;
+}
+
 void Session::ReadBlocks() {
   BlockFile::Place place;
   std::vector<std::uint8_t> raw;
@@ -101,7 +111,7 @@ Session::Stream& Session::FindStream(std::uint32_t process, std::uint32_t thread
     const std::uint64_t start =
         fact == facts_.processes.end() ? 0 : fact->second.clock.clock >> fact->second.clock_shift;
     streams_.push_back(
-        {model::ProcessId{process}, model::ThreadId{entry->second}, StreamIndex(start)});
+        {model::ProcessId{process}, model::ThreadId{entry->second}, thread, StreamIndex(start)});
   }
   return streams_[entry->second];
 }
@@ -339,6 +349,16 @@ void Session::BuildEnd() {
   // A full disk left no room for the end of the process.
   if (facts_.end && !recording_.processes.empty() && !facts_.process_ends.contains(0)) {
     recording_.processes[0].ended = recording_.ended;
+  }
+  if (facts_.folded) {
+    recording_.folded = facts_.folded->part;
+    recording_.folded->until = SecondsOfNs(facts_.folded->until_ns);
+    recording_.folded->peak_at = SecondsOfNs(facts_.folded->peak_at_ns);
+    recording_.seconds = std::max(recording_.seconds, recording_.folded->until);
+    recording_.notes.push_back(
+        fmt::format("{}: what happened in the first {} is kept as sums of its sites, without "
+                    "single events",
+                    recording_.folded->why, FormatSeconds(recording_.folded->until)));
   }
   recording_.watched_from = 0;
   if (facts_.window) {

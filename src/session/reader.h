@@ -29,9 +29,16 @@ class Session : public model::EventSource {
   // `path` is the session directory (or its blocks.mwy).
   static Result<std::unique_ptr<Session>> Open(const std::string& path);
 
+  // Only what stands in the first `limit` bytes of its blocks.mwy; no rings. For folding.
+  static Result<std::unique_ptr<Session>> OpenBlocks(const std::string& directory,
+                                                     std::uint64_t limit);
+
   const model::Recording& recording() const override { return recording_; }
   const model::StackTree& stacks() const override { return stacks_; }
   Result<void> Replay(model::EventVisitor& visitor) const override;
+
+  // Of each stream only the events before its first that is later than `until`, in seconds.
+  Result<void> ReplayUntil(double until, model::EventVisitor& visitor) const;
 
   // For inspect and tests.
   const Facts& facts() const { return facts_; }
@@ -39,9 +46,11 @@ class Session : public model::EventSource {
 
  private:
   friend class Merge;
+  friend class Folding;
   struct Stream {
     model::ProcessId process;
     model::ThreadId thread;
+    std::uint32_t number;  // of the thread in its process, as in pieces
     StreamIndex index;
   };
   struct RingSource {

@@ -5,6 +5,8 @@
 // acquisitions (a block may be taken at the tick at which it was given back, not the reverse).
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <limits>
 #include <vector>
 
 #include "session/reader.h"
@@ -54,15 +56,17 @@ constexpr bool IsAcquisition(wire::EventKind kind) {
 constexpr bool IsDelivered(wire::EventKind kind) {
   using enum wire::EventKind;
   return IsAcquisition(kind) || kind == kFree || kind == kRealloc || kind == kUnmap ||
-         kind == kRemap || kind == kArenaFree || kind == kMark || kind == kFork;
+         kind == kRemap || kind == kArenaFree || kind == kMark || kind == kFork || kind == kHeld ||
+         kind == kFolded;
 }
 
 }  // namespace
 
 class Merge {
  public:
-  Merge(const Session& session, model::EventVisitor& visitor)
-      : session_(session), visitor_(visitor), cache_(session.file_) {}
+  // Of each stream the events before its first that is later than `until`, in seconds.
+  Merge(const Session& session, model::EventVisitor& visitor, double until)
+      : session_(session), visitor_(visitor), until_(until), cache_(session.file_) {}
 
   Result<void> Run();
 
@@ -85,12 +89,18 @@ class Merge {
   std::uint64_t TimeKey(const ClockMap& map, std::uint64_t clock) const;
   void SetKey(Cursor* cursor, std::uint64_t ticks, bool is_acquisition);
   void Deliver(const Cursor& cursor);
+  void DeliverFolded(const Cursor& cursor);
   void EndProcesses(double time);
   void CollectForks();
   void Fork(std::uint64_t key);
   bool HasForkPoint(std::uint32_t process) const {
     const auto fact = session_.facts_.processes.find(process);
     return fact != session_.facts_.processes.end() && fact->second.fork_clock != 0;
+  }
+  bool IsFolded(std::uint32_t child) const {
+    const auto& folded = session_.facts_.folded;
+    return folded &&
+           std::find(folded->forked.begin(), folded->forked.end(), child) != folded->forked.end();
   }
   bool IsBefore(std::uint32_t a, std::uint32_t b) const {
     const std::uint64_t left = cursors_[a].key;
@@ -102,6 +112,8 @@ class Merge {
 
   const Session& session_;
   model::EventVisitor& visitor_;
+  const double until_;
+  const bool is_bounded_ = std::isfinite(until_);
   BlockCache cache_;
   std::vector<Cursor> cursors_;
   std::vector<std::uint32_t> heap_;                     // cursors, the earliest on top
@@ -161,6 +173,9 @@ Result<bool> Merge::Advance(Cursor* cursor) {
     const StreamDecoder::Step step = cursor->decoder.Next(&record);
     if (step == StreamDecoder::Step::kRecord) {
       if (!IsDelivered(record.kind)) continue;
+      if (is_bounded_ && cursor->clock->Seconds(record.ticks << cursor->shift) > until_) {
+        return false;
+      }
       SetKey(cursor, record.ticks, IsAcquisition(record.kind));
       return true;
     }
@@ -195,6 +210,7 @@ void Merge::Deliver(const Cursor& cursor) {
   const bool is_double = record.kind == kRealloc || record.kind == kRemap;
   const std::uint64_t ticks = cursor.is_second_half ? record.ticks_after : record.ticks;
   const double time = std::max(0.0, cursor.clock->Seconds(ticks << cursor.shift));
+  if (record.kind == kHeld || record.kind == kFolded) return DeliverFolded(cursor);
   if (!forks_.empty() && cursor.key > forks_.back().key) Fork(cursor.key);
   if (!ends_.empty() && time > ends_.back().first) EndProcesses(time);
   if (IsAcquisition(record.kind) || (is_double && cursor.is_second_half)) {
@@ -237,12 +253,39 @@ void Merge::Deliver(const Cursor& cursor) {
   }
 }
 
+void Merge::DeliverFolded(const Cursor& cursor) {
+  const Record& record = cursor.record;
+  const Session::Stream& stream = *cursor.stream;
+  if (record.b >= session_.recording_.processes.size()) return;
+  const model::ProcessId process{static_cast<std::uint32_t>(record.b)};
+  const auto& stacks = stream.index.stacks();
+  const model::StackId stack =
+      record.stack < stacks.size() ? stacks[record.stack] : model::kUnknownStack;
+  if (record.kind == wire::EventKind::kFolded) {
+    const auto amount = [&](std::size_t at) {
+      return model::Amount{record.sums[at], record.sums[at + 1]};
+    };
+    visitor_.OnFolded({process, stream.thread, record.allocator, stack, amount(0), amount(2),
+                       amount(4), amount(6), amount(8)});
+    return;
+  }
+  const auto& folded = session_.recording_.folded;
+  const bool is_mapping = record.allocator == wire::Allocator::kMmap ||
+                          record.allocator == wire::Allocator::kMremap ||
+                          record.allocator == wire::Allocator::kBrk;
+  visitor_.OnHeld({{folded ? folded->until : 0.0, process, stream.thread, record.allocator,
+                    record.address, record.size, stack, is_mapping},
+                   (record.a & wire::kHeldContinues) != 0,
+                   (record.a & wire::kHeldLast) != 0});
+}
+
 // Children that know the instant of their fork themselves.
 void Merge::CollectForks() {
   const auto& facts = session_.facts_.processes;
   for (const auto& [child, fact] : facts) {
-    if (fact.fork_clock == 0) continue;
+    if (fact.fork_clock == 0 || IsFolded(child)) continue;
     const ClockMap& map = session_.clocks_[child];
+    if (map.Seconds(fact.fork_clock) > until_) continue;
     // A pid may be used twice in a session; the parent is the one that started last before.
     const session::ProcessFact* parent = nullptr;
     for (const auto& [index, other] : facts) {
@@ -312,7 +355,9 @@ Result<void> Merge::Run() {
     cursors_.push_back(std::move(cursor));
   }
   for (std::uint32_t i = 0; i < processes.size(); ++i) {
-    if (processes[i].ended_at) ends_.emplace_back(std::max(*processes[i].ended_at, last[i]), i);
+    if (!processes[i].ended_at) continue;
+    const double ended = std::max(*processes[i].ended_at, last[i]);
+    if (ended <= until_) ends_.emplace_back(ended, i);
   }
   std::sort(ends_.rbegin(), ends_.rend());
   CollectForks();
@@ -342,7 +387,11 @@ Result<void> Merge::Run() {
 }
 
 Result<void> Session::Replay(model::EventVisitor& visitor) const {
-  return Merge(*this, visitor).Run();
+  return ReplayUntil(std::numeric_limits<double>::infinity(), visitor);
+}
+
+Result<void> Session::ReplayUntil(double until, model::EventVisitor& visitor) const {
+  return Merge(*this, visitor, until).Run();
 }
 
 }  // namespace memwhy::session

@@ -53,6 +53,12 @@ const char* EventKindName(wire::EventKind kind) {
       return "fork";
     case kPrivate:
       return "private";
+    case kHeld:
+      return "held";
+    case kFolded:
+      return "folded";
+    case kState:
+      return "state";
   }
   return "unknown";
 }
@@ -108,6 +114,25 @@ bool StreamDecoder::RareBody(std::uint8_t flags, Record* record) {
       return Time(&record->ticks) && Number(&record->a) && Number(&record->b);
     case kPrivate:
       return Number(&record->a) && Number(&record->b);
+    case kHeld:
+      if (cursor_ == end_) return false;
+      record->ticks = 0;
+      record->a = *cursor_++;
+      return AllocatorByte(record) && Number(&record->b) && Address(&record->address) &&
+             Size(flags, &record->size) && Stack(flags, &record->stack);
+    case kFolded:
+      record->ticks = 0;
+      if (!AllocatorByte(record) || !Number(&record->b) || !Stack(flags, &record->stack)) {
+        return false;
+      }
+      for (std::uint64_t& sum : record->sums) {
+        if (!Number(&sum)) return false;
+      }
+      return true;
+    case kState:
+      if (!Number(&ticks_) || !Number(&unit_) || !Number(&size_) || !Number(&stack_)) return false;
+      record->stack = stack_;
+      return true;
     default:
       return false;
   }

@@ -29,7 +29,8 @@ struct Record {
   std::uint64_t a = 0;  // the record's plain numbers in the order of the grammar
   std::uint64_t b = 0;
   std::uint64_t c = 0;
-  std::string_view text[4];  // its texts in that order; they point into the piece
+  std::uint64_t sums[10] = {};  // kFolded
+  std::string_view text[4];     // its texts in that order; they point into the piece
 };
 
 // Whether the record stands at a time (then `ticks` is valid).
@@ -58,6 +59,9 @@ constexpr bool HasTime(wire::EventKind kind) {
     case kLost:
     case kTime:
     case kPrivate:
+    case kHeld:
+    case kFolded:
+    case kState:
       return false;
   }
   return false;

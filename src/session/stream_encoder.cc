@@ -204,6 +204,41 @@ void StreamEncoder::Private(std::uint64_t begin, std::uint64_t end) {
   Number(end);
 }
 
+void StreamEncoder::Held(std::uint8_t held_flags, wire::Allocator allocator, std::uint32_t process,
+                         std::uint64_t address, std::uint64_t size, std::uint32_t stack) {
+  const std::uint8_t flags = SameFlags(size, stack);
+  Kind(EventKind::kHeld, flags);
+  Byte(held_flags);
+  Byte(static_cast<std::uint8_t>(allocator));
+  Number(process);
+  Address(address);
+  SizeAndStack(flags, size, stack);
+}
+
+void StreamEncoder::Folded(wire::Allocator allocator, std::uint32_t process, std::uint32_t stack,
+                           std::span<const std::uint64_t, 10> sums) {
+  Kind(EventKind::kFolded);
+  Byte(static_cast<std::uint8_t>(allocator));
+  Number(process);
+  Number(stack);
+  stack_ = stack;
+  for (const std::uint64_t sum : sums) Number(sum);
+}
+
+void StreamEncoder::State(std::uint64_t ticks, std::uint64_t unit, std::uint64_t size,
+                          std::uint64_t stack) {
+  Kind(EventKind::kState);
+  for (const std::uint64_t number : {ticks, unit, size, stack}) Number(number);
+  ticks_ = ticks;
+  unit_ = unit;
+  size_ = size;
+  stack_ = stack;
+}
+
+void StreamEncoder::Verbatim(std::span<const std::uint8_t> record) {
+  bytes_.insert(bytes_.end(), record.begin(), record.end());
+}
+
 std::vector<std::uint8_t> StreamEncoder::Take() {
   offset_ += bytes_.size();
   return std::exchange(bytes_, {});

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Writes one thread's event stream (grammar: wire/event.h) for tests and benchmarks, so that
-// everybody can build synthetic sessions. The agent has its own encoder; both are checked against
+// Writes one thread's event stream (grammar: wire/event.h) for folded sessions, tests and
+// benchmarks. The agent has its own encoder; both are checked against
 // the one decoder. Times are ticks; addresses are multiples of 8. One thread.
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -45,6 +46,15 @@ class StreamEncoder {
   void Time(std::uint64_t ticks);
   void Fork(std::uint64_t time, std::uint32_t child_pid, std::uint64_t sequence = 0);
   void Private(std::uint64_t begin, std::uint64_t end);
+
+  // Of folded sessions.
+  void Held(std::uint8_t flags, wire::Allocator allocator, std::uint32_t process,
+            std::uint64_t address, std::uint64_t size, std::uint32_t stack);
+  void Folded(wire::Allocator allocator, std::uint32_t process, std::uint32_t stack,
+              std::span<const std::uint64_t, 10> sums);
+  void State(std::uint64_t ticks, std::uint64_t unit, std::uint64_t size, std::uint64_t stack);
+  // A record that does not depend on the running state, as it is.
+  void Verbatim(std::span<const std::uint8_t> record);
 
   const std::vector<std::uint8_t>& bytes() const { return bytes_; }
   std::uint64_t offset() const { return offset_; }  // of bytes() in the stream

@@ -8,6 +8,7 @@
 #include <fmt/core.h>
 
 #include "cpython/line_table.h"
+#include "session/format.h"
 
 namespace memwhy::session {
 namespace {
@@ -90,6 +91,12 @@ bool StreamIndex::Accept(const Record& record) {
     case kCalloc:
     case kAllocate:
     case kMap:
+      return HasStack(record.stack);
+    case kHeld:
+    case kFolded:
+      return record.b < kMaxProcesses && HasStack(record.stack);
+    case kState:
+      last_ticks_ = std::max(last_ticks_, decoder_.ticks());
       return HasStack(record.stack);
     case kRealloc:
     case kRemap:

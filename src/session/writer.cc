@@ -6,7 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -19,6 +21,7 @@ namespace {
 
 // The page cache of the file is given back in steps of this size.
 constexpr std::uint64_t kDropStep = 8u << 20;
+constexpr std::size_t kCopyBytes = 256u << 10;
 
 }  // namespace
 
@@ -31,12 +34,17 @@ Result<std::unique_ptr<SessionWriter>> SessionWriter::Create(const std::string& 
   if (mkdir(path.c_str(), 0700) != 0) {
     return Error::FromErrno(errno, "cannot make the session directory " + path);
   }
-  const std::string file = JoinPath(path, kBlocksFile);
-  UniqueFd fd(open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
+  return CreateFile(path, kBlocksFile);
+}
+
+Result<std::unique_ptr<SessionWriter>> SessionWriter::CreateFile(const std::string& directory,
+                                                                 const std::string& name) {
+  const std::string file = JoinPath(directory, name);
+  UniqueFd fd(open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
   // Held while we write: an agent that starts later sees whether there still is a recorder.
   if (fd) flock(fd.get(), LOCK_EX | LOCK_NB);
   if (!fd) return Error::FromErrno(errno, "cannot make " + file);
-  std::unique_ptr<SessionWriter> writer(new SessionWriter(path, std::move(fd)));
+  std::unique_ptr<SessionWriter> writer(new SessionWriter(directory, std::move(fd)));
   FileHeader header{};
   std::memcpy(header.magic, kFileMagic, sizeof(kFileMagic));
   header.version = kFormatVersion;
@@ -88,6 +96,47 @@ void SessionWriter::ForgetPieces() {
   pieces_.clear();
   ends_.clear();
   bytes_.clear();
+}
+
+Result<void> SessionWriter::AddBlock(std::span<const std::uint8_t> pieces) {
+  MEMWHY_TRY_VOID(Flush());
+  return WriteBlock(BlockKind::kPieces, pieces);
+}
+
+Result<void> SessionWriter::AddStored(std::span<const std::uint8_t> stored) {
+  MEMWHY_TRY_VOID(Flush());
+  return WriteAll(stored);
+}
+
+Result<void> SessionWriter::MoveTo(const std::string& file, std::uint64_t bytes) {
+  MEMWHY_TRY_VOID(Flush());
+  const std::string from = JoinPath(path_, file);
+  UniqueFd fd(open(from.c_str(), O_RDWR | O_APPEND | O_CLOEXEC));
+  if (!fd) return Error::FromErrno(errno, "cannot open " + from);
+  flock(fd.get(), LOCK_EX | LOCK_NB);
+  std::vector<std::uint8_t> buffer(kCopyBytes);
+  for (std::uint64_t at = bytes; at < bytes_written_;) {
+    const std::size_t want = std::min<std::uint64_t>(buffer.size(), bytes_written_ - at);
+    const ssize_t count = pread(fd_.get(), buffer.data(), want, static_cast<off_t>(at));
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return Error::FromErrno(count < 0 ? errno : EIO, "reading " + path_);
+    for (ssize_t done = 0; done < count;) {
+      const ssize_t wrote =
+          write(fd.get(), buffer.data() + done, static_cast<std::size_t>(count - done));
+      if (wrote < 0 && errno == EINTR) continue;
+      if (wrote <= 0) return Error::FromErrno(wrote < 0 ? errno : ENOSPC, "writing " + from);
+      done += wrote;
+    }
+    at += static_cast<std::uint64_t>(count);
+  }
+  const off_t size = lseek(fd.get(), 0, SEEK_END);
+  if (size < 0) return Error::FromErrno(errno, "looking at " + from);
+  if (rename(from.c_str(), JoinPath(path_, kBlocksFile).c_str()) != 0) {
+    return Error::FromErrno(errno, "renaming " + from);
+  }
+  fd_ = std::move(fd);
+  bytes_written_ = bytes_dropped_ = static_cast<std::uint64_t>(size);
+  return {};
 }
 
 Result<void> SessionWriter::AddFact(const nlohmann::json& fact) {

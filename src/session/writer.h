@@ -25,6 +25,11 @@ class SessionWriter {
   // Makes the directory and the file. Refuses a path that exists.
   static Result<std::unique_ptr<SessionWriter>> Create(const std::string& path);
 
+  // Makes only the file, in a session directory that there is; for folding. Refuses one that
+  // exists.
+  static Result<std::unique_ptr<SessionWriter>> CreateFile(const std::string& directory,
+                                                           const std::string& file);
+
   const std::string& path() const { return path_; }
 
   // Adds a piece of a stream to the open block and closes it when it is full. The bytes are on
@@ -34,6 +39,13 @@ class SessionWriter {
                         TimePrecision precision = TimePrecision::kExact);
   // Writes the open block, if it has pieces.
   Result<void> Flush();
+  // A block of pieces (pieces.h) as it is; what was added before goes first.
+  Result<void> AddBlock(std::span<const std::uint8_t> pieces);
+  // A block as it stands in another file; what was added before goes first.
+  Result<void> AddStored(std::span<const std::uint8_t> stored);
+  // Goes on in `file` of the session directory, which stands for the first `bytes` of blocks.mwy:
+  // appends what came after them and takes its place. On an error all stays as it was.
+  Result<void> MoveTo(const std::string& file, std::uint64_t bytes);
   // Writes one fact (an object with "type"), in a block of its own, behind what was added before.
   Result<void> AddFact(const nlohmann::json& fact);
 

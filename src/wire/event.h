@@ -37,6 +37,20 @@
 //                                                                   child's ring says it is a child
 //   kPrivate             := v(begin) v(end)                         memory of ours in the target
 //
+// In sessions whose older part was folded into sums (session/fold.h) the stream of a thread opens
+// with definitions and these, which no agent writes:
+//
+//   kHeld                := b(held flags) allocator:b v(process) address size stack
+//                                                                   a block that this thread took
+//                                                                   and `process` held at the cut
+//   kFolded              := allocator:b v(process) stack v[10]      what else became of the blocks
+//                                                                   that this thread took: bytes
+//                                                                   and blocks of allocated,
+//                                                                   released, temporary, at peak,
+//                                                                   and live of ended processes
+//   kState               := v(ticks) v(address >> 3) v(size) v(stack)
+//                                                                   replaces the running state
+//
 // Stacks are nodes of a tree per stream: a node is (parent node, code, instruction index in code
 // units; -1 is sent as 0 and n as n + 1). Ids 0..2 are reserved (below); the k-th kDefineNode of a
 // stream defines node kFirstNode + k, the k-th kDefineCode defines code kFirstCode + k.
@@ -72,11 +86,18 @@ enum class EventKind : std::uint8_t {
   kTime = 19,
   kFork = 20,
   kPrivate = 21,
+  kHeld = 22,
+  kFolded = 23,
+  kState = 24,
 };
 
 inline constexpr std::uint8_t kKindMask = 0x1f;
 inline constexpr std::uint8_t kSameStack = 0x20;
 inline constexpr std::uint8_t kSameSize = 0x40;
+
+// Of kHeld.
+inline constexpr std::uint8_t kHeldContinues = 1;  // a further part of the mapping before it
+inline constexpr std::uint8_t kHeldLast = 2;       // the thread's last allocation before the cut
 
 // Entry points, as json.md names them; aliases under one name.
 enum class Allocator : std::uint8_t {
