@@ -17,12 +17,14 @@
 // The notes: "TRUTH1\n\0", u64 strings, u64 frames, u64 nodes, u64 events, then per string u32 length
 // and its bytes, per frame u32 name, file, line, per node u32 parent, frame (node 0: no frame), per
 // event u32 tid, node, size, unused and u64 address. Leaf nodes; a parent is one frame nearer to the
-// root. Everything here lies in mappings of its own: no block of ours can be taken for another.
+// root. Everything here lies in mappings of its own: no block of ours can be taken for another. All
+// interpreters of the process share the notes, also those with a GIL of their own.
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <frameobject.h>
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,6 +69,8 @@ static struct {
   uint64_t string_count, frame_count, node_count, event_count, capacity;
   void* kept[kKept];
 } g;
+// Guards the tables; nothing of Python runs under it.
+static pthread_mutex_t g_tables = PTHREAD_MUTEX_INITIALIZER;
 
 static void* Map(size_t bytes) {
   void* at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
@@ -105,13 +109,16 @@ static uint32_t InternText(const char* text, size_t length) {
 }
 
 static uint32_t InternObject(PyObject* text) {
-  Py_ssize_t length = 0;
+  Py_ssize_t length = 1;
   const char* bytes = PyUnicode_AsUTF8AndSize(text, &length);
   if (bytes == NULL) {
     PyErr_Clear();
-    return InternText("?", 1);
+    bytes = "?";
   }
-  return InternText(bytes, (size_t)length);
+  pthread_mutex_lock(&g_tables);
+  const uint32_t id = InternText(bytes, (size_t)length);
+  pthread_mutex_unlock(&g_tables);
+  return id;
 }
 
 static uint32_t InternFrame(uint32_t name, uint32_t file, uint32_t line) {
@@ -157,7 +164,10 @@ static uint32_t FrameOf(PyFrameObject* frame) {
   const uint32_t name = InternObject(code->co_name);
 #endif
   const int line = PyFrame_GetLineNumber(frame);
-  const uint32_t id = InternFrame(name, InternObject(code->co_filename), line > 0 ? line : 0);
+  const uint32_t file = InternObject(code->co_filename);
+  pthread_mutex_lock(&g_tables);
+  const uint32_t id = InternFrame(name, file, line > 0 ? line : 0);
+  pthread_mutex_unlock(&g_tables);
   Py_DECREF(code);
   return id;
 }
@@ -188,15 +198,18 @@ static uint32_t AskStack(void) {
   }
   PyErr_Restore(type, value, traceback);
   uint32_t node = 0;
+  pthread_mutex_lock(&g_tables);
   while (depth-- > 0) node = InternNode(node, frames[depth]);
+  pthread_mutex_unlock(&g_tables);
   return node;
 }
 
 static uint64_t NewEvent(uint32_t size) {
-  if (g.event_count == g.capacity) Py_FatalError("truth: more blocks than announced");
-  g.events[g.event_count].tid = (uint32_t)syscall(SYS_gettid);
-  g.events[g.event_count].size = size;
-  return g.event_count++;
+  const uint64_t event = __atomic_fetch_add(&g.event_count, 1, __ATOMIC_RELAXED);
+  if (event >= g.capacity) Py_FatalError("truth: more blocks than announced");
+  g.events[event].tid = (uint32_t)syscall(SYS_gettid);
+  g.events[event].size = size;
+  return event;
 }
 
 static void* Allocate(unsigned kind, size_t size) {
@@ -233,17 +246,14 @@ static void TakeBlock(unsigned kind) {
   if (is_after) node = AskStack();
   g.events[event].node = node;
   if (kind & 16) {
-    void** slot = &g.kept[event % kKept];
-    void* old = *slot;
-    *slot = block;
-    block = old;
+    block = __atomic_exchange_n(&g.kept[event % kKept], block, __ATOMIC_RELAXED);
   }
   free(block);
 }
 
 static unsigned NextKind(void) {
   static uint32_t next = 0;
-  return (next++ * 2654435761u) >> 27;
+  return (__atomic_fetch_add(&next, 1, __ATOMIC_RELAXED) * 2654435761u) >> 27;
 }
 
 static PyObject* Result(PyObject* arguments) {
@@ -272,16 +282,15 @@ static PyObject* TakeFree(PyObject* self, PyObject* arguments) {
 
 static void HolderDealloc(PyObject* self) {
   TakeBlock(NextKind() & ~1u);
-  Py_TYPE(self)->tp_free(self);
+  PyTypeObject* type = Py_TYPE(self);
+  type->tp_free(self);
+  Py_DECREF(type);
 }
 
-static PyTypeObject HolderType = {
-    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "truth.Holder",
-    .tp_basicsize = sizeof(PyObject),
-    .tp_dealloc = HolderDealloc,
-    .tp_flags = Py_TPFLAGS_DEFAULT,
-    .tp_new = PyType_GenericNew,
-};
+static PyType_Slot g_holder_slots[] = {
+    {Py_tp_dealloc, HolderDealloc}, {Py_tp_new, PyType_GenericNew}, {0, NULL}};
+static PyType_Spec g_holder = {"truth.Holder", sizeof(PyObject), 0, Py_TPFLAGS_DEFAULT,
+                               g_holder_slots};
 
 static PyObject* Open(PyObject* self, PyObject* arguments) {
   (void)self;
@@ -345,14 +354,20 @@ static PyMethodDef g_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static struct PyModuleDef g_module = {PyModuleDef_HEAD_INIT, "truth", NULL, -1, g_methods,
-                                      NULL, NULL, NULL, NULL};
-
-PyMODINIT_FUNC PyInit_truth(void) {
-  if (PyType_Ready(&HolderType) < 0) return NULL;
-  PyObject* module = PyModule_Create(&g_module);
-  if (module == NULL) return NULL;
-  Py_INCREF(&HolderType);
-  PyModule_AddObject(module, "Holder", (PyObject*)&HolderType);
-  return module;
+static int Execute(PyObject* module) {
+  PyObject* holder = PyType_FromSpec(&g_holder);
+  return holder == NULL ? -1 : PyModule_AddObject(module, "Holder", holder);
 }
+
+static PyModuleDef_Slot g_slots[] = {
+    {Py_mod_exec, Execute},
+#if PY_VERSION_HEX >= 0x030c0000
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+    {0, NULL},
+};
+
+static struct PyModuleDef g_module = {PyModuleDef_HEAD_INIT, "truth", NULL, 0, g_methods,
+                                      g_slots, NULL, NULL, NULL};
+
+PyMODINIT_FUNC PyInit_truth(void) { return PyModuleDef_Init(&g_module); }
