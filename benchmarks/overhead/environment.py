@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The environment that the benchmark runs in: build/bench-venv, made on first use.
 
-A virtual environment over the system's packages (for numpy and torch) with the latest memray.
+A virtual environment over the system's packages (for numpy and torch) with the latest memray and
+pyperformance.
 """
 
 import os
@@ -12,6 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / "build" / "bench-venv"
+MODULES = ("memray", "pyperformance", "docutils")
 
 
 def prepare():
@@ -24,8 +26,9 @@ def prepare():
     if not python.exists():
         base = os.environ.get("MEMWHY_BENCH_PYTHON", "/usr/bin/python3")
         subprocess.run([base, "-m", "venv", "--system-site-packages", str(VENV)], check=True)
-    if not has_module(python, "memray"):
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", "memray"], check=True)
+    missing = [module for module in MODULES if not has_module(python, module)]
+    if missing:
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *missing], check=True)
     return python
 
 
@@ -47,7 +50,7 @@ def describe(python):
     code = (
         "import importlib.metadata as m, json, platform\n"
         "found = {}\n"
-        "for name in ('memray', 'numpy', 'torch'):\n"
+        "for name in ('memray', 'pyperformance', 'numpy', 'torch'):\n"
         "    try: found[name] = m.version(name)\n"
         "    except m.PackageNotFoundError: found[name] = None\n"
         "print(platform.python_version(), json.dumps(found), sep='\\n')"

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
+from typing import NamedTuple, Optional
 
 NONE, MEMWHY, MEMRAY = "none", "memwhy", "memray"
 LIMIT_S = 600
@@ -16,17 +17,28 @@ class RunFailed(Exception):
     """The workload did not end well; the message says how and shows its last output."""
 
 
-def command_line(tool, python, memwhy, workload, output):
-    """Returns the argument vector that runs `workload` under `tool`, writing to `output`."""
-    plain = [str(python), str(workload)]
-    if tool == MEMWHY:
-        return [str(memwhy), "run", "-o", str(output), "--", *plain]
-    if tool == MEMRAY:
-        return [str(python), "-m", "memray", "run", "-q", "-f", "-o", str(output), str(workload)]
-    return plain
+class Tool(NamedTuple):
+    """How a workload is run: by no tool, memwhy or memray."""
+
+    name: str
+    python: Path
+    memwhy: Optional[Path]
+    has_objects: bool = False  # every Python object, not only what reaches malloc
+
+    def command_line(self, workload, output):
+        """Returns the argument vector; `workload` is a script with its arguments."""
+        if self.name == MEMWHY:
+            mode = ["--objects"] if self.has_objects else []
+            head = [str(self.memwhy), "run", *mode, "-o", str(output), "--", str(self.python)]
+        elif self.name == MEMRAY:
+            mode = ["--trace-python-allocators"] if self.has_objects else []
+            head = [str(self.python), "-m", "memray", "run", *mode, "-q", "-f", "-o", str(output)]
+        else:
+            head = [str(self.python)]
+        return [*head, *workload]
 
 
-def run(tool, python, memwhy, workload, output):
+def run(tool, workload, output):
     """Runs once and returns its numbers.
 
     seconds: inside the workload's fixed work; wall_s: of the whole command, with start-up and the
@@ -38,7 +50,7 @@ def run(tool, python, memwhy, workload, output):
     with open(log, "w+b") as stream:
         begun = time.perf_counter()
         process = subprocess.Popen(
-            command_line(tool, python, memwhy, workload, output),
+            tool.command_line(workload, output),
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
@@ -50,7 +62,7 @@ def run(tool, python, memwhy, workload, output):
     log.unlink()
     result = last_result(text)
     if status != 0 or result is None:
-        raise RunFailed(f"{workload.name} under {tool}: exit {status}: {text[-800:]}")
+        raise RunFailed(f"{output.stem} under {tool.name}: exit {status}: {text[-800:]}")
     numbers = {
         "seconds": result["seconds"],
         "checksum": result["checksum"],

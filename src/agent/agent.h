@@ -55,7 +55,8 @@ struct Agent {
   std::uint32_t chunk_count = 0;
   wire::ClockKind clock = wire::ClockKind::kMonotonicNs;
   std::uint32_t clock_shift = 0;
-  std::uint64_t wait_budget_ns = 0;  // per thread, for room in the ring
+  std::uint64_t wait_budget_ns = 0;       // per thread, for room in the ring
+  std::atomic<std::uint32_t> waiting{0};  // threads that wait for room
   Interpreter python;
   Follow follow = Follow::kAll;
   bool has_started = false;      // Start succeeded; an unset mode then means: forked child

@@ -14,7 +14,10 @@ namespace memwhy::agent {
 namespace {
 
 constexpr std::uint64_t kRecorderSilenceNs = 3'000'000'000;  // then it is taken for dead
-constexpr std::uint32_t kWakeEvery = 32;                     // sealed chunks: 1 MiB
+// A wait up to this is the pace of a busy recorder; beyond it counts against the thread's budget,
+// so that a slow disk cannot hold the target back for long.
+constexpr std::uint64_t kFreeWaitNs = 50'000'000;
+constexpr std::uint32_t kWakeEvery = 32;  // sealed chunks: 1 MiB
 
 void WakeRecorder() noexcept {
   wire::RingHeader* ring = g_agent.ring;
@@ -55,6 +58,34 @@ wire::ChunkHeader* TryTake(const ThreadState& t) noexcept {
   return nullptr;
 }
 
+// Many that wait look less often each, so that looking does not take the time that the recorder
+// needs.
+timespec PauseFor(std::uint32_t waiting) noexcept {
+  constexpr std::uint32_t kMostPauses = 25;
+  constexpr long kPauseNs = 200'000;
+  return {0, kPauseNs * static_cast<long>(waiting < kMostPauses ? waiting : kMostPauses)};
+}
+
+// Waits until there is a chunk. `left_ns`: what this thread may still wait beyond kFreeWaitNs.
+wire::ChunkHeader* AwaitChunk(const ThreadState& t, std::uint64_t began,
+                              std::uint64_t left_ns) noexcept {
+  std::uint64_t now = began;
+  while (now - began <= kFreeWaitNs + left_ns) {
+    WakeRecorder();
+    const timespec pause = PauseFor(g_agent.waiting.load(std::memory_order_relaxed));
+    syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &pause, nullptr);
+    wire::ChunkHeader* chunk = TryTake(t);
+    if (chunk != nullptr) return chunk;
+    now = wire::MonotonicNs();
+    const std::uint64_t beat = g_agent.ring->recorder_beat_ns.load(std::memory_order_relaxed);
+    if (now > beat + kRecorderSilenceNs) {
+      Detach(now);
+      return nullptr;
+    }
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 wire::ChunkHeader* TakeChunk(ThreadState& t) noexcept {
@@ -63,28 +94,15 @@ wire::ChunkHeader* TakeChunk(ThreadState& t) noexcept {
     return nullptr;
   }
   wire::ChunkHeader* chunk = TryTake(t);
-  if (chunk != nullptr) return chunk;
+  if (chunk != nullptr || t.charged_ns >= g_agent.wait_budget_ns) return chunk;
   const std::uint64_t began = wire::MonotonicNs();
-  while (t.waited_ns < g_agent.wait_budget_ns) {
-    WakeRecorder();
-    const timespec pause{0, 200'000};
-    syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &pause, nullptr);
-    chunk = TryTake(t);
-    const std::uint64_t now = wire::MonotonicNs();
-    if (chunk != nullptr) {
-      t.waited_ns += now - began;
-      g_agent.ring->waited_ns.fetch_add(now - began, std::memory_order_relaxed);
-      return chunk;
-    }
-    const std::uint64_t beat = g_agent.ring->recorder_beat_ns.load(std::memory_order_relaxed);
-    if (now > beat + kRecorderSilenceNs) {
-      Detach(now);
-      return nullptr;
-    }
-    if (now - began > g_agent.wait_budget_ns) break;
-  }
-  t.waited_ns += wire::MonotonicNs() - began;
-  return TryTake(t);
+  g_agent.waiting.fetch_add(1, std::memory_order_relaxed);
+  chunk = AwaitChunk(t, began, g_agent.wait_budget_ns - t.charged_ns);
+  g_agent.waiting.fetch_sub(1, std::memory_order_relaxed);
+  const std::uint64_t waited = wire::MonotonicNs() - began;
+  if (waited > kFreeWaitNs) t.charged_ns += waited - kFreeWaitNs;
+  g_agent.ring->waited_ns.fetch_add(waited, std::memory_order_relaxed);
+  return chunk;
 }
 
 void GiveChunk(wire::ChunkHeader* chunk, std::uint32_t bytes) noexcept {

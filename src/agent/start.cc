@@ -279,6 +279,7 @@ bool StartInChild() noexcept {
   const std::uint64_t parents_bytes = wire::RingFileBytes(g_agent.chunk_count);
   const std::uint32_t signal = parents->request_signal;
   const std::uint64_t pool = PoolBytes();
+  g_agent.waiting.store(0, std::memory_order_relaxed);
   ForgetThreadsAfterFork();
   if (!OpenRing(pool < kChildPoolBytes ? pool : kChildPoolBytes, false)) return false;
   UnmapRaw(parents, parents_bytes);

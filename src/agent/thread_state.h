@@ -34,7 +34,7 @@ struct ThreadState {
   std::uint32_t thread_index = 0;
   std::uint32_t tid = 0;
   std::uint32_t destructor_rounds = 0;
-  std::uint64_t waited_ns = 0;
+  std::uint64_t charged_ns = 0;   // of its wait budget
   std::uint64_t lost_events = 0;  // not yet told in the stream
   std::uint64_t lost_bytes = 0;
   bool is_named = false;

@@ -51,9 +51,12 @@ Result<void> Drain::Collect(session::SessionWriter* writer) {
     if (found.offset > drained) continue;
     if (end > drained) {
       const auto skip = static_cast<std::uint32_t>(drained - found.offset);
+      const std::uint64_t written = writer->bytes_written();
       MEMWHY_TRY_VOID(writer->AddPiece(
           process_, found.thread, drained,
           std::span(ring_->chunk_bytes(found.chunk) + skip, found.committed - skip), precision));
+      // It closed a block: what was added before is in the file. Threads may be waiting for room.
+      if (writer->bytes_written() != written) Release();
       bytes_ += found.committed - skip;
       drained = end;
     }

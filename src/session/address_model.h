@@ -23,7 +23,8 @@ class AddressModel {
   void Reset() {
     taken_.fill({});
     given_.fill({});
-    next_ = 0;
+    homes_.fill(0);
+    next_ = kTaken;  // so that no acquisition seems to be the one before the first
   }
 
   // The token of an event that takes or gives `address`, and the event itself.
@@ -44,9 +45,8 @@ class AddressModel {
   }
   std::uint8_t Give(std::uint64_t address) {
     if (address == 0) return kNone;
-    for (unsigned age = 0; age < kTaken; ++age) {
+    if (const unsigned age = FindTaken(address); age != kNotFound) {
       Block& block = taken_[(next_ - 1 - age) % kTaken];
-      if (block.address != address) continue;
       Given(&given_[BucketOf(block.size_class)], address);
       block.address = 0;
       return static_cast<std::uint8_t>(1 + age);
@@ -87,6 +87,7 @@ class AddressModel {
 
  private:
   static constexpr unsigned kTaken = 32;
+  static constexpr unsigned kHomeBits = 9;
   static constexpr unsigned kGiven = 8;
   static constexpr unsigned kBuckets = 256;
   static constexpr unsigned kUnknownBucket = kBuckets;
@@ -106,6 +107,18 @@ class AddressModel {
   static unsigned BucketOf(std::uint32_t size_class) {
     return (size_class ^ size_class >> 8 ^ size_class >> 16) % kBuckets;
   }
+  static unsigned HomeOf(std::uint64_t address) {
+    return static_cast<unsigned>((address * 0x9e3779b97f4a7c15u) >> (64 - kHomeBits));
+  }
+  // How many acquisitions ago it was taken. The latest of those with its hash tells most at once.
+  unsigned FindTaken(std::uint64_t address) const {
+    unsigned age = next_ - 1 - homes_[HomeOf(address)];
+    if (age >= kTaken) return kNotFound;
+    for (; age < kTaken; ++age) {
+      if (taken_[(next_ - 1 - age) % kTaken].address == address) return age;
+    }
+    return kNotFound;
+  }
   static unsigned Find(const Bucket& bucket, std::uint64_t address) {
     for (unsigned i = 0; i < kGiven; ++i) {
       if (bucket.address[i] == address) return i;
@@ -121,12 +134,14 @@ class AddressModel {
     bucket->address[0] = address;
   }
   void Taken(std::uint64_t address, std::uint32_t size_class) {
+    homes_[HomeOf(address)] = next_;
     taken_[next_++ % kTaken] = {address, size_class};
   }
 
-  std::array<Block, kTaken> taken_{};  // around next_
+  std::array<Block, kTaken> taken_{};              // around next_
+  std::array<unsigned, 1u << kHomeBits> homes_{};  // by hash: the last acquisition's number
   std::array<Bucket, kBuckets + 1> given_{};
-  unsigned next_ = 0;
+  unsigned next_ = kTaken;
 };
 
 }  // namespace memwhy::session

@@ -36,7 +36,7 @@ ColumnEncoder::ColumnEncoder() : zstd_(std::make_unique<Zstd>()) {}
 ColumnEncoder::~ColumnEncoder() = default;
 
 const std::vector<std::uint8_t>* ColumnEncoder::Encode(std::span<const OpenPiece> pieces) {
-  for (ColumnBytes& column : columns_) column.clear();
+  for (ColumnBuffer& column : columns_) column.Clear();
   model_.Reset();
   parent_ = 0;
   bool is_good = true;
@@ -107,14 +107,9 @@ std::size_t ColumnEncoder::AddRun(const OpenPiece& piece, std::size_t begin, Str
   return begin + length;
 }
 
-void ColumnEncoder::Number(Column column, std::uint64_t value) {
-  Append(&columns_[static_cast<std::size_t>(column)], value);
-}
-
 void ColumnEncoder::Text(std::string_view text) {
   Number(Column::kNumbers, text.size());
-  ColumnBytes& bytes = columns_[static_cast<std::size_t>(Column::kText)];
-  bytes.insert(bytes.end(), text.begin(), text.end());
+  columns_[static_cast<std::size_t>(Column::kText)].Text(text);
 }
 
 void ColumnEncoder::Time(std::uint64_t ticks) {
@@ -254,7 +249,7 @@ void ColumnEncoder::Pack() {
   block_.clear();
   std::vector<std::uint8_t>& packed = zstd_->packed;
   for (std::size_t i = 0; i < kColumnCount; ++i) {
-    const ColumnBytes& raw = columns_[i];
+    const auto raw = columns_[i].bytes();
     Append(&block_, raw.size());
     if (zstd_->context != nullptr && raw.size() >= kMinPacked) {
       packed.resize(ZSTD_compressBound(raw.size()));

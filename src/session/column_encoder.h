@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "session/address_model.h"
+#include "session/column_buffer.h"
 #include "session/columns.h"
 #include "session/stream_decoder.h"
 
@@ -50,10 +51,12 @@ class ColumnEncoder {
   void Address(std::uint64_t address);
   void Token(std::uint8_t token, std::uint64_t address);
   void SizeAndStack(const Record& record, std::uint8_t tag);
-  void Number(Column column, std::uint64_t value);
+  void Number(Column column, std::uint64_t value) {
+    columns_[static_cast<std::size_t>(column)].Number(value);
+  }
   void Text(std::string_view text);
   void Byte(Column column, std::uint8_t value) {
-    columns_[static_cast<std::size_t>(column)].push_back(value);
+    columns_[static_cast<std::size_t>(column)].Byte(value);
   }
   void Pack();
 
@@ -62,7 +65,7 @@ class ColumnEncoder {
   std::unordered_map<std::uint64_t, Stream> streams_;              // by process << 32 | thread
   std::unordered_map<std::uint32_t, std::uint64_t> latest_ticks_;  // by process
   AddressModel model_;
-  ColumnBytes columns_[kColumnCount];
+  ColumnBuffer columns_[kColumnCount];
   std::vector<std::uint8_t> block_;
   // The run being written.
   std::uint64_t unit_ = 0;    // previous address >> 3
