@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
@@ -13,6 +14,7 @@
 
 #include "base/strings.h"
 #include "model/site_account.h"
+#include "session/ended_threads.h"
 #include "session/pieces.h"
 #include "session/reader.h"
 #include "session/stream_encoder.h"
@@ -86,6 +88,7 @@ class Folding {
     std::uint64_t stack = 0;
     std::uint64_t events = 0;
     bool is_found = false;
+    bool is_merged = false;  // goes into the stream of its process's ended threads
     StreamDecoder decoder;
     StreamEncoder encoder;  // the definitions, then what was folded
     bool has_folded() const { return piece != 0 || position != 0; }
@@ -105,10 +108,15 @@ class Folding {
     return session_->stream_index_.at(std::uint64_t{piece.process} << 32 | piece.thread);
   }
   std::vector<HeldBlock> CollectHeld(const model::SiteAccount& account) const;
+  void ChooseMerged();
+  EndedThreads& EndedOf(std::uint32_t thread);
   Result<void> AddSums(const model::SiteAccount& account);
+  Result<void> AddHeld(const model::SiteAccount& account);
   Result<std::uint32_t> LocalStack(std::uint32_t thread, model::StackId stack);
   Result<void> WriteFacts(const model::SiteAccount& account, const model::Stats& stats);
   Result<void> WriteFolded();
+  Result<void> WriteStream(std::uint32_t process, std::uint32_t number, StreamEncoder* encoder,
+                           Cut* cut);
   Result<void> CopyKept();
   Result<void> CopyPiece(const Piece& piece, std::uint32_t block, std::uint32_t begin);
   Result<void> AddPiece(std::uint32_t process, std::uint32_t thread, std::uint64_t offset,
@@ -125,6 +133,7 @@ class Folding {
   std::vector<Cut> cuts_;  // by stream
   std::unique_ptr<SessionWriter> writer_;
   std::vector<std::unordered_map<std::uint32_t, std::uint32_t>> local_stacks_;  // by stream
+  std::map<std::uint32_t, EndedThreads> ended_;                                 // by process
   std::vector<std::uint8_t> open_;         // pieces of the open block
   std::uint32_t first_kept_ = UINT32_MAX;  // blocks before it are folded as a whole
 };
@@ -235,13 +244,27 @@ std::vector<Folding::HeldBlock> Folding::CollectHeld(const model::SiteAccount& a
   return held;
 }
 
+// The streams of threads that have ended, but for the first of each process.
+void Folding::ChooseMerged() {
+  std::unordered_map<std::uint32_t, std::size_t> ended;  // by process
+  for (std::size_t i = 0; i < cuts_.size(); ++i) {
+    const Session::Stream& stream = session_->streams_[i];
+    Cut& cut = cuts_[i];
+    const bool is_collected = stream.number == kEndedThreadsNumber;
+    const bool is_over = cut.is_ended && cut.piece == stream.index.pieces().size();
+    cut.is_merged = is_collected || (is_over && ++ended[stream.process.value] > kEndedThreadsKept);
+  }
+}
+
+EndedThreads& Folding::EndedOf(std::uint32_t thread) {
+  return ended_.try_emplace(session_->streams_[thread].process.value, session_->stacks_)
+      .first->second;
+}
+
 Result<void> Folding::AddSums(const model::SiteAccount& account) {
-  local_stacks_.resize(cuts_.size());
-  std::vector<std::uint32_t> local(account.site_count());
   for (std::uint32_t number = 0; number < account.site_count(); ++number) {
     const model::SiteStats& site = account.site(number);
     const std::uint32_t thread = site.key.thread.value;
-    MEMWHY_TRY(local[number], LocalStack(thread, site.key.stack));
     const bool is_ended = account.is_ended(site.key.process);
     const model::Amount live = is_ended ? site.live : model::Amount{};
     const std::uint64_t sums[10] = {site.allocated.bytes, site.allocated.blocks,
@@ -250,11 +273,27 @@ Result<void> Folding::AddSums(const model::SiteAccount& account) {
                                     site.at_peak.bytes,   site.at_peak.blocks,
                                     live.bytes,           live.blocks};
     if (std::all_of(std::begin(sums), std::end(sums), [](auto sum) { return sum == 0; })) continue;
-    cuts_[thread].encoder.Folded(site.key.allocator, site.key.process.value, local[number], sums);
+    if (cuts_[thread].is_merged) {
+      EndedOf(thread).AddSums(site.key.allocator, site.key.process.value, site.key.stack, sums);
+      continue;
+    }
+    MEMWHY_TRY(const std::uint32_t stack, LocalStack(thread, site.key.stack));
+    cuts_[thread].encoder.Folded(site.key.allocator, site.key.process.value, stack, sums);
   }
+  return {};
+}
+
+Result<void> Folding::AddHeld(const model::SiteAccount& account) {
   for (const HeldBlock& block : CollectHeld(account)) {
-    cuts_[block.thread].encoder.Held(block.flags, account.site(block.site).key.allocator,
-                                     block.process, block.address, block.size, local[block.site]);
+    const model::SiteKey& key = account.site(block.site).key;
+    if (cuts_[block.thread].is_merged) {
+      EndedOf(block.thread)
+          .AddHeld(block.flags, key.allocator, block.process, block.address, block.size, key.stack);
+      continue;
+    }
+    MEMWHY_TRY(const std::uint32_t stack, LocalStack(block.thread, key.stack));
+    cuts_[block.thread].encoder.Held(block.flags, key.allocator, block.process, block.address,
+                                     block.size, stack);
   }
   return {};
 }
@@ -321,40 +360,52 @@ Result<void> Folding::WriteFacts(const model::SiteAccount& account, const model:
   return {};
 }
 
-// A stream's folded part in pieces that together stand for the stream's bytes before the cut.
+// The folded part of a stream in pieces that together stand for its bytes before the cut.
+Result<void> Folding::WriteStream(std::uint32_t process, std::uint32_t number,
+                                  StreamEncoder* encoder, Cut* cut) {
+  encoder->State(cut->ticks, cut->unit, cut->size, cut->stack);
+  if (cut->is_ended) encoder->ThreadEnd(cut->ticks);
+  const std::vector<std::uint8_t> bytes = encoder->Take();
+  // Pieces end between records.
+  std::vector<std::size_t> ends;
+  StreamDecoder decoder;
+  decoder.SetPiece(bytes);
+  Record record;
+  std::size_t begin = 0;
+  std::size_t last = 0;
+  while (decoder.Next(&record) == StreamDecoder::Step::kRecord) {
+    if (decoder.position() - begin > kPieceBytes && last > begin) ends.push_back(begin = last);
+    last = decoder.position();
+  }
+  if (last != bytes.size()) return Error("a folded stream does not decode");
+  ends.push_back(last);
+  if (cut->folded_end < ends.size()) {
+    cut->extra = ends.size() - cut->folded_end;
+    cut->folded_end = ends.size();
+  }
+  begin = 0;
+  for (std::size_t k = 0; k < ends.size(); ++k) {
+    const bool is_last = k + 1 == ends.size();
+    const std::uint64_t stands_for = is_last ? cut->folded_end - k : 1;
+    MEMWHY_TRY_VOID(
+        AddPiece(process, number, k, stands_for, std::span(bytes).subspan(begin, ends[k] - begin)));
+    begin = ends[k];
+  }
+  return {};
+}
+
 Result<void> Folding::WriteFolded() {
   for (std::size_t i = 0; i < cuts_.size(); ++i) {
     Cut& cut = cuts_[i];
-    if (!cut.has_folded()) continue;
+    if (!cut.has_folded() || cut.is_merged) continue;
     const Session::Stream& stream = session_->streams_[i];
-    cut.encoder.State(cut.ticks, cut.unit, cut.size, cut.stack);
-    if (cut.is_ended) cut.encoder.ThreadEnd(cut.ticks);
-    const std::vector<std::uint8_t> bytes = cut.encoder.Take();
-    // Cut between records.
-    std::vector<std::size_t> ends;
-    StreamDecoder decoder;
-    decoder.SetPiece(bytes);
-    Record record;
-    std::size_t begin = 0;
-    std::size_t last = 0;
-    while (decoder.Next(&record) == StreamDecoder::Step::kRecord) {
-      if (decoder.position() - begin > kPieceBytes && last > begin) ends.push_back(begin = last);
-      last = decoder.position();
-    }
-    if (last != bytes.size()) return Error("a folded stream does not decode");
-    ends.push_back(last);
-    if (cut.folded_end < ends.size()) {
-      cut.extra = ends.size() - cut.folded_end;
-      cut.folded_end = ends.size();
-    }
-    begin = 0;
-    for (std::size_t k = 0; k < ends.size(); ++k) {
-      const bool is_last = k + 1 == ends.size();
-      const std::uint64_t stands_for = is_last ? cut.folded_end - k : 1;
-      MEMWHY_TRY_VOID(AddPiece(stream.process.value, stream.number, k, stands_for,
-                               std::span(bytes).subspan(begin, ends[k] - begin)));
-      begin = ends[k];
-    }
+    MEMWHY_TRY_VOID(WriteStream(stream.process.value, stream.number, &cut.encoder, &cut));
+  }
+  for (auto& [process, ended] : ended_) {
+    StreamEncoder encoder = std::move(ended).Finish();
+    Cut whole;
+    whole.is_ended = true;
+    MEMWHY_TRY_VOID(WriteStream(process, kEndedThreadsNumber, &encoder, &whole));
   }
   return Flush();
 }
@@ -443,7 +494,10 @@ Result<void> Folding::Run(const std::string& directory) {
   MEMWHY_TRY_VOID(session_->ReplayUntil(cut_, account));
   const model::Stats stats = account.Finish(until_);
   MEMWHY_TRY_VOID(FindCuts());
+  ChooseMerged();
+  local_stacks_.resize(cuts_.size());
   MEMWHY_TRY_VOID(AddSums(account));
+  MEMWHY_TRY_VOID(AddHeld(account));
   MEMWHY_TRY(writer_, SessionWriter::CreateFile(directory, kFoldedFile));
   MEMWHY_TRY_VOID(WriteFacts(account, stats));
   MEMWHY_TRY_VOID(WriteFolded());

@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "model/stats.h"
+#include "session/ended_threads.h"
 #include "session/reader.h"
 #include "session/session_builder.h"
 #include "session/temporary_directory.h"
@@ -256,6 +257,55 @@ TEST(FoldTest, TheSizeDoesNotGrowWithTheEvents) {
     sizes[rounds == 200'000] = static_cast<std::uint64_t>(status.st_size);
   }
   EXPECT_LT(sizes[1], sizes[0] * 12 / 10);
+}
+
+std::map<std::string, Numbers> SumsByStack(const Session& session, const model::Stats& stats) {
+  std::map<std::string, Numbers> sums;
+  for (const auto& [name, numbers] : SitesOf(session, stats)) {
+    Numbers& sum = sums[std::get<3>(name)];
+    sum.resize(numbers.size());
+    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += numbers[i];
+  }
+  return sums;
+}
+
+TEST(FoldTest, AThreadPerRequestDoesNotMakeItGrow) {
+  TemporaryDirectory directory;
+  const std::string path = directory / "s.mwy";
+  SessionBuilder builder(path);
+  constexpr std::uint32_t kThreads = 1500;
+  for (std::uint32_t i = 0; i < kThreads; ++i) {
+    StreamEncoder& stream = builder.Stream(0, i);
+    const std::uint64_t time = At(1) + i * 1'000'000ull;
+    stream.Thread(1000 + i, "request");
+    const auto code = stream.DefineCode("handle", "a.py", "a", 10);
+    const auto root = stream.DefineNode(wire::kStackNone, code);
+    const auto stack =
+        stream.DefineNode(root, stream.DefineCode(i % 2 == 0 ? "f" : "g", "a.py", "a", 20));
+    stream.Allocate(time, wire::Allocator::kMalloc, 0x10000 + 64 * i, 10 + i % 7, stack);
+    stream.Allocate(time + 10, wire::Allocator::kMalloc, 0x900000 + 64 * i, 100, root);
+    stream.Free(time + 20, 0x900000 + 64 * i);
+    if (i + 1 < kThreads) stream.ThreadEnd(time + 30);
+  }
+  ASSERT_TRUE(builder.Write());
+  auto whole = Session::Open(path);
+  ASSERT_TRUE(whole);
+  const auto before = model::ComputeStats(**whole, {});
+  ASSERT_TRUE(before);
+  for (const std::uint64_t cut : {At(1.7), At(2.2), std::uint64_t{UINT64_MAX}}) {
+    FoldInPlace(path, cut);
+    auto session = Session::Open(path);
+    ASSERT_TRUE(session);
+    EXPECT_EQ((*session)->recording().damage, "");
+    const auto after = model::ComputeStats(**session, {});
+    ASSERT_TRUE(after);
+    EXPECT_EQ(TotalsOf(*after), TotalsOf(*before));
+    EXPECT_EQ(SumsByStack(**session, *after), SumsByStack(**whole, *before));
+  }
+  auto session = Session::Open(path);
+  ASSERT_TRUE(session);
+  EXPECT_LE((*session)->recording().threads.size(), kEndedThreadsKept + 2);
+  EXPECT_EQ((*session)->recording().threads.back().name, kEndedThreadsName);
 }
 
 TEST(FoldTest, AFoldedSessionGoesOn) {
