@@ -29,6 +29,10 @@ constexpr std::size_t kMostEntries = 512;
 // With --aggregate: this much of events, or as much as the sums take, before they are folded.
 constexpr std::uint64_t kAggregateBytes = 4u << 20;
 constexpr std::uint64_t kAggregateLeftBytes = 1u << 20;
+// One part in so many of the time may go into looks at the address space for the sake of a fold.
+constexpr std::uint64_t kPassShare = 100;
+// How many times as much as asked may stay for the last of them.
+constexpr std::uint64_t kMostForPass = 8;
 constexpr std::uint64_t kRetryNs = 30 * kSecond;
 constexpr double kLeastStepSeconds = 1;
 
@@ -44,10 +48,12 @@ std::string FoldPolicy::Why() const {
   return text;
 }
 
-Folder::Folder(FoldPolicy policy, std::string session, session::SessionWriter* writer)
+Folder::Folder(FoldPolicy policy, std::string session, session::SessionWriter* writer,
+               std::function<void()> pass)
     : policy_(std::move(policy)),
       session_(std::move(session)),
       writer_(writer),
+      pass_(std::move(pass)),
       spacing_ns_(kFirstSpacingNs),
       base_bytes_(writer->bytes_written()) {}
 
@@ -102,7 +108,7 @@ std::uint64_t Folder::CutLeaving(std::uint64_t bytes, std::uint64_t now_ns) cons
   }
   // A pass over the address space is explained by the blocks held then.
   if (last_pass_ns_ > folded_until_ns_ && last_pass_ns_ < cut &&
-      BytesSince(last_pass_ns_) <= 2 * bytes) {
+      BytesSince(last_pass_ns_) <= kMostForPass * bytes) {
     cut = last_pass_ns_;
   }
   return cut;
@@ -131,7 +137,14 @@ void Folder::Step(std::uint64_t now_ns) {
   if (!policy_.is_needed() || !writer_->failure().empty()) return;
   Remember(now_ns);
   if (child_ != 0) return Reap(/*waits=*/false);
-  if (const auto until = Due(now_ns)) Start(*until);
+  const auto until = Due(now_ns);
+  if (!until) return;
+  if (last_pass_ns_ < *until && now_ns > next_pass_ns_) {
+    pass_();
+    last_pass_ns_ = now_ns;
+    next_pass_ns_ = now_ns + kPassShare * (wire::MonotonicNs() - now_ns);
+  }
+  Start(*until);
 }
 
 void Folder::Start(std::uint64_t until_ns) {

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,8 +30,10 @@ struct FoldPolicy {
 
 class Folder {
  public:
-  // `writer` outlives the folder.
-  Folder(FoldPolicy policy, std::string session, session::SessionWriter* writer);
+  // `writer` outlives the folder. `pass` writes a look at the whole address space of each process:
+  // one that is younger than the cut stays, with the blocks held then, for the ledger.
+  Folder(FoldPolicy policy, std::string session, session::SessionWriter* writer,
+         std::function<void()> pass);
   ~Folder();
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
@@ -65,11 +68,13 @@ class Folder {
   const FoldPolicy policy_;
   const std::string session_;
   session::SessionWriter* writer_;
+  std::function<void()> pass_;
   std::deque<Written> written_;   // the file's growth since the last fold, a few hundred entries
   std::uint64_t spacing_ns_;      // between two of them
   std::uint64_t base_bytes_ = 0;  // of the file after the last fold
   std::uint64_t folded_until_ns_ = 0;
   std::uint64_t last_pass_ns_ = 0;
+  std::uint64_t next_pass_ns_ = 0;  // for a fold
   pid_t child_ = 0;
   std::uint64_t child_seen_ = 0;  // how much of the file it looks at
   std::uint64_t child_until_ns_ = 0;

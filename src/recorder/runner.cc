@@ -143,7 +143,8 @@ Result<void> Runner::Impl::Start() {
   SignalRelay::SetTarget(child_);
   targets_ = std::make_unique<TargetSet>(session_, writer_.get(), &fs_);
   targets_->SetChild(child_);
-  folder_ = std::make_unique<Folder>(options_.fold, session_, writer_.get());
+  folder_ = std::make_unique<Folder>(options_.fold, session_, writer_.get(),
+                                     [this] { static_cast<void>(targets_->PassAll("")); });
   return {};
 }
 

@@ -71,6 +71,13 @@ def test_every_sum_is_kept_to_the_byte(memwhy, tmp_path, options):
             for unit in ("bytes", "blocks"):
                 found = sum(site[what][unit] for site in sites)
                 assert found == entry[what][unit], (entry["allocator"], what, unit)
+    ledgers = json.loads(
+        subprocess.run(
+            [memwhy, "explain", "--json", str(session)], capture_output=True, check=True
+        ).stdout
+    )["ledgers"]
+    shares = sum(share["bytes"] for share in ledgers[0]["shares"])
+    assert shares + ledgers[0]["unattributed"] == ledgers[0]["total"] > 0
     for what in ("live", "allocated"):
         for unit in ("bytes", "blocks"):
             by_size = sum(row[what][unit] for row in stats["sizes"])
