@@ -31,8 +31,6 @@ constexpr std::uint64_t kAggregateBytes = 4u << 20;
 constexpr std::uint64_t kAggregateLeftBytes = 1u << 20;
 // One part in so many of the time may go into looks at the address space for the sake of a fold.
 constexpr std::uint64_t kPassShare = 100;
-// How many times as much as asked may stay for the last of them.
-constexpr std::uint64_t kMostForPass = 8;
 constexpr std::uint64_t kRetryNs = 30 * kSecond;
 constexpr double kLeastStepSeconds = 1;
 
@@ -97,8 +95,10 @@ std::uint64_t Folder::TailBytes() const {
   return writer_->bytes_written() - std::min(base_bytes_, writer_->bytes_written());
 }
 
-// The latest instant after which the file grew by `bytes` or more.
-std::uint64_t Folder::CutLeaving(std::uint64_t bytes, std::uint64_t now_ns) const {
+// The latest instant after which the file grew by `bytes` or more; or the last pass over the
+// address space, if not more than `most_bytes` came after it.
+std::uint64_t Folder::CutLeaving(std::uint64_t bytes, std::uint64_t most_bytes,
+                                 std::uint64_t now_ns) const {
   std::uint64_t cut = now_ns - kMarginNs;
   for (auto it = written_.rbegin(); it != written_.rend(); ++it) {
     if (writer_->bytes_written() - it->bytes >= bytes) {
@@ -106,9 +106,8 @@ std::uint64_t Folder::CutLeaving(std::uint64_t bytes, std::uint64_t now_ns) cons
       break;
     }
   }
-  // A pass over the address space is explained by the blocks held then.
   if (last_pass_ns_ > folded_until_ns_ && last_pass_ns_ < cut &&
-      BytesSince(last_pass_ns_) <= kMostForPass * bytes) {
+      BytesSince(last_pass_ns_) <= most_bytes) {
     cut = last_pass_ns_;
   }
   return cut;
@@ -118,7 +117,7 @@ std::optional<std::uint64_t> Folder::Due(std::uint64_t now_ns) const {
   if (now_ns < retry_ns_) return std::nullopt;
   std::optional<std::uint64_t> until;
   if (const std::uint64_t limit = TailLimit(); TailBytes() > limit) {
-    until = CutLeaving(policy_.is_aggregating ? kAggregateLeftBytes : limit / 3, now_ns);
+    until = CutLeaving(policy_.is_aggregating ? kAggregateLeftBytes : limit / 3, limit / 2, now_ns);
   }
   if (policy_.keep_seconds && !written_.empty()) {
     const double step = std::max(kLeastStepSeconds, *policy_.keep_seconds / 5);
@@ -232,7 +231,7 @@ void Folder::Finish(std::uint64_t now_ns) {
   std::optional<std::uint64_t> until;
   // All has been written, nothing comes late.
   if (policy_.is_aggregating && TailBytes() > 2 * kAggregateLeftBytes) {
-    until = CutLeaving(kAggregateLeftBytes, now_ns + kMarginNs);
+    until = CutLeaving(kAggregateLeftBytes, 2 * TailLimit(), now_ns + kMarginNs);
   }
   if (policy_.max_bytes && writer_->bytes_written() > *policy_.max_bytes) until = UINT64_MAX;
   if (!until && policy_.keep_seconds) {

@@ -60,7 +60,8 @@ class Folder {
   std::uint64_t BytesSince(std::uint64_t at_ns) const;
   // What to fold now, if anything: events up to there.
   std::optional<std::uint64_t> Due(std::uint64_t now_ns) const;
-  std::uint64_t CutLeaving(std::uint64_t bytes, std::uint64_t now_ns) const;
+  std::uint64_t CutLeaving(std::uint64_t bytes, std::uint64_t most_bytes,
+                           std::uint64_t now_ns) const;
   void Start(std::uint64_t until_ns);
   void Reap(bool waits);
   void Fail(const std::string& why);

@@ -71,13 +71,6 @@ def test_every_sum_is_kept_to_the_byte(memwhy, tmp_path, options):
             for unit in ("bytes", "blocks"):
                 found = sum(site[what][unit] for site in sites)
                 assert found == entry[what][unit], (entry["allocator"], what, unit)
-    ledgers = json.loads(
-        subprocess.run(
-            [memwhy, "explain", "--json", str(session)], capture_output=True, check=True
-        ).stdout
-    )["ledgers"]
-    shares = sum(share["bytes"] for share in ledgers[0]["shares"])
-    assert shares + ledgers[0]["unattributed"] == ledgers[0]["total"] > 0
     for what in ("live", "allocated"):
         for unit in ("bytes", "blocks"):
             by_size = sum(row[what][unit] for row in stats["sizes"])
@@ -103,6 +96,19 @@ def test_the_session_does_not_grow_with_time(memwhy, tmp_path):
         assert stats["totals"]["allocated"]["blocks"] > 2001 * rounds
         sizes[seconds] = sum(file.stat().st_size for file in session.iterdir())
     assert sizes[9] <= 1 << 20, sizes
+
+
+def test_an_aggregated_session_can_be_explained(memwhy, tmp_path):
+    session = tmp_path / "s.mwy"
+    run(memwhy, session, ["--aggregate"], ["-c", CHURN, "7"])
+    assert stats_of(memwhy, session)["session"]["folded"]["until"] > 1
+    ledgers = json.loads(
+        subprocess.run(
+            [memwhy, "explain", "--json", str(session)], capture_output=True, check=True
+        ).stdout
+    )["ledgers"]
+    shares = sum(share["bytes"] for share in ledgers[0]["shares"])
+    assert shares + ledgers[0]["unattributed"] == ledgers[0]["total"] > 0
 
 
 def test_a_killed_recorder_leaves_what_was_there(memwhy, tmp_path):
