@@ -59,8 +59,9 @@ struct Agent {
   std::atomic<std::uint32_t> waiting{0};  // threads that wait for room
   Interpreter python;
   Follow follow = Follow::kAll;
-  bool has_started = false;      // Start succeeded; an unset mode then means: forked child
-  std::uint64_t fork_clock = 0;  // set just before each fork
+  bool has_started = false;       // Start succeeded; an unset mode then means: forked child
+  std::uint64_t fork_clock = 0;   // set just before each fork, in whole ticks
+  std::uint32_t fork_parent = 0;  // who forked; it may be gone before its child's first event
 };
 extern Agent g_agent;
 

@@ -44,6 +44,12 @@ void ResolveRealFunctions() noexcept {
   Look(g_real.brk, "brk");
   Look(g_real.sbrk, "sbrk");
   Look(g_real.madvise, "madvise");
+  Look(g_real.exit_now, "_exit");
+  Look(g_real.execve, "execve");
+  Look(g_real.execv, "execv");
+  Look(g_real.execvp, "execvp");
+  Look(g_real.execvpe, "execvpe");
+  Look(g_real.fexecve, "fexecve");
   g_resolved = true;
   t_resolving = false;
 }

@@ -28,6 +28,12 @@ struct RealFunctions {
   int (*brk)(void*);
   void* (*sbrk)(std::intptr_t);
   int (*madvise)(void*, std::size_t, int);
+  void (*exit_now)(int);  // _exit
+  int (*execve)(const char*, char* const[], char* const[]);
+  int (*execv)(const char*, char* const[]);
+  int (*execvp)(const char*, char* const[]);
+  int (*execvpe)(const char*, char* const[], char* const[]);
+  int (*fexecve)(int, char* const[], char* const[]);
 };
 
 extern RealFunctions g_real;

@@ -19,6 +19,7 @@
 #include "agent/arena_hook.h"
 #include "agent/object_hook.h"
 #include "agent/private_memory.h"
+#include "agent/process_end.h"
 #include "agent/python_api.h"
 #include "agent/raw_memory.h"
 #include "agent/real_functions.h"
@@ -60,17 +61,20 @@ std::size_t ReadFile(const char* path, char* out, std::size_t room) noexcept {
   return static_cast<std::size_t>(n);
 }
 
-// Field 22 of /proc/self/stat; the command's name (field 2) may hold anything, so count from the
+// A number of /proc/self/stat; the command's name (field 2) may hold anything, so count from the
 // last parenthesis.
-std::uint64_t ReadStartTicks() noexcept {
+std::uint64_t ReadStatField(int wanted) noexcept {
   char text[1024];
   if (ReadFile("/proc/self/stat", text, sizeof(text)) == 0) return 0;
   const char* at = std::strrchr(text, ')');
-  for (int field = 2; at != nullptr && field < 22; ++field) {
+  for (int field = 2; at != nullptr && field < wanted; ++field) {
     at = std::strchr(at + 1, ' ');
   }
   return at == nullptr ? 0 : std::strtoull(at, nullptr, 10);
 }
+
+constexpr int kStartTicksField = 22;
+constexpr int kStartStackField = 28;
 
 // The kernel uses the time-stamp counter as its own clock only while it is steady on all
 // processors.
@@ -181,10 +185,7 @@ bool MayRecord(const char* session) noexcept {
 // Where this process's ring goes; an earlier image of the same process may have left one.
 void ChooseRingPath(char* out, std::size_t room, std::uint64_t start) noexcept {
   for (std::uint64_t image = 0; image < 1000; ++image) {
-    TextBuffer path(out, room);
-    path.Text(g_session).Text("/ring.").Number(static_cast<std::uint64_t>(getpid())).Text(".");
-    path.Number(start);
-    if (image != 0) path.Text(".").Number(image);
+    WriteRingPath(out, room, g_session, start, image);
     if (access(out, F_OK) != 0) return;
   }
 }
@@ -192,7 +193,7 @@ void ChooseRingPath(char* out, std::size_t room, std::uint64_t start) noexcept {
 // A CPython whose stacks cannot be read is recorded without them; a free-threaded one not at all.
 bool OpenRing(std::uint64_t pool, bool is_dormant) noexcept {
   const auto chunk_count = static_cast<std::uint32_t>(pool / wire::kChunkBytes);
-  const std::uint64_t start = ReadStartTicks();
+  const std::uint64_t start = ReadStatField(kStartTicksField);
   char final_path[1024];
   char path[1024];
   ChooseRingPath(final_path, sizeof(final_path), start);
@@ -201,7 +202,9 @@ bool OpenRing(std::uint64_t pool, bool is_dormant) noexcept {
   if (ring == nullptr) return false;
   FillHeader(*ring, chunk_count);
   ring->start_ticks = start;
+  ring->start_stack = ReadStatField(kStartStackField);
   ring->fork_clock = g_agent.fork_clock;
+  if (g_agent.fork_parent != 0) ring->parent_pid = g_agent.fork_parent;
   auto* base = reinterpret_cast<std::uint8_t*>(ring);
   g_agent.ring = ring;
   g_agent.chunks = reinterpret_cast<wire::ChunkHeader*>(base + 4096);
@@ -227,10 +230,12 @@ bool OpenRing(std::uint64_t pool, bool is_dormant) noexcept {
 // The record keeps the instant exact in the session (session/columns.h).
 void BeforeFork() {
   ThreadState* t = RecordingThread();
-  g_agent.fork_clock = wire::ReadBefore(g_agent.clock);
+  const std::uint64_t ticks = TicksBefore();
+  g_agent.fork_clock = ticks << g_agent.clock_shift;
+  g_agent.fork_parent = static_cast<std::uint32_t>(getpid());
   if (t == nullptr) return;
   Recording recording(*t);
-  WriteFork(*t, g_agent.fork_clock >> g_agent.clock_shift);
+  WriteFork(*t, ticks);
 }
 
 // Keeps what the child inherits of the arena table before the parent changes it. The ring itself is
@@ -251,6 +256,7 @@ bool Start() noexcept {
   if (session == nullptr || session[0] != '/') return false;
   if (std::strlen(session) >= sizeof(g_session)) return false;
   TextBuffer(g_session, sizeof(g_session)).Text(session);
+  EndEarlierImages(g_session, ReadStatField(kStartTicksField));
   g_agent.follow = ReadFollow();
   if (!FindPython(g_agent.python)) return false;  // a shell, a tool: nothing to do here
   if (RecorderIsGone()) return false;
@@ -269,6 +275,7 @@ bool Start() noexcept {
   if (WantsObjects()) InstallObjectHook();
   g_agent.ring->request_signal = static_cast<std::uint32_t>(InstallRequestSignal());
   pthread_atfork(&BeforeFork, nullptr, &AfterForkInChild);
+  InstallExitNote();
   g_agent.has_started = true;
   return true;
 }
@@ -297,12 +304,6 @@ __attribute__((constructor)) void OnLoad() {
   ResolveRealFunctions();
   SetMode(Start() ? kModeRecording : kModeDormant);
   errno = saved;
-}
-
-__attribute__((destructor)) void OnExit() {
-  if (CurrentMode() != kModeRecording) return;
-  g_agent.ring->state.store(static_cast<std::uint32_t>(wire::AgentState::kEnded),
-                            std::memory_order_release);
 }
 
 }  // namespace

@@ -40,6 +40,7 @@ Result<ProcessStat> ParseStat(const std::string& text) {
   stat.state = fields[0][0];
   stat.parent = static_cast<pid_t>(*parent);
   stat.start_ticks = *start;
+  if (fields.size() > 25) stat.start_stack = ParseUint(fields[25]).value_or(0);
   return stat;
 }
 

@@ -19,6 +19,7 @@ struct ProcessStat {
   char state = '?';  // R, S, D, T, t, Z, X
   pid_t parent = 0;
   std::uint64_t start_ticks = 0;  // since boot; (pid, start_ticks) names a process for good
+  std::uint64_t start_stack = 0;  // another one after an exec; 0: we may not know
 };
 
 struct Task {

@@ -2,7 +2,6 @@
 #include "recorder/drain.h"
 
 #include <algorithm>
-#include <optional>
 #include <tuple>
 
 #include "session/format.h"
@@ -16,9 +15,10 @@ bool Drain::IsUrgent() const {
   return sealed >= std::min(block, ring_->chunk_count() / 8 + 1);
 }
 
-Result<void> Drain::Collect(session::SessionWriter* writer) {
+void Drain::Look() {
   done_.clear();
   found_.clear();
+  busy_.clear();
   sealed_seen_ = ring_->header().chunks_sealed_hint.load(std::memory_order_relaxed);
   const std::uint32_t used =
       std::min(ring_->header().chunks_used.load(std::memory_order_acquire), ring_->chunk_count());
@@ -41,8 +41,32 @@ Result<void> Drain::Collect(session::SessionWriter* writer) {
   std::sort(found_.begin(), found_.end(), [](const Found& a, const Found& b) {
     return std::tie(a.thread, a.offset) < std::tie(b.thread, b.offset);
   });
-  const session::TimePrecision precision =
-      IsAlone() ? session::TimePrecision::kRounded : session::TimePrecision::kExact;
+  for (const Found& found : found_) {
+    const bool is_counted = !busy_.empty() && busy_.back() == found.thread;
+    if (!is_counted && IsNew(found.thread, found.offset + found.committed)) {
+      busy_.push_back(found.thread);
+    }
+  }
+}
+
+bool Drain::HasMore() const {
+  const std::uint32_t used =
+      std::min(ring_->header().chunks_used.load(std::memory_order_acquire), ring_->chunk_count());
+  for (std::uint32_t i = 0; i < used; ++i) {
+    const wire::ChunkHeader& chunk = ring_->chunk(i);
+    const std::uint32_t committed = chunk.committed.load(std::memory_order_acquire);
+    if (committed == 0) continue;
+    const std::uint32_t thread = __atomic_load_n(&chunk.thread, __ATOMIC_RELAXED);
+    const std::uint64_t offset = __atomic_load_n(&chunk.stream_offset, __ATOMIC_RELAXED);
+    if (std::find(busy_.begin(), busy_.end(), thread) == busy_.end() &&
+        IsNew(thread, offset + committed)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+Result<void> Drain::Collect(session::SessionWriter* writer, session::TimePrecision precision) {
   for (const Found& found : found_) {
     if (found.thread >= drained_.size()) drained_.resize(found.thread + 1);
     std::uint64_t& drained = drained_[found.thread];
@@ -63,34 +87,6 @@ Result<void> Drain::Collect(session::SessionWriter* writer) {
     if (found.is_sealed) done_.push_back(found.chunk);
   }
   return {};
-}
-
-// Whether all that is new comes from one thread, and nothing of another thread came before any of
-// it. Found has what was committed at the first look. An event is committed before another thread
-// can know of its block, so what came before a found event is there at this second look at the
-// latest; the exception is a reallocation, which is committed at its end (decision 0007).
-bool Drain::IsAlone() const {
-  const auto has_new = [this](std::uint32_t thread, std::uint64_t end) {
-    return end > (thread < drained_.size() ? drained_[thread] : 0);
-  };
-  std::optional<std::uint32_t> alone;
-  for (const Found& found : found_) {
-    if (!has_new(found.thread, found.offset + found.committed)) continue;
-    if (alone.value_or(found.thread) != found.thread) return false;
-    alone = found.thread;
-  }
-  if (!alone) return false;
-  const std::uint32_t used =
-      std::min(ring_->header().chunks_used.load(std::memory_order_acquire), ring_->chunk_count());
-  for (std::uint32_t i = 0; i < used; ++i) {
-    const wire::ChunkHeader& chunk = ring_->chunk(i);
-    const std::uint32_t committed = chunk.committed.load(std::memory_order_acquire);
-    if (committed == 0) continue;
-    const std::uint32_t other = __atomic_load_n(&chunk.thread, __ATOMIC_RELAXED);
-    const std::uint64_t offset = __atomic_load_n(&chunk.stream_offset, __ATOMIC_RELAXED);
-    if (other != *alone && has_new(other, offset + committed)) return false;
-  }
-  return true;
 }
 
 void Drain::Release() {

@@ -21,15 +21,23 @@ class Drain {
 
   // Whether so much is sealed that a round should not wait.
   bool IsUrgent() const;
-  // Adds what is new. On an error (a full disk) nothing may be released any more.
-  Result<void> Collect(session::SessionWriter* writer);
+  // The first look: notes what is new.
+  void Look();
+  // How many threads have something new, at the first look.
+  std::size_t CountBusy() const { return busy_.size(); }
+  // A second look: whether a thread has something new that the first one did not see.
+  bool HasMore() const;
+  // Adds what the first look saw. On an error (a full disk) nothing may be released any more.
+  Result<void> Collect(session::SessionWriter* writer, session::TimePrecision precision);
   // Gives the chunks back that were sealed and read to their end. Only after a flush.
   void Release();
 
   std::uint64_t bytes() const { return bytes_; }
 
  private:
-  bool IsAlone() const;
+  bool IsNew(std::uint32_t thread, std::uint64_t end) const {
+    return end > (thread < drained_.size() ? drained_[thread] : 0);
+  }
   struct Found {
     std::uint32_t thread;
     std::uint32_t chunk;
@@ -42,6 +50,7 @@ class Drain {
   std::uint32_t process_;
   std::vector<std::uint64_t> drained_;  // by thread: bytes of its stream that were collected
   std::vector<Found> found_;            // kept for its memory
+  std::vector<std::uint32_t> busy_;     // threads with something new, in order
   std::vector<std::uint32_t> done_;     // chunks to release
   std::uint32_t sealed_seen_ = 0;
   std::uint64_t bytes_ = 0;

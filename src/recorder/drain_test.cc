@@ -53,7 +53,8 @@ class DrainTest : public ::testing::Test {
     return static_cast<ChunkState>(ring_->chunk(chunk).state.load());
   }
   void Round() {
-    ASSERT_TRUE(drain_->Collect(writer_.get()));
+    drain_->Look();
+    ASSERT_TRUE(drain_->Collect(writer_.get(), session::TimePrecision::kExact));
     ASSERT_TRUE(writer_->Flush());
     drain_->Release();
   }
@@ -109,7 +110,8 @@ TEST_F(DrainTest, AGrowingChunkIsReadFromWhereItWasLeft) {
 TEST_F(DrainTest, AChunkIsGivenBackOnlyAfterTheFlush) {
   std::uint64_t at = 0;
   Put(0, ChunkState::kSealed, 0, Record(0x1000, &at));
-  ASSERT_TRUE(drain_->Collect(writer_.get()));
+  drain_->Look();
+  ASSERT_TRUE(drain_->Collect(writer_.get(), session::TimePrecision::kExact));
   EXPECT_EQ(StateOf(0), ChunkState::kSealed);
   ASSERT_TRUE(writer_->Flush());
   drain_->Release();
@@ -128,6 +130,26 @@ TEST_F(DrainTest, AChunkBehindAGapWaitsForWhatIsMissing) {
   Round();
   EXPECT_THAT(ReadBack(), ElementsAre(0x1000, 0x2000));
   EXPECT_EQ(StateOf(1), ChunkState::kFree);
+}
+
+TEST_F(DrainTest, ASecondLookSeesWhatAnotherThreadDidMeanwhile) {
+  std::uint64_t at = 0;
+  auto bytes = Record(0x1000, &at);
+  Put(0, ChunkState::kOwned, 0, bytes);
+  drain_->Look();
+  EXPECT_EQ(drain_->CountBusy(), 1u);
+  const auto more = Record(0x2000, &at);
+  bytes.insert(bytes.end(), more.begin(), more.end());
+  Put(0, ChunkState::kOwned, 0, bytes);
+  EXPECT_FALSE(drain_->HasMore()) << "the same thread goes on";
+  Put(1, ChunkState::kOwned, 0, bytes);
+  ring_->chunk(1).thread = 1;
+  EXPECT_TRUE(drain_->HasMore());
+  Round();
+  EXPECT_EQ(drain_->CountBusy(), 2u);
+  drain_->Look();
+  EXPECT_EQ(drain_->CountBusy(), 0u);
+  EXPECT_FALSE(drain_->HasMore());
 }
 
 TEST_F(DrainTest, NonsenseInChunkHeadersIsLeftAlone) {

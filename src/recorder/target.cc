@@ -20,6 +20,7 @@ Target::Target(std::unique_ptr<RingMap> ring, std::uint32_t process, const FileS
       process_(process),
       drain_(ring_.get(), process),
       watch_(static_cast<pid_t>(ring_->info().pid), ring_->info().start_ticks),
+      fs_(fs),
       sampler_(fs, static_cast<pid_t>(ring_->info().pid), process),
       next_pass_ns_(wire::MonotonicNs() + kFirstPassNs) {
   if (const auto arguments = os::ReadCommandLine(*fs, pid())) command_ = RedactCommand(*arguments);
@@ -50,15 +51,35 @@ std::optional<nlohmann::json> Target::EndFact(const std::string& ended) {
   if (written_.empty()) return std::nullopt;
   ring_->Refresh();
   const session::RingInfo& info = ring_->info();
+  const std::uint64_t clock = info.end_clock != 0 ? info.end_clock : info.exec_clock;
   return session::ToJson(session::ProcessEndFact{process_, wire::MonotonicNs(), ended,
                                                  info.lost_events, info.lost_bytes, info.waited_ns,
-                                                 info.detached_ns});
+                                                 info.detached_ns, clock});
 }
 
 Result<void> Target::WriteEnd(const std::string& ended, session::SessionWriter* writer) {
   ring_->Refresh();
   MEMWHY_TRY_VOID(WriteFact(writer));
-  return writer->AddFact(*EndFact(ended));
+  MEMWHY_TRY_VOID(writer->AddFact(*EndFact(ended)));
+  const session::RingInfo& info = ring_->info();
+  const std::uint64_t noted = info.end_clock != 0 ? info.end_clock : info.exec_clock;
+  const std::uint64_t clock = noted != 0 ? noted : wire::ReadAfter(info.clock_kind);
+  return writer->KeepOrder(clock >> info.clock_shift);
+}
+
+bool Target::IsOver() {
+  const wire::RingHeader& header = ring_->header();
+  return header.end_clock.load(std::memory_order_acquire) != 0 ||
+         header.exec_clock.load(std::memory_order_acquire) != 0 || watch_.IsGone();
+}
+
+bool Target::IsReplaced(bool looks_at_procfs) {
+  const session::RingInfo& info = ring_->info();
+  if (info.state == wire::AgentState::kReplaced) return true;
+  if (!looks_at_procfs || info.start_stack == 0) return false;
+  const auto stat = os::ReadProcessStat(*fs_, pid());
+  return stat && stat->start_ticks == info.start_ticks && stat->start_stack != 0 &&
+         stat->start_stack != info.start_stack;
 }
 
 std::optional<model::OsSample> Target::Sample() {

@@ -29,6 +29,10 @@ class Target {
   std::uint32_t process() const { return process_; }
   pid_t pid() const { return static_cast<pid_t>(ring_->info().pid); }
   const ProcessWatch& watch() const { return watch_; }
+  // Whether it has left its program or is about to, as it says itself or the kernel.
+  bool IsOver();
+  // Whether it executes another program: its agent says so, or what procfs shows has changed.
+  bool IsReplaced(bool looks_at_procfs);
   bool is_recording() const {
     return ring_->info().state == wire::AgentState::kRecording ||
            ring_->info().state == wire::AgentState::kEnded;
@@ -53,6 +57,7 @@ class Target {
   std::uint32_t process_;
   Drain drain_;
   ProcessWatch watch_;
+  const FileSystem* fs_;
   OsSampler sampler_;
   std::string command_;
   std::string written_;  // the last process fact

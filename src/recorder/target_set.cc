@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "recorder/clock_pair.h"
+#include "recorder/drain_round.h"
 #include "wire/clock.h"
 
 namespace memwhy::recorder {
@@ -42,49 +43,64 @@ void TargetSet::SetChild(pid_t child) {
   child_sampler_.emplace(fs_, child_, 0);
 }
 
+bool TargetSet::HasNewcomer() const {
+  for (const std::string& path : session::FindRings(session_)) {
+    struct stat status{};
+    if (stat(path.c_str(), &status) == 0 && !known_rings_.contains({path, status.st_ino})) {
+      return true;
+    }
+  }
+  return false;
+}
+
 void TargetSet::Discover() {
+  std::vector<std::unique_ptr<RingMap>> rings;
   for (const std::string& path : session::FindRings(session_)) {
     struct stat status{};
     if (stat(path.c_str(), &status) != 0) continue;
     if (!known_rings_.emplace(path, status.st_ino).second) continue;
     auto ring = RingMap::Open(path);
-    if (!ring) continue;  // no ring of ours: left alone
-    if (next_process_ >= session::kMaxProcesses) continue;
-    // A process that replaced itself (exec) records on as a new one.
-    const auto is_old_image = [&](const auto& old) {
-      return old->ring().info().pid == (*ring)->info().pid &&
-             old->ring().info().start_ticks == (*ring)->info().start_ticks;
-    };
-    for (const auto& old : targets_) {
-      if (!is_old_image(old)) continue;
-      FinishTarget(old.get(), "exit:0");
-      if (old->process() == main_process_) has_main_ = false;
-    }
-    std::erase_if(targets_, is_old_image);
-    auto target = std::make_unique<Target>(*std::move(ring), next_process_++, fs_);
-    target->ring().Beat();
-    if (IsWriting()) static_cast<void>(target->WriteFact(writer_).has_value());
-    if (target->is_recording() && !has_main_) {
-      has_main_ = true;
-      main_limit_ = target->ring().info().note;
-      main_process_ = target->process();
-      samples_.clear();  // of the program before it was clear who is recorded
-      next_sample_ns_ = 0;
-    }
-    if (!target->is_recording() && dormant_note_.empty()) {
-      dormant_note_ = target->ring().info().note;
-    }
-    targets_.push_back(std::move(target));
+    if (ring) rings.push_back(*std::move(ring));  // else no ring of ours: left alone
   }
+  std::stable_sort(rings.begin(), rings.end(), [](const auto& a, const auto& b) {
+    return a->info().monotonic_ns_at_start < b->info().monotonic_ns_at_start;
+  });
+  for (auto& ring : rings) Add(std::move(ring));
+}
+
+void TargetSet::Add(std::unique_ptr<RingMap> ring) {
+  if (next_process_ >= session::kMaxProcesses) return;
+  // A process that replaced itself (exec) records on as a new one.
+  const auto is_old_image = [&](const auto& old) {
+    return old->ring().info().pid == ring->info().pid &&
+           old->ring().info().start_ticks == ring->info().start_ticks;
+  };
+  for (const auto& old : targets_) {
+    if (!is_old_image(old)) continue;
+    FinishTarget(old.get(), "exit:0");
+    if (old->process() == main_process_) has_main_ = false;
+    if (busiest_ == old.get()) busiest_ = nullptr;
+  }
+  std::erase_if(targets_, is_old_image);
+  auto target = std::make_unique<Target>(std::move(ring), next_process_++, fs_);
+  target->ring().Beat();
+  if (IsWriting()) static_cast<void>(target->WriteFact(writer_).has_value());
+  if (target->is_recording() && !has_main_) {
+    has_main_ = true;
+    main_limit_ = target->ring().info().note;
+    main_process_ = target->process();
+    samples_.clear();  // of the program before it was clear who is recorded
+    next_sample_ns_ = 0;
+  }
+  if (!target->is_recording() && dormant_note_.empty()) {
+    dormant_note_ = target->ring().info().note;
+  }
+  targets_.push_back(std::move(target));
 }
 
 void TargetSet::Drain() {
   if (!IsWriting()) return;
-  for (const auto& target : targets_) {
-    if (!target->drain().Collect(writer_)) return GiveUpWriting();
-  }
-  if (!writer_->Flush()) return GiveUpWriting();
-  for (const auto& target : targets_) target->drain().Release();
+  if (!DrainAll(targets_, [this] { return HasNewcomer(); }, writer_)) GiveUpWriting();
 }
 
 void TargetSet::GiveUpWriting() {
@@ -101,6 +117,7 @@ void TargetSet::GiveUpWriting() {
 
 void TargetSet::Sample(std::uint64_t now) {
   if (now < next_sample_ns_) return;
+  looks_for_execs_ = true;
   next_sample_ns_ = std::max(next_sample_ns_ + kSampleNs, now);
   bool has_sampled = false;
   for (const auto& target : targets_) {
@@ -141,10 +158,11 @@ std::string TargetSet::ChildEnded() {
 
 std::string TargetSet::EndedOf(Target* target) {
   const auto status = target->pid() == child_ ? child_status_ : target->watch().WaitStatus();
-  // Not our child, reaped, and the kernel does not tell any more. One that reached its exit
-  // handlers is taken for a good end.
+  // Not our child, reaped, and the kernel does not tell any more: the agent may.
   if (!status) {
-    return target->ring().info().state == wire::AgentState::kEnded ? "exit:0" : "recorder_lost";
+    target->ring().Refresh();
+    const std::string noted = session::EndedText(target->ring().info());
+    return noted.empty() ? "recorder_lost" : noted;
   }
   // The target's own cgroup: a shell may have moved itself after it was started.
   const std::string ended = IsKill(*status) && target->SawOomKill() ? "oom" : EndedText(*status);
@@ -153,12 +171,7 @@ std::string TargetSet::EndedOf(Target* target) {
 }
 
 bool TargetSet::WriteRest(Target* target, const std::string& ended) {
-  // Two rounds: the first frees what the second may still find behind a chunk that was being
-  // filled.
-  for (int round = 0; round < 2; ++round) {
-    if (!target->drain().Collect(writer_) || !writer_->Flush()) return false;
-    target->drain().Release();
-  }
+  if (!DrainRest(target, writer_)) return false;
   Refresh(target);
   WriteSamples();
   return IsWriting() && target->WriteEnd(ended, writer_);
@@ -175,6 +188,8 @@ void TargetSet::FinishTarget(Target* target, const std::string& ended) {
   const std::string& path = target->ring().path();
   if (stat(path.c_str(), &status) == 0 && status.st_ino == target->ring().inode()) {
     unlink(path.c_str());
+    // Another ring may get both, the name and the number.
+    known_rings_.erase({path, status.st_ino});
   }
 }
 
@@ -184,14 +199,16 @@ void TargetSet::FinishGone() {
     // Our own child is gone only once we have its status.
     const bool is_gone =
         target.pid() == child_ ? child_status_.has_value() : target.watch().IsGone();
-    if (!is_gone) {
+    const bool is_replaced = !is_gone && target.IsReplaced(looks_for_execs_);
+    if (!is_gone && !is_replaced) {
       ++it;
       continue;
     }
-    FinishTarget(&target, EndedOf(&target));
+    FinishTarget(&target, is_replaced ? "exit:0" : EndedOf(&target));
     if (busiest_ == &target) busiest_ = nullptr;
     it = targets_.erase(it);
   }
+  looks_for_execs_ = false;
 }
 
 void TargetSet::Refresh(Target* target) {

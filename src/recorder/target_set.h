@@ -36,7 +36,7 @@ class TargetSet {
   void SetChildStatus(int wait_status) { child_status_ = wait_status; }
   std::string ChildEnded();  // exit:N, signal:N, oom, open
 
-  // Takes up the rings that have appeared.
+  // Takes up the rings that have appeared, in the order in which their processes began.
   void Discover();
   // Looks at the headers of all rings; a sign of life for the agents.
   void Refresh();
@@ -72,6 +72,8 @@ class TargetSet {
 
  private:
   void Refresh(Target* target);
+  bool HasNewcomer() const;
+  void Add(std::unique_ptr<RingMap> ring);
   bool WriteRest(Target* target, const std::string& ended);
   void FinishTarget(Target* target, const std::string& ended);
   std::string EndedOf(Target* target);
@@ -95,6 +97,7 @@ class TargetSet {
   std::vector<session::OsSampleFact> samples_;
   std::uint64_t next_sample_ns_ = 0;
   std::uint64_t last_pass_ns_ = 0;
+  bool looks_for_execs_ = false;  // in this round
   Target* busiest_ = nullptr;
   bool has_given_up_ = false;
 };

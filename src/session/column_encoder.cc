@@ -62,16 +62,15 @@ bool ColumnEncoder::AddPiece(const OpenPiece& piece) {
 std::size_t ColumnEncoder::AddRun(const OpenPiece& piece, std::size_t begin, Stream* stream,
                                   bool* is_good) {
   StreamDecoder& decoder = stream->decoder;
-  std::uint64_t& latest = latest_ticks_[piece.process];
   unit_ = decoder.unit();
   const std::uint64_t head_state[] = {decoder.unit(), decoder.size(), decoder.stack()};
   start_ticks_ = pending_ = decoder.ticks();
-  origin_ = latest;
+  origin_ = latest_ + 1;
   rounded_ = 0;
   times_ = 0;
   shift_ = 0;
   may_round_ =
-      piece.precision == TimePrecision::kRounded && stream->has_time && latest >= start_ticks_;
+      piece.precision == TimePrecision::kRounded && stream->has_time && latest_ >= start_ticks_;
   const auto bytes = piece.bytes.subspan(begin);
   decoder.SetPiece(bytes);
   std::uint64_t records = 0;
@@ -96,7 +95,7 @@ std::size_t ColumnEncoder::AddRun(const OpenPiece& piece, std::size_t begin, Str
   }
   *is_good = step != StreamDecoder::Step::kDamaged;
   if (shift_ != 0) Number(Column::kTimes, pending_ - origin_ - (rounded_ << shift_));
-  if (stream->has_time) latest = std::max(latest, decoder.ticks());
+  if (stream->has_time) KeepOrder(decoder.ticks());
   const std::size_t length = decoder.position();
   for (const std::uint64_t number :
        {std::uint64_t{piece.process}, std::uint64_t{piece.thread}, piece.offset + begin,
@@ -106,6 +105,8 @@ std::size_t ColumnEncoder::AddRun(const OpenPiece& piece, std::size_t begin, Str
   }
   return begin + length;
 }
+
+void ColumnEncoder::KeepOrder(std::uint64_t ticks) { latest_ = std::max(latest_, ticks); }
 
 void ColumnEncoder::Text(std::string_view text) {
   Number(Column::kNumbers, text.size());

@@ -35,6 +35,8 @@ class ColumnEncoder {
   // The block of these pieces, valid until the next call; nullptr when one of their streams does
   // not decode (now or in an earlier block).
   const std::vector<std::uint8_t>* Encode(std::span<const OpenPiece> pieces);
+  // Something of these ticks is known from elsewhere: what comes later is not rounded below it.
+  void KeepOrder(std::uint64_t ticks);
 
  private:
   struct Stream {
@@ -62,8 +64,8 @@ class ColumnEncoder {
 
   struct Zstd;
   std::unique_ptr<Zstd> zstd_;
-  std::unordered_map<std::uint64_t, Stream> streams_;              // by process << 32 | thread
-  std::unordered_map<std::uint32_t, std::uint64_t> latest_ticks_;  // by process
+  std::unordered_map<std::uint64_t, Stream> streams_;  // by process << 32 | thread
+  std::uint64_t latest_ = 0;                           // ticks, of all streams
   AddressModel model_;
   ColumnBuffer columns_[kColumnCount];
   std::vector<std::uint8_t> block_;

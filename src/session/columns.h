@@ -48,8 +48,9 @@ enum class Column : std::uint8_t {
 inline constexpr std::size_t kColumnCount = static_cast<std::size_t>(Column::kCount);
 using ColumnBytes = std::vector<std::uint8_t>;
 
-// Rounded: no other stream of the process has an event since the last piece that was written of it,
-// nor one under way (the caller has looked twice), so that the order among streams cannot change.
+// Rounded: no other stream of the session has an event since the last piece that was written of it,
+// nor one under way (the caller has looked twice), and all have the same clock, so that the order
+// among streams cannot change.
 enum class TimePrecision : std::uint8_t { kExact, kRounded };
 // 2^16 ticks of about 10 ns: 0.7 ms.
 inline constexpr unsigned kRoundingShift = 16;

@@ -204,7 +204,8 @@ TEST(Columns, ARoundedTimeIsNotBeforeWhatOthersDidEarlier) {
   Unfolded setup;
   Fold(&encoder, {{0, 0, 0, a, TimePrecision::kExact}, {0, 1, 0, b, TimePrecision::kExact}},
        &setup);
-  // The second thread's last time is 100: its next events must not be rounded below 1010.
+  // The second thread's last time is 100: its next events must not be rounded to 1010 or below,
+  // where a release would go before what happened at 1010.
   const std::uint64_t offset = second.offset();
   second.Allocate(1011, wire::Allocator::kMalloc, 0x5000, 10, wire::kStackNone);
   second.Free(1500, 0x5000);
@@ -217,8 +218,32 @@ TEST(Columns, ARoundedTimeIsNotBeforeWhatOthersDidEarlier) {
     StreamDecoder decoder(100);
     return Records(&decoder, unfolded.pieces[0].bytes);
   }();
-  EXPECT_EQ(seen[0].ticks, 1010u);
+  EXPECT_EQ(seen[0].ticks, 1011u);
+  EXPECT_EQ(seen[1].ticks, 1011u);
   EXPECT_EQ(seen[2].ticks, 1600u);
+}
+
+TEST(Columns, ARoundedTimeIsNotBeforeWhatAnotherProcessDidEarlier) {
+  ColumnEncoder encoder;
+  StreamEncoder first;
+  StreamEncoder second;
+  first.Time(1000);
+  second.Time(100);
+  const std::vector<std::uint8_t> a = first.Take();
+  const std::vector<std::uint8_t> b = second.Take();
+  Unfolded setup;
+  Fold(&encoder, {{0, 0, 0, a, TimePrecision::kExact}, {1, 0, 0, b, TimePrecision::kExact}},
+       &setup);
+  encoder.KeepOrder(1200);  // the end of a third process
+  const std::uint64_t offset = second.offset();
+  second.Free(1500, 0x5000);
+  second.Free(1600, 0x6000);
+  const std::vector<std::uint8_t> more = second.Take();
+  Unfolded unfolded;
+  Fold(&encoder, {{1, 0, offset, more, TimePrecision::kRounded}}, &unfolded);
+  ASSERT_EQ(unfolded.pieces.size(), 1u);
+  StreamDecoder decoder(100);
+  EXPECT_EQ(Records(&decoder, unfolded.pieces[0].bytes)[0].ticks, 1201u);
 }
 
 TEST(Columns, AStreamThatDoesNotDecodeIsRefusedFromThenOn) {

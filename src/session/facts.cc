@@ -126,6 +126,7 @@ json ToJson(const ProcessEndFact& fact) {
   return {{"type", "process_end"},
           {"process", fact.process},
           {"monotonic_ns", fact.monotonic_ns},
+          {"clock", fact.clock},
           {"ended", fact.ended},
           {"lost_events", fact.lost_events},
           {"lost_bytes", fact.lost_bytes},
@@ -254,6 +255,7 @@ void AddProcessEnd(const json& fact, Facts* facts) {
   ProcessEndFact end;
   end.process = Uint32(fact, "process");
   end.monotonic_ns = Uint(fact, "monotonic_ns");
+  end.clock = Uint(fact, "clock");
   end.ended = String(fact, "ended");
   end.lost_events = Uint(fact, "lost_events");
   end.lost_bytes = Uint(fact, "lost_bytes");

@@ -8,7 +8,7 @@
 //   session      monotonic_ns command host started mode recorder_pid recorder_start
 //   process      process pid parent start_ticks clock_kind clock_shift clock [clock, monotonic_ns]
 //                fork_clock python command note private [begin, end] arena_bytes pool_bytes
-//   process_end  process monotonic_ns ended lost_events lost_bytes waited_ns detached_ns
+//   process_end  process monotonic_ns clock ended lost_events lost_bytes waited_ns detached_ns
 //   os_samples   samples [[monotonic_ns, process, rss, shared, cgroup_current, cgroup_limit,
 //                threads, cpu_seconds] ...] clock [clock, monotonic_ns]     (unknown is null)
 //   maps         process monotonic_ns at mappings [[begin, end, permissions, inode, name, rss,
@@ -72,12 +72,13 @@ struct ProcessFact {
 
 struct ProcessEndFact {
   std::uint32_t process = 0;
-  std::uint64_t monotonic_ns = 0;
+  std::uint64_t monotonic_ns = 0;  // when the recorder noticed
   std::string ended;
   std::uint64_t lost_events = 0;
   std::uint64_t lost_bytes = 0;
   std::uint64_t waited_ns = 0;
   std::uint64_t detached_ns = 0;  // 0: the agent recorded to the end
+  std::uint64_t clock = 0;        // of the process, when it left; 0: not known
 };
 
 struct OsSampleFact {

@@ -244,12 +244,17 @@ void Session::BuildProcesses() {
     if (ring.info.detached_ns != 0) process.detached_at = SecondsOfNs(ring.info.detached_ns);
     if (ring.info.arena_bytes != 0) process.arena_bytes = ring.info.arena_bytes;
     if (ring.info.pool_bytes != 0) process.pool_bytes = ring.info.pool_bytes;
+    if (ring.info.end_clock != 0) {
+      process.ended = EndedText(ring.info);
+      process.ended_at = std::max(0.0, clocks_[ring.process].Seconds(ring.info.end_clock));
+    }
   }
   for (const auto& [index, fact] : facts_.process_ends) {
     if (index >= recording_.processes.size()) continue;
     model::Process& process = recording_.processes[index];
     process.ended = fact.ended;
-    process.ended_at = SecondsOfNs(fact.monotonic_ns);
+    process.ended_at = fact.clock == 0 ? SecondsOfNs(fact.monotonic_ns)
+                                       : std::max(0.0, clocks_[index].Seconds(fact.clock));
     process.lost_events = std::max(process.lost_events, fact.lost_events);
     process.lost_bytes = std::max(process.lost_bytes, fact.lost_bytes);
     process.waited_ns = std::max(process.waited_ns, fact.waited_ns);

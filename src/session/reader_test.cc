@@ -180,6 +180,17 @@ TEST_F(ReaderTest, ForkAndProcessEndComeAtTheirTimes) {
                           "4.000 p1 end", "5.000 p0 t0 free 1000"));
 }
 
+TEST_F(ReaderTest, AProcessThatNotesItsEndEndsThereAndNotWhenItIsNoticed) {
+  SessionBuilder builder(path_);
+  const auto other = builder.AddProcess(101, 100, 1);
+  builder.Stream(0, 0).Allocate(At(4), Allocator::kMalloc, 0x1000, 10, wire::kStackNone);
+  builder.Stream(other, 0).Free(At(2), 0x2000);
+  builder.process_ends.push_back({other, At(5), "exit:0", 0, 0, 0, 0, At(3)});
+  ASSERT_TRUE(builder.Write());
+  EXPECT_THAT(ReplayLines(*Open()),
+              ElementsAre("2.000 p1 t1 free 2000", "3.000 p1 end", "4.000 p0 t0 malloc 1000 10"));
+}
+
 TEST_F(ReaderTest, AChildThatKnowsItsForkIsForkedThere) {
   SessionBuilder builder(path_);
   const auto child = builder.AddProcess(101, 100, 2.5);

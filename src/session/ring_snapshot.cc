@@ -93,6 +93,10 @@ Result<RingInfo> CopyRingHeader(const wire::RingHeader& header, std::uint64_t fi
   info.lost_bytes = header.lost_bytes.load(std::memory_order_relaxed);
   info.waited_ns = header.waited_ns.load(std::memory_order_relaxed);
   info.detached_ns = header.detached_ns.load(std::memory_order_relaxed);
+  info.end_clock = header.end_clock.load(std::memory_order_relaxed);
+  info.exec_clock = header.exec_clock.load(std::memory_order_relaxed);
+  info.exit_code = header.exit_code.load(std::memory_order_relaxed) & 0xff;
+  info.start_stack = header.start_stack;
   return info;
 }
 
@@ -114,6 +118,12 @@ ProcessFact ToProcessFact(const RingInfo& info, std::uint32_t process) {
   fact.arena_bytes = info.arena_bytes;
   fact.pool_bytes = info.pool_bytes;
   return fact;
+}
+
+std::string EndedText(const RingInfo& info) {
+  if (info.end_clock == 0) return "";
+  // A program that is replaced has come to no bad end.
+  return fmt::format("exit:{}", info.state == wire::AgentState::kEnded ? info.exit_code : 0);
 }
 
 Result<RingSnapshot> ReadRing(const std::string& path) {

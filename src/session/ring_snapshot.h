@@ -27,6 +27,10 @@ struct RingInfo {
   std::uint64_t monotonic_ns_at_start = 0;
   std::uint64_t realtime_ns_at_start = 0;
   std::uint64_t fork_clock = 0;
+  std::uint64_t end_clock = 0;  // 0: not noted
+  std::uint32_t exit_code = 0;  // with kEnded and end_clock
+  std::uint64_t exec_clock = 0;
+  std::uint64_t start_stack = 0;
   std::string python;
   std::string note;
   std::uint64_t private_begin = 0;
@@ -43,6 +47,8 @@ struct RingInfo {
 // Checks a header against the size of its file and copies it; the bytes may change meanwhile.
 Result<RingInfo> CopyRingHeader(const wire::RingHeader& header, std::uint64_t file_bytes);
 ProcessFact ToProcessFact(const RingInfo& info, std::uint32_t process);
+// How the process left this program, as it has noted itself; "" when it has not.
+std::string EndedText(const RingInfo& info);
 
 struct RingPiece {
   std::uint32_t thread = 0;

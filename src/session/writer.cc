@@ -81,6 +81,12 @@ Result<void> SessionWriter::Flush() {
   return written;
 }
 
+Result<void> SessionWriter::KeepOrder(std::uint64_t ticks) {
+  MEMWHY_TRY_VOID(Flush());
+  columns_.KeepOrder(ticks);
+  return {};
+}
+
 // A stream of a hostile or damaged target does not decode: it is kept as it came.
 std::vector<std::uint8_t> SessionWriter::PlainPieces() const {
   std::vector<std::uint8_t> raw;

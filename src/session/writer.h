@@ -46,6 +46,9 @@ class SessionWriter {
   // Goes on in `file` of the session directory, which stands for the first `bytes` of blocks.mwy:
   // appends what came after them and takes its place. On an error all stays as it was.
   Result<void> MoveTo(const std::string& file, std::uint64_t bytes);
+  // What is added from now on and happened after these ticks is not rounded to them or below.
+  // Flushed first: what was added before keeps its times.
+  Result<void> KeepOrder(std::uint64_t ticks);
   // Writes one fact (an object with "type"), in a block of its own, behind what was added before.
   Result<void> AddFact(const nlohmann::json& fact);
 

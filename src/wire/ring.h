@@ -45,6 +45,7 @@ enum class AgentState : std::uint32_t {
   kDetached = 2,  // gave up: the recorder is gone
   kEnded = 3,     // the process reached its exit handlers
   kDormant = 4,   // loaded, records nothing (no CPython, or a version it does not know)
+  kReplaced = 5,  // the process executes another program now
 };
 
 // What the recorder or an analysis asks of the agent; see request_* below.
@@ -66,7 +67,7 @@ struct RingHeader {
   std::uint64_t pool_offset;
 
   std::uint32_t pid;
-  std::uint32_t parent_pid;
+  std::uint32_t parent_pid;   // of a forked process: who forked it, even if gone since
   std::uint64_t start_ticks;  // field 22 of /proc/PID/stat: tells a reused pid apart
   std::uint32_t clock_kind;   // ClockKind
   std::uint32_t clock_shift;  // one tick of the stream is 1 << clock_shift of the clock
@@ -117,6 +118,16 @@ struct RingHeader {
   std::atomic<std::uint64_t> request_pause_ns;         // measured
   std::atomic<std::uint64_t> request_predicted_ns;     // said before
   std::atomic<std::uint64_t> request_predicted_bytes;  // likewise: memory for the time of the walk
+
+  // How the process left this program; written by the agent, by its own clock. What others did
+  // after it could know of the end comes after it.
+  alignas(64) std::atomic<std::uint64_t> end_clock;  // with kEnded and kReplaced; 0: not noted
+  std::atomic<std::uint64_t> exec_clock;             // just before an exec; 0 again when it failed
+  std::atomic<std::uint32_t> exit_code;              // with kEnded and end_clock
+  std::uint32_t reserved_2;
+  // Field 28 of /proc/PID/stat: another value there tells that the process executes another
+  // program. 0: not known.
+  std::uint64_t start_stack;
 };
 static_assert(sizeof(RingHeader) <= 4096);
 

@@ -92,7 +92,7 @@ std::vector<std::string> SessionFacts() {
           Fact(ToJson(os)),
           Fact(ToJson(maps)),
           Fact(ToJson(graph)),
-          Fact(ToJson(session::ProcessEndFact{1, At(12), "exit:0", 1, 2, 3, At(11)})),
+          Fact(ToJson(session::ProcessEndFact{1, At(12), "exit:0", 1, 2, 3, At(11), At(11.5)})),
           Fact(ToJson(session::WindowFact{At(1), At(9)})),
           Fact(session::NoteToJson("note")),
           Fact(ToJson(session::EndFact{At(20), "exit:0", 0.5, 100, false}))};

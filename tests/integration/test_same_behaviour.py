@@ -360,12 +360,13 @@ def test_errno_is_what_the_call_left(python, memwhy, tmp_path, marked):
 
 EXPORTED = """malloc calloc realloc reallocarray free posix_memalign aligned_alloc memalign valloc
     pvalloc mmap mmap64 munmap mremap brk sbrk madvise
+    _exit _Exit execve execv execvp execvpe fexecve
     memwhy_abi_version memwhy_enabled memwhy_mark"""
 # Of libc; none of them allocates, takes a lock that a forked child could inherit held, or unwinds,
 # when called where the agent calls it.
 UNDEFINED = """__errno_location __libc_current_sigrtmax __libc_current_sigrtmin
     __register_atfork access clock_gettime close dlsym flock fstat getenv getpid getppid memchr memcmp
-    memcpy memmove memset open posix_fallocate prctl pthread_attr_destroy pthread_attr_init
+    memcpy memmove memset on_exit open posix_fallocate prctl pthread_attr_destroy pthread_attr_init
     pthread_attr_setdetachstate pthread_attr_setstack pthread_create pthread_getspecific
     pthread_key_create pthread_self pthread_setspecific pthread_sigmask read rename sigaction
     sigfillset strchr strcmp strlen strncmp strnlen strrchr strstr strtoul strtoull syscall

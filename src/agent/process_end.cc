@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/process_end.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "agent/agent.h"
+#include "agent/export.h"
+#include "agent/raw_memory.h"
+#include "agent/real_functions.h"
+#include "agent/text_buffer.h"
+
+namespace memwhy::agent {
+namespace {
+
+using wire::AgentState;
+using wire::RingHeader;
+
+// Rings of earlier images that the recorder has not taken away yet.
+constexpr std::uint64_t kMostEarlierImages = 16;
+
+// The ring of this very process, or null: it does not record, or only shares its parent's memory.
+RingHeader* OwnRing() noexcept {
+  if (CurrentMode() != kModeRecording) return nullptr;
+  RingHeader* ring = g_agent.ring;
+  return ring->pid == static_cast<std::uint32_t>(getpid()) ? ring : nullptr;
+}
+
+void NoteExit(int code) noexcept {
+  RingHeader* ring = OwnRing();
+  if (ring == nullptr) return;
+  ring->exit_code.store(static_cast<std::uint32_t>(code) & 0xff, std::memory_order_relaxed);
+  ring->end_clock.store(wire::ReadAfter(g_agent.clock), std::memory_order_relaxed);
+  ring->state.store(static_cast<std::uint32_t>(AgentState::kEnded), std::memory_order_release);
+}
+
+void OnExit(int code, void*) { NoteExit(code); }
+
+// Around an exec. It is noted before, and taken back when the call returns.
+class ExecNote {
+ public:
+  ExecNote() noexcept : ring_(OwnRing()) {
+    if (ring_ != nullptr) Store(wire::ReadAfter(g_agent.clock));
+  }
+  ~ExecNote() {
+    if (ring_ != nullptr) Store(0);
+  }
+  ExecNote(const ExecNote&) = delete;
+  ExecNote& operator=(const ExecNote&) = delete;
+
+ private:
+  void Store(std::uint64_t clock) noexcept {
+    ring_->exec_clock.store(clock, std::memory_order_relaxed);
+  }
+  RingHeader* ring_;
+};
+
+template <typename Call>
+int Execute(Call call) noexcept {
+  if (!g_resolved) ResolveRealFunctions();
+  const ExecNote note;
+  return call();
+}
+
+void EndImage(const char* path, std::uint64_t start_ticks) noexcept {
+  const int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) return;
+  struct stat status{};
+  void* at = MAP_FAILED;
+  if (fstat(fd, &status) == 0 && status.st_size >= static_cast<off_t>(sizeof(RingHeader))) {
+    at = g_real.mmap(nullptr, sizeof(RingHeader), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  }
+  close(fd);
+  if (at == MAP_FAILED) return;
+  auto* ring = static_cast<RingHeader*>(at);
+  if (std::memcmp(ring->magic, wire::kRingMagic, sizeof(ring->magic)) == 0 &&
+      ring->pid == static_cast<std::uint32_t>(getpid()) && ring->start_ticks == start_ticks) {
+    std::uint64_t clock = ring->exec_clock.load(std::memory_order_relaxed);
+    if (clock == 0) clock = wire::ReadAfter(static_cast<wire::ClockKind>(ring->clock_kind));
+    ring->end_clock.store(clock, std::memory_order_relaxed);
+    auto expected = static_cast<std::uint32_t>(AgentState::kRecording);
+    ring->state.compare_exchange_strong(expected, static_cast<std::uint32_t>(AgentState::kReplaced),
+                                        std::memory_order_release);
+  }
+  UnmapRaw(at, sizeof(RingHeader));
+}
+
+}  // namespace
+
+bool InstallExitNote() noexcept { return on_exit(&OnExit, nullptr) == 0; }
+
+void WriteRingPath(char* out, std::size_t room, const char* session, std::uint64_t start_ticks,
+                   std::uint64_t image) noexcept {
+  TextBuffer path(out, room);
+  path.Text(session).Text("/ring.").Number(static_cast<std::uint64_t>(getpid())).Text(".");
+  path.Number(start_ticks);
+  if (image != 0) path.Text(".").Number(image);
+}
+
+void EndEarlierImages(const char* session, std::uint64_t start_ticks) noexcept {
+  char path[1024];
+  for (std::uint64_t image = 0; image < kMostEarlierImages; ++image) {
+    WriteRingPath(path, sizeof(path), session, start_ticks, image);
+    if (access(path, F_OK) == 0) EndImage(path, start_ticks);
+  }
+}
+
+}  // namespace memwhy::agent
+
+using namespace memwhy::agent;  // NOLINT: the functions below must be global
+
+// Context: as the functions they stand in for, also in a vfork'ed child and in signal handlers.
+// Allocates: never.  Blocks: never.
+extern "C" {
+
+MEMWHY_EXPORT __attribute__((noreturn)) void _exit(int code) {
+  if (!g_resolved) ResolveRealFunctions();
+  NoteExit(code);
+  g_real.exit_now(code);
+  __builtin_unreachable();
+}
+
+MEMWHY_EXPORT __attribute__((noreturn)) void _Exit(int code) noexcept { _exit(code); }
+
+MEMWHY_EXPORT int execve(const char* path, char* const argv[], char* const envp[]) noexcept {
+  return Execute([=] { return g_real.execve(path, argv, envp); });
+}
+
+MEMWHY_EXPORT int execv(const char* path, char* const argv[]) noexcept {
+  return Execute([=] { return g_real.execv(path, argv); });
+}
+
+MEMWHY_EXPORT int execvp(const char* file, char* const argv[]) noexcept {
+  return Execute([=] { return g_real.execvp(file, argv); });
+}
+
+MEMWHY_EXPORT int execvpe(const char* file, char* const argv[], char* const envp[]) noexcept {
+  return Execute([=] { return g_real.execvpe(file, argv, envp); });
+}
+
+MEMWHY_EXPORT int fexecve(int fd, char* const argv[], char* const envp[]) noexcept {
+  return Execute([=] { return g_real.fexecve(fd, argv, envp); });
+}
+
+}  // extern "C"

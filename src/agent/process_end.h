@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Notes in the ring when and how the process leaves its program: by exit, or by executing another
+// one. The recorder learns of an end only later, and of one that was waited for maybe never how;
+// the sum over processes needs the instant. Invariant: only the process that owns the ring writes
+// into it (a vfork'ed child shares its parent's memory).
+#pragma once
+
+#include <cstdint>
+
+namespace memwhy::agent {
+
+// Called once by Start. False: ends are not noted.
+bool InstallExitNote() noexcept;
+
+// This process executed this program, and an image before it left a ring in the session: that is
+// over. Context: the constructor.  Allocates: never.
+void EndEarlierImages(const char* session, std::uint64_t start_ticks) noexcept;
+
+// The file of this process's ring; `image` counts the programs that it executed.
+void WriteRingPath(char* out, std::size_t room, const char* session, std::uint64_t start_ticks,
+                   std::uint64_t image) noexcept;
+
+}  // namespace memwhy::agent
