@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Starts processes in every way that Python has; prints what each of them allocated, per pid.
 
-usage: process_tree.py WAY NOTES. Each process books the blocks that it takes and gives back at
-`take` and `give`, and adds its books to the file NOTES as one line before it ends; the first
-process prints all lines. A block counts as inherited where a fork has copied it. A process that
-replaces itself keeps its pid: the books of its images are added up by whoever compares.
+usage: process_tree.py WAY NOTES. Each process adds its books (process_books.py) to the file NOTES
+before it ends; the first process prints all of them.
 """
 
-import ctypes
 import functools
 import json
 import multiprocessing
@@ -16,72 +13,16 @@ import signal
 import subprocess
 import sys
 
+import process_books
 from common import finish, site
-
-libc = ctypes.CDLL(None, use_errno=True)
-libc.memalign.argtypes = [ctypes.c_size_t, ctypes.c_size_t]  # an entry point that nobody else uses
-libc.memalign.restype = ctypes.c_void_p
-libc.free.argtypes = [ctypes.c_void_p]
-libc.free.restype = None
+from process_books import BOOKS, give, take, work
 
 MEGABYTE = 1_000_000
 HAND_OVERS = 3000
 
 
-class Books:
-    """The blocks of this process: counts of bytes and blocks, and what is live, by address."""
-
-    def __init__(self, made):
-        self.made = made  # first, fork or exec
-        self.parent = os.getppid()
-        self.live, self.inherited = {}, (0, 0)
-        self.allocated = self.released = (0, 0)
-
-    def start_in_fork(self):
-        self.made, self.parent = "fork", FORKED_BY[0]
-        self.inherited = total(self.live.values())
-        self.allocated = self.released = (0, 0)
-
-    def note(self, path, ended):
-        line = {"pid": os.getpid(), "parent": self.parent, "made": self.made, "ended": ended}
-        for name in ("inherited", "allocated", "released"):
-            line[name] = dict(zip(("bytes", "blocks"), getattr(self, name)))
-        line["live"] = dict(zip(("bytes", "blocks"), total(self.live.values())))
-        with open(path, "a") as notes:
-            notes.write(json.dumps(line) + "\n")
-
-
-def total(sizes):
-    return sum(sizes), len(sizes)
-
-
-BOOKS = Books("first")
-FORKED_BY = [os.getpid()]  # set before each fork: the parent may be gone when the child asks
-
-
-def take(size):
-    address = libc.memalign(64, size)  # ALLOCATES
-    BOOKS.live[address] = size
-    BOOKS.allocated = (BOOKS.allocated[0] + size, BOOKS.allocated[1] + 1)
-    return address
-
-
-def give(address):
-    size = BOOKS.live.pop(address)
-    BOOKS.released = (BOOKS.released[0] + size, BOOKS.released[1] + 1)
-    libc.free(address)
-
-
-def work(seed):
-    """Takes and gives blocks whose number and sizes depend on the seed."""
-    taken = [take(1000 + seed * 7 + number) for number in range(100 + seed)]
-    for address in taken[:: 2 + seed % 3]:
-        give(address)
-
-
 def child(notes, seed, code=0, leaves=os._exit):
     """A forked child: frees part of what it inherits, works, says so and ends."""
-    BOOKS.start_in_fork()
     for address in list(BOOKS.live)[::3]:
         give(address)
     work(seed)
@@ -90,7 +31,6 @@ def child(notes, seed, code=0, leaves=os._exit):
 
 
 def fork(run):
-    FORKED_BY[0] = os.getpid()
     pid = os.fork()
     if pid == 0:
         run()
@@ -109,7 +49,6 @@ def again(*arguments):
 
 def run_forks(notes):
     def parent_of_one():
-        BOOKS.start_in_fork()
         work(4)
         wait(fork(functools.partial(child, notes, 5, 3)))
         work(6)
@@ -117,14 +56,12 @@ def run_forks(notes):
         os._exit(4)
 
     def parent_of_orphan():  # it is gone before the orphan does anything
-        BOOKS.start_in_fork()
         fork(lambda: (os.read(gate, 1), child(notes, 8)))
         work(9)
         BOOKS.note(notes, "exit:0")
         os._exit(0)
 
     def killed():
-        BOOKS.start_in_fork()
         work(7)
         BOOKS.note(notes, "signal:9")
         os.kill(os.getpid(), signal.SIGKILL)
@@ -152,7 +89,6 @@ def run_programs(notes):
     subprocess.run(again("one", notes, 12), check=True, close_fds=False)
 
     def between():  # runs Python between fork and exec
-        BOOKS.start_in_fork()
         work(2)
         BOOKS.note(notes, "exit:0")
 
@@ -167,9 +103,7 @@ def run_programs(notes):
 
 
 def in_worker(notes, made, seed):
-    if made == "fork":
-        BOOKS.start_in_fork()
-    else:  # the fork server may have imported this module in the place of the worker
+    if made == "exec":  # the fork server may have imported this module before the worker's fork
         BOOKS.made, BOOKS.parent = made, os.getppid()
     work(seed)
     BOOKS.note(notes, "exit:0")
@@ -244,7 +178,6 @@ def hand_over(notes):
             os.write(others[1], b"x")
 
     def other():
-        BOOKS.start_in_fork()
         take_turns(there, here, False)
         BOOKS.note(notes, "exit:0")
         os._exit(0)
@@ -258,7 +191,6 @@ def ends(notes):
     """Processes end with 50 MB in their hands; the first process takes as much right after."""
 
     def holder(leave):
-        BOOKS.start_in_fork()
         take(50 * MEGABYTE)
         BOOKS.note(notes, "exit:0")
         leave()
@@ -288,7 +220,6 @@ def overlap(notes):
     here, there = os.pipe(), os.pipe()
 
     def other():
-        BOOKS.start_in_fork()
         os.read(there[0], 1)
         held = take(45 * MEGABYTE)
         os.write(here[1], b"x")
@@ -339,7 +270,7 @@ def main():
     BOOKS.note(notes, "exit:0")
     with open(notes) as lines:
         processes = [json.loads(line) for line in lines]
-    finish(processes=processes, site=site(__file__, "take"))
+    finish(processes=processes, site=site(process_books.__file__, "take"))
 
 
 if __name__ == "__main__":
