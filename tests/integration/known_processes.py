@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A session of several processes beside what each of them has noted of itself (process_books.py)."""
+"""A session of several processes beside what each has noted of itself (process_books.py)."""
 
 import json
 import subprocess

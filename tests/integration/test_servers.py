@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Services with worker processes under `memwhy run`: started, asked, and stopped as users do.
 
-Each worker must be in the session with exactly what it said it retains; exit code and output must be
-what they are without memwhy, and nothing may be left running.
+Each worker must be in the session with exactly what it said it retains; exit code and output must
+be what they are without memwhy, and nothing may be left running.
 """
 
 import http.client
