@@ -61,6 +61,42 @@ void AllRecords(session::StreamEncoder* stream) {
 std::string Stream(std::uint8_t where, const std::string& bytes) {
   return std::string{'\0', static_cast<char>(where)} + bytes;
 }
+// The same stream, folded: its piece as it is, its rounded rest, with a change, and by columns.
+void Columns(const std::string& out, const std::string& stream) {
+  session::StreamEncoder more(At(11));
+  more.Time(At(12));
+  for (int i = 0; i < 40; ++i) {
+    more.Allocate(At(12 + i * 0.0001), wire::Allocator::kMalloc, 0x1000 + 0x10 * i, 64, 3);
+    if (i % 3 == 1) more.Free(At(12 + i * 0.0001), 0x1000 + 0x10 * (i - 1));
+    if (i % 16 == 9) more.Mark(At(12 + i * 0.0001), "request", 1);
+  }
+  const std::string rounded = TextOf(more.Take());
+  const std::string whose(1, static_cast<char>(fuzz::Folder::kRounded));
+  const std::string first(1, static_cast<char>(fuzz::Folder::kMore));
+  const std::string other("\x05");
+  const std::string change("\x01\x01\x02\0\x09", 5);
+  fuzz::Folder folder;
+  folder.Add(first + stream);
+  folder.Add(whose + rounded);
+  const std::string columns = fuzz::JoinColumns(fuzz::UnpackColumns(*folder.Close()));
+  const std::string block = fuzz::BlockOfColumns('\x01' + columns);
+  using enum fuzz::SessionOp;
+  const auto op = [](fuzz::SessionOp kind) { return std::string(1, static_cast<char>(kind)); };
+  for (const auto& [folder_name, fold, changed, by_column, raw] :
+       {std::array{std::string("/session"), op(kFold), op(kChangedFold), op(kColumns),
+                   op(kRawColumns)},
+        std::array{std::string("/column"), std::string(1, '\0'), std::string("\x03"),
+                   std::string("\x01"), std::string("\x02")}}) {
+    const std::string target = out + folder_name;
+    WriteSeed(target, "fold",
+              Joined({fold + first + stream, fold + whose + rounded, fold + other + stream}));
+    WriteSeed(target, "changed", changed + change + '\0' + stream);
+    WriteSeed(target, "columns",
+              Joined({by_column + '\0' + columns, by_column + '\x01' + columns}));
+    WriteSeed(target, "block", raw + block);
+  }
+}
+
 std::string Fact(const nlohmann::json& fact) { return "\x01" + fact.dump(); }
 
 std::vector<std::string> SessionFacts() {
@@ -159,6 +195,8 @@ int main(int argc, char** argv) {
   const session::FileHeader header{};
   WriteSeed(out + "/session", "pieces",
             "\x02" + pieces.bytes().substr(sizeof(header) + sizeof(session::BlockHeader)));
+
+  Columns(out, stream);
 
   // Of process 0: clocks start at the ring's own origin.
   const std::string chunk = std::string("\0\x01\0\0\0\0", 6) + stream;

@@ -6,13 +6,14 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "column_frames.h"
 #include "fuzz_input.h"
 #include "session/block_codec.h"
 #include "session/format.h"
-#include "wire/varint.h"
 
 namespace memwhy::fuzz {
 
@@ -25,8 +26,12 @@ enum class SessionOp : std::uint8_t {
   kWholeFile = 5,    // replaces what was built so far, file header included
   kBadChecksum = 6,  // a fact with a wrong checksum
   kStreamAt = 7,     // as kStream, at an offset of its own (two bytes)
+  kFold = 8,         // a stream's next bytes, folded into columns by the real encoder
+  kChangedFold = 9,  // changes, then as kFold: some bytes of the columns are changed
+  kColumns = 10,     // columns apart by a mark (BlockOfColumns)
+  kRawColumns = 11,  // a block of columns, its framing included
 };
-inline constexpr std::uint8_t kSessionOps = 8;
+inline constexpr std::uint8_t kSessionOps = 12;
 
 class SessionFile {
  public:
@@ -68,6 +73,20 @@ class SessionFile {
         AddBlock(session::BlockKind::kFact, frame);
         file_.back() = static_cast<char>(file_.back() ^ 1);
         break;
+      case SessionOp::kFold:
+        Fold(frame, {});
+        break;
+      case SessionOp::kChangedFold: {
+        const std::string_view changes = TakeChanges(&frame);
+        Fold(frame, changes);
+        break;
+      }
+      case SessionOp::kColumns:
+        AddBlock(session::BlockKind::kColumns, BlockOfColumns(frame));
+        break;
+      case SessionOp::kRawColumns:
+        AddBlock(session::BlockKind::kColumns, frame);
+        break;
     }
   }
   const std::string& bytes() const { return file_; }
@@ -79,16 +98,35 @@ class SessionFile {
     const std::uint32_t thread = where >> 2 & 3;
     std::uint64_t& known = offsets_[where & 15];
     const std::uint64_t offset = has_offset ? Take<std::uint16_t>(&frame) : known;
+    AddBlock(session::BlockKind::kPieces, PieceOf(process, thread, offset, frame));
+    known = std::max(known, offset + frame.size());
+  }
+  static std::string PieceOf(std::uint32_t process, std::uint32_t thread, std::uint64_t offset,
+                             std::string_view bytes) {
     std::string raw;
     for (const std::uint64_t number : {std::uint64_t{process}, std::uint64_t{thread}, offset,
-                                       std::uint64_t{frame.size()}, std::uint64_t{frame.size()}}) {
-      std::uint8_t out[wire::kMaxVarintBytes];
-      raw.append(reinterpret_cast<char*>(out),
-                 static_cast<std::size_t>(wire::PutVarint(out, number) - out));
+                                       std::uint64_t{bytes.size()}, std::uint64_t{bytes.size()}}) {
+      AppendNumber(&raw, number);
     }
-    raw.append(frame);
-    known = std::max(known, offset + frame.size());
-    AddBlock(session::BlockKind::kPieces, raw);
+    return raw.append(bytes);
+  }
+  // As SessionWriter: what does not decode is stored as it came.
+  void Fold(std::string_view frame, std::string_view changes) {
+    if (!folder_) folder_.emplace();
+    if (!folder_->Add(frame)) return;
+    const std::vector<std::uint8_t>* block = folder_->Close();
+    if (block == nullptr) {
+      std::string raw;
+      for (const FoldedPiece& piece : folder_->closed()) {
+        raw += PieceOf(piece.process, piece.thread, piece.offset, piece.bytes);
+      }
+      return AddBlock(session::BlockKind::kPieces, raw);
+    }
+    if (!changes.empty()) {
+      return AddBlock(session::BlockKind::kColumns, ChangedBlock(*block, changes));
+    }
+    AddBlock(session::BlockKind::kColumns,
+             {reinterpret_cast<const char*>(block->data()), block->size()});
   }
   void AddBlock(session::BlockKind kind, std::string_view raw) {
     // One context for all inputs: making one takes longer than reading a small session.
@@ -99,6 +137,7 @@ class SessionFile {
 
   std::string file_;
   std::map<std::uint32_t, std::uint64_t> offsets_;
+  std::optional<Folder> folder_;  // making one takes a while: only for who folds
 };
 
 }  // namespace memwhy::fuzz

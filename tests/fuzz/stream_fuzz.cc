@@ -17,7 +17,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::uint64_t offset = 0;
   for (const std::string_view frame : frames) {
     pieces.emplace_back(frame.begin(), frame.end());
-    index.Add({static_cast<std::uint32_t>(pieces.size() - 1), 0, 0}, offset, pieces.back());
+    index.Add({static_cast<std::uint32_t>(pieces.size() - 1), 0, 0}, offset, frame.size(),
+              pieces.back());
     offset += frame.size();
   }
   MEMWHY_FUZZ_EXPECT(index.end_offset() <= offset);
