@@ -52,7 +52,7 @@ std::span<const std::uint8_t> BlockEncoder::Encode(BlockKind kind,
           ? raw.size()
           : ZSTD_compressCCtx(zstd_->context, stored, buffer_.size() - sizeof(header), raw.data(),
                               raw.size(), kLevel);
-  if (ZSTD_isError(packed) == 0 && packed < raw.size()) {
+  if (ZSTD_isError(packed) == 0 && packed < raw.size() && MayBePacked(raw.size(), packed)) {
     header.flags = kBlockIsZstd;
     header.stored_bytes = static_cast<std::uint32_t>(packed);
   } else {
@@ -72,6 +72,9 @@ Result<void> CheckBlockHeader(const BlockHeader& header) {
   }
   if ((header.flags & kBlockIsZstd) == 0 && header.raw_bytes != header.stored_bytes) {
     return Error("sizes of a plain block differ");
+  }
+  if (!MayBePacked(header.raw_bytes, header.stored_bytes)) {
+    return Error::Of("{} bytes claim to hold {}", header.stored_bytes, header.raw_bytes);
   }
   return {};
 }

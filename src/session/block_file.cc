@@ -93,6 +93,10 @@ Result<void> BlockFile::Read(const Place& place, std::vector<std::uint8_t>* raw)
     if (place.header.flags != 0) return Error("a block of columns is packed as a whole");
     return columns_.Decode(stored_, raw);
   }
+  if (place.header.kind == static_cast<std::uint16_t>(BlockKind::kPieces) &&
+      place.header.raw_bytes > kMaxPiecesBytes) {
+    return Error("a block of pieces is larger than any");
+  }
   return decoder_.Decode(place.header, stored_, raw);
 }
 

@@ -112,11 +112,12 @@ Result<void> ColumnDecoder::State::Unpack(std::span<const std::uint8_t> block) {
     const std::uint64_t raw = in.Number();
     const std::uint64_t stored = in.Number();
     const auto left = static_cast<std::uint64_t>(in.end - in.at);
-    if (in.is_bad || stored > left || raw > kMaxBlockBytes || stored > raw) {
+    if (in.is_bad || stored > left || raw > kMaxPiecesBytes || stored > raw ||
+        !MayBePacked(raw, stored)) {
       return Error("a block of columns has a column of a wrong size");
     }
     total += raw;
-    if (total > kMaxBlockBytes) return Error("a block of columns is larger than any block");
+    if (total > kMaxPiecesBytes) return Error("a block of columns is larger than any block");
     columns[i] = {in.at, in.at + stored};
     if (stored < raw) {
       bytes[i].resize(raw);
@@ -158,13 +159,13 @@ bool ColumnDecoder::State::Run(std::vector<std::uint8_t>* raw) {
   for (std::uint64_t i = 0; i < records; ++i) {
     Room(kShortRecord);
     Unfold(*tags.at++);
-    if (is_bad || static_cast<std::size_t>(out - run.data()) > kMaxBlockBytes) return false;
+    if (is_bad || static_cast<std::size_t>(out - run.data()) > kMaxPiecesBytes) return false;
   }
   for (const Cursor& column : columns) {
     if (column.is_bad) return false;
   }
   const auto length = static_cast<std::size_t>(out - run.data());
-  if (raw->size() + length > kMaxBlockBytes) return false;
+  if (raw->size() + length > kMaxPiecesBytes) return false;
   AppendPieceHead(static_cast<std::uint32_t>(process), static_cast<std::uint32_t>(thread), offset,
                   stream_bytes, length, raw);
   raw->insert(raw->end(), run.data(), out);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "session/format.h"
 #include "wire/varint.h"
 
 namespace memwhy::session {
@@ -257,7 +258,7 @@ void ColumnEncoder::Pack() {
       const std::size_t size =
           ZSTD_compressCCtx(zstd_->context, packed.data(), packed.size(), raw.data(), raw.size(),
                             static_cast<Column>(i) == Column::kText ? kTextLevel : kLevel);
-      if (ZSTD_isError(size) == 0 && size < raw.size()) {
+      if (ZSTD_isError(size) == 0 && size < raw.size() && MayBePacked(raw.size(), size)) {
         Append(&block_, size);
         block_.insert(block_.end(), packed.data(), packed.data() + size);
         continue;

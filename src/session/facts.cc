@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/facts.h"
 
+#include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -215,6 +216,14 @@ json NoteToJson(const std::string& text) { return {{"type", "note"}, {"text", te
 
 namespace {
 
+// Everything is copied once more into the recording, and vectors grow beyond their need.
+constexpr std::uint64_t kCopies = 3;
+
+template <typename... Texts>
+void Keep(Facts* facts, std::uint64_t bytes, const Texts&... texts) {
+  facts->kept_bytes += kCopies * (bytes + ... + texts.size());
+}
+
 void AddSession(const json& fact, Facts* facts) {
   SessionFact session;
   session.monotonic_ns = Uint(fact, "monotonic_ns");
@@ -226,6 +235,7 @@ void AddSession(const json& fact, Facts* facts) {
   session.recorder_start = Uint(fact, "recorder_start");
   session.clock = AsClockPair(Member(fact, "clock"));
   if (session.clock) facts->clock.push_back(*session.clock);
+  Keep(facts, sizeof(session), session.command, session.host, session.started, session.mode);
   facts->session = std::move(session);
 }
 
@@ -248,12 +258,15 @@ void AddProcess(const json& fact, Facts* facts) {
   process.private_end = AsUint(Element(Member(fact, "private"), 1));
   process.arena_bytes = Uint32(fact, "arena_bytes");
   process.pool_bytes = Uint32(fact, "pool_bytes");
+  Keep(facts, sizeof(process) + sizeof(model::Process), process.python, process.command,
+       process.note);
   facts->processes[process.process] = std::move(process);
 }
 
 void AddProcessEnd(const json& fact, Facts* facts) {
   ProcessEndFact end;
   end.process = Uint32(fact, "process");
+  if (end.process >= kMaxProcesses) return;
   end.monotonic_ns = Uint(fact, "monotonic_ns");
   end.clock = Uint(fact, "clock");
   end.ended = String(fact, "ended");
@@ -261,6 +274,7 @@ void AddProcessEnd(const json& fact, Facts* facts) {
   end.lost_bytes = Uint(fact, "lost_bytes");
   end.waited_ns = Uint(fact, "waited_ns");
   end.detached_ns = Uint(fact, "detached_ns");
+  Keep(facts, sizeof(end), end.ended);
   facts->process_ends[end.process] = std::move(end);
 }
 
@@ -277,8 +291,12 @@ void AddOsSamples(const json& fact, Facts* facts) {
     sample.sample.threads = static_cast<std::uint32_t>(AsUint(Element(row, 6)));
     sample.sample.cpu_seconds = AsOptionalDouble(Element(row, 7));
     facts->os_samples.push_back(sample);
+    Keep(facts, sizeof(sample));
   }
-  if (const auto pair = AsClockPair(Member(fact, "clock"))) facts->clock.push_back(*pair);
+  if (const auto pair = AsClockPair(Member(fact, "clock"))) {
+    facts->clock.push_back(*pair);
+    Keep(facts, sizeof(*pair));
+  }
 }
 
 void AddMaps(const json& fact, Facts* facts) {
@@ -299,7 +317,9 @@ void AddMaps(const json& fact, Facts* facts) {
     mapping.anonymous = AsUint(Element(row, 6));
     mapping.private_dirty = AsUint(Element(row, 7));
     mapping.swap = AsUint(Element(row, 8));
-    if (mapping.begin < mapping.end) pass.mappings.push_back(std::move(mapping));
+    if (mapping.begin >= mapping.end) continue;
+    Keep(facts, sizeof(mapping), mapping.permissions, mapping.name);
+    pass.mappings.push_back(std::move(mapping));
   }
   const json& known = Member(fact, "residency_known");
   pass.residency_known = known.is_boolean() && known.get<bool>();
@@ -314,6 +334,10 @@ void AddMaps(const json& fact, Facts* facts) {
                            AsUint(Element(row, 2)),
                            static_cast<std::uint32_t>(AsUint(Element(row, 3)))});
   }
+  Keep(facts,
+       sizeof(maps) + pass.resident.size() * sizeof(model::Range) +
+           pass.arenas.size() * sizeof(model::ArenaUse),
+       pass.at);
   facts->maps.push_back(std::move(maps));
 }
 
@@ -325,6 +349,7 @@ void AddHeapGraph(const json& fact, Facts* facts) {
   graph.pause_ms = AsOptionalDouble(Member(fact, "pause_ms")).value_or(0);
   graph.predicted_ms = AsOptionalDouble(Member(fact, "predicted_ms")).value_or(0);
   graph.error = String(fact, "error");
+  Keep(facts, sizeof(graph), graph.file, graph.error);
   facts->heap_graphs.push_back(std::move(graph));
 }
 
@@ -344,6 +369,8 @@ void AddFolded(const json& fact, Facts* facts) {
   for (const json& process : Member(fact, "forked")) {
     folded.forked.push_back(static_cast<std::uint32_t>(AsUint(process)));
   }
+  std::sort(folded.forked.begin(), folded.forked.end());
+  Keep(facts, sizeof(folded) + folded.forked.size() * sizeof(std::uint32_t), folded.part.why);
   facts->folded = std::move(folded);
 }
 
@@ -370,6 +397,7 @@ Result<void> AddFact(const json& fact, Facts* facts) {
     AddFolded(fact, facts);
   } else if (type == "note") {
     facts->notes.push_back(String(fact, "text"));
+    Keep(facts, sizeof(std::string), facts->notes.back());
   } else if (type == "end") {
     facts->end =
         EndFact{Uint(fact, "monotonic_ns"), String(fact, "ended"),

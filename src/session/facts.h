@@ -114,7 +114,7 @@ struct FoldedFact {
   std::uint64_t until_ns = 0;
   std::uint64_t peak_at_ns = 0;
   model::FoldedPart part;             // its times are not used
-  std::vector<std::uint32_t> forked;  // processes whose fork is in the folded part
+  std::vector<std::uint32_t> forked;  // processes whose fork is in the folded part, in order
 };
 
 struct EndFact {
@@ -149,6 +149,7 @@ struct Facts {
   std::optional<FoldedFact> folded;
   std::vector<std::string> notes;
   std::optional<EndFact> end;
+  std::uint64_t kept_bytes = 0;  // about what all these take, and what is made of them
 };
 
 // Adds one fact. Members that are missing or of another kind count as unknown; an error is a text

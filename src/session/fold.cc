@@ -141,7 +141,7 @@ class Folding {
 // The same walk as the replay's, so that both stop at the same record of each stream.
 Result<void> Folding::Walk(const Session::Stream& stream, std::span<const std::uint8_t> bytes,
                            Cut* cut) {
-  const ClockMap& clock = session_->clocks_[stream.process.value];
+  const ClockMap& clock = *session_->clocks_[stream.process.value];
   const std::uint32_t shift = session_->shifts_[stream.process.value];
   cut->decoder.SetPiece(bytes);
   cut->position = 0;
@@ -319,7 +319,7 @@ Result<void> Folding::WriteFacts(const model::SiteAccount& account, const model:
   part.ended_by_size = account.ended_by_size();
   folded.forked.clear();
   for (const auto& [index, fact] : facts.processes) {
-    if (fact.fork_clock != 0 && session_->clocks_[index].Seconds(fact.fork_clock) <= until_) {
+    if (fact.fork_clock != 0 && session_->clocks_[index]->Seconds(fact.fork_clock) <= until_) {
       folded.forked.push_back(index);
     }
   }
@@ -412,6 +412,7 @@ Result<void> Folding::WriteFolded() {
 
 Result<void> Folding::AddPiece(std::uint32_t process, std::uint32_t thread, std::uint64_t offset,
                                std::uint64_t stream_bytes, std::span<const std::uint8_t> bytes) {
+  if (open_.size() + bytes.size() > kMaxPiecesBytes / 2) MEMWHY_TRY_VOID(Flush());
   AppendPieceHead(process, thread, offset, stream_bytes, bytes.size(), &open_);
   open_.insert(open_.end(), bytes.begin(), bytes.end());
   return open_.size() < kBlockBytes ? Result<void>() : Flush();

@@ -61,8 +61,20 @@ inline constexpr std::size_t kBlockBytes = 256 * 1024;
 inline constexpr std::uint64_t kBlockNs = 100'000'000;
 // No block is larger, raw or stored; a header that says so is damage.
 inline constexpr std::uint32_t kMaxBlockBytes = 64u << 20;
+// Nor does a block of pieces unfold to more, or its columns. What a target says in kBlockBytes
+// stays below, whatever it says: a record has two bytes at least, and a piece's head 70 at most.
+inline constexpr std::uint32_t kMaxPiecesBytes = 16u << 20;
+static_assert(kMaxPiecesBytes >= kBlockBytes / 2 * 100);
 // Bounds on indexes in a piece; beyond them is damage.
 inline constexpr std::uint32_t kMaxProcesses = 1u << 16;
 inline constexpr std::uint32_t kMaxThreads = 1u << 20;
+
+// Whether a frame of zstd may hold so much: what packs better is stored as it is, so that a small
+// file cannot claim much.
+constexpr bool MayBePacked(std::uint64_t raw, std::uint64_t stored) {
+  constexpr std::uint64_t kFreeBytes = 1u << 20;
+  constexpr std::uint64_t kMaxRatio = 32;
+  return raw <= kFreeBytes || raw / kMaxRatio <= stored;
+}
 
 }  // namespace memwhy::session

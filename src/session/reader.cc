@@ -14,6 +14,9 @@
 namespace memwhy::session {
 namespace {
 
+// A stream, its thread in the recording, and its place in a merge.
+constexpr std::uint64_t kStreamBytes = 2048;
+
 bool IsDirectory(const std::string& path) {
   struct stat status{};
   return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
@@ -72,48 +75,64 @@ Result<std::unique_ptr<Session>> Session::OpenBlocks(const std::string& director
 void Session::ReadBlocks() {
   BlockFile::Place place;
   std::vector<std::uint8_t> raw;
-  while (file_.Next(&place, &raw)) {
+  bool is_good = true;
+  while (is_good && file_.Next(&place, &raw)) {
+    allowance_.Earn(sizeof(BlockHeader) + place.header.stored_bytes);
     switch (static_cast<BlockKind>(place.header.kind)) {
       case BlockKind::kPieces:
       case BlockKind::kColumns:
         if (blocks_.size() >= kRingSource) return;
         blocks_.push_back(place);
-        AddPieces(static_cast<std::uint32_t>(blocks_.size() - 1), raw);
+        unfolded_bytes_ += raw.size();
+        is_good = AddPieces(static_cast<std::uint32_t>(blocks_.size() - 1), raw);
         break;
-      case BlockKind::kFact: {
-        const std::string_view text(reinterpret_cast<const char*>(raw.data()), raw.size());
-        if (auto added = AddFactText(text, &facts_); !added) {
-          AddDamage(fmt::format("{} at byte {}", added.error().message(), place.offset));
-        }
+      case BlockKind::kFact:
+        is_good = AddFact(place.offset, raw);
         break;
-      }
     }
   }
 }
 
-void Session::AddPieces(std::uint32_t block, std::span<const std::uint8_t> raw) {
+bool Session::AddFact(std::uint64_t offset, std::span<const std::uint8_t> raw) {
+  const std::string_view text(reinterpret_cast<const char*>(raw.data()), raw.size());
+  const std::uint64_t before = facts_.kept_bytes;
+  if (auto added = AddFactText(text, &facts_); !added) {
+    AddDamage(fmt::format("{} at byte {}", added.error().message(), offset));
+  }
+  if (allowance_.Charge(facts_.kept_bytes - before)) return true;
+  AddDamage(fmt::format("the facts up to byte {} are more than its bytes can hold", offset));
+  return false;
+}
+
+bool Session::AddPieces(std::uint32_t block, std::span<const std::uint8_t> raw) {
   PieceReader reader(raw);
   Piece piece;
   while (reader.Next(&piece)) {
+    Stream* stream = FindStream(piece.process, piece.thread);
+    if (stream == nullptr) return false;
     const PieceRef ref{block, reader.PlaceOf(piece), 0};
-    FindStream(piece.process, piece.thread)
-        .index.Add(ref, piece.offset, piece.stream_bytes, piece.bytes);
+    stream->index.Add(ref, piece.offset, piece.stream_bytes, piece.bytes);
   }
   if (reader.is_damaged()) AddDamage("a block of pieces does not decode");
+  return true;
 }
 
-Session::Stream& Session::FindStream(std::uint32_t process, std::uint32_t thread) {
+Session::Stream* Session::FindStream(std::uint32_t process, std::uint32_t thread) {
   const std::uint64_t key = std::uint64_t{process} << 32 | thread;
-  const auto [entry, is_new] =
-      stream_index_.emplace(key, static_cast<std::uint32_t>(streams_.size()));
-  if (is_new) {
-    const auto fact = facts_.processes.find(process);
-    const std::uint64_t start =
-        fact == facts_.processes.end() ? 0 : fact->second.clock.clock >> fact->second.clock_shift;
-    streams_.push_back(
-        {model::ProcessId{process}, model::ThreadId{entry->second}, thread, StreamIndex(start)});
+  const auto found = stream_index_.find(key);
+  if (found != stream_index_.end()) return &streams_[found->second];
+  if (!allowance_.Charge(kStreamBytes)) {
+    AddDamage("it has more threads than its bytes can hold");
+    return nullptr;
   }
-  return streams_[entry->second];
+  const auto fact = facts_.processes.find(process);
+  const std::uint64_t start =
+      fact == facts_.processes.end() ? 0 : fact->second.clock.clock >> fact->second.clock_shift;
+  const auto index = static_cast<std::uint32_t>(streams_.size());
+  stream_index_.emplace(key, index);
+  streams_.push_back(
+      {model::ProcessId{process}, model::ThreadId{index}, thread, StreamIndex(start, &allowance_)});
+  return &streams_.back();
 }
 
 std::uint32_t Session::ProcessOfRing(const RingInfo& info) {
@@ -135,10 +154,12 @@ void Session::AddRing(RingSnapshot ring) {
   for (RingPiece& piece : ring.pieces) {
     ring_bytes_.push_back(std::move(piece.bytes));
     const PieceRef ref{kRingSource | static_cast<std::uint32_t>(ring_bytes_.size() - 1), 0, 0};
-    Stream& stream = FindStream(process, piece.thread);
-    const std::uint64_t before = stream.index.end_offset();
-    stream.index.Add(ref, piece.offset, ring_bytes_.back().size(), ring_bytes_.back());
-    if (stream.index.end_offset() == before) ring_bytes_.pop_back();
+    allowance_.Earn(ring_bytes_.back().size());
+    Stream* stream = FindStream(process, piece.thread);
+    if (stream == nullptr) return;
+    const std::uint64_t before = stream->index.end_offset();
+    stream->index.Add(ref, piece.offset, ring_bytes_.back().size(), ring_bytes_.back());
+    if (stream->index.end_offset() == before) ring_bytes_.pop_back();
   }
   rings_.push_back({process, std::move(ring.info)});
 }
@@ -161,7 +182,7 @@ double Session::SecondsOfNs(std::uint64_t monotonic_ns) const {
 
 double Session::SecondsOfTicks(const Stream& stream, std::uint64_t ticks) const {
   const std::uint32_t process = stream.process.value;
-  return std::max(0.0, clocks_[process].Seconds(ticks << shifts_[process]));
+  return std::max(0.0, clocks_[process]->Seconds(ticks << shifts_[process]));
 }
 
 void Session::BuildClocks() {
@@ -185,8 +206,8 @@ void Session::BuildClocks() {
       pairs.push_back(fact.clock);
     }
   }
-  const ClockMap counter = ClockMap::Counter(origin_ns_, std::move(pairs));
-  const ClockMap nanoseconds = ClockMap::Nanoseconds(origin_ns_);
+  counter_ = ClockMap::Counter(origin_ns_, std::move(pairs));
+  nanoseconds_ = ClockMap::Nanoseconds(origin_ns_);
   shifts_.assign(count, 0);
   std::optional<std::uint32_t> first_kind;
   for (std::uint32_t i = 0; i < count; ++i) {
@@ -200,7 +221,7 @@ void Session::BuildClocks() {
       first_kind = kind;
     }
     const bool is_counter = kind != static_cast<std::uint32_t>(wire::ClockKind::kMonotonicNs);
-    clocks_.push_back(is_counter ? counter : nanoseconds);
+    clocks_.push_back(is_counter ? &counter_ : &nanoseconds_);
   }
 }
 
@@ -246,7 +267,7 @@ void Session::BuildProcesses() {
     if (ring.info.pool_bytes != 0) process.pool_bytes = ring.info.pool_bytes;
     if (ring.info.end_clock != 0) {
       process.ended = EndedText(ring.info);
-      process.ended_at = std::max(0.0, clocks_[ring.process].Seconds(ring.info.end_clock));
+      process.ended_at = std::max(0.0, clocks_[ring.process]->Seconds(ring.info.end_clock));
     }
   }
   for (const auto& [index, fact] : facts_.process_ends) {
@@ -254,7 +275,7 @@ void Session::BuildProcesses() {
     model::Process& process = recording_.processes[index];
     process.ended = fact.ended;
     process.ended_at = fact.clock == 0 ? SecondsOfNs(fact.monotonic_ns)
-                                       : std::max(0.0, clocks_[index].Seconds(fact.clock));
+                                       : std::max(0.0, clocks_[index]->Seconds(fact.clock));
     process.lost_events = std::max(process.lost_events, fact.lost_events);
     process.lost_bytes = std::max(process.lost_bytes, fact.lost_bytes);
     process.waited_ns = std::max(process.waited_ns, fact.waited_ns);

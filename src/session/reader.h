@@ -4,8 +4,9 @@
 // still hold beyond them. Invariant: everything that stands before a damage is delivered, nothing
 // that stands behind it; damage is said in recording().damage and never crashes. Opening checks all
 // events once and knows the whole recording and all stacks; a replay then merges the streams by
-// time, with memory bounded by the threads (one piece each), not by the events. Not thread-safe;
-// several replays one after the other are fine.
+// time, with memory bounded by the threads (one piece each), not by the events. Hostile files take
+// memory in proportion to their size (allowance.h), and time to what they unfold to. Not
+// thread-safe; several replays one after the other are fine.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +17,7 @@
 
 #include "base/result.h"
 #include "model/event_source.h"
+#include "session/allowance.h"
 #include "session/block_file.h"
 #include "session/clock_map.h"
 #include "session/facts.h"
@@ -60,9 +62,11 @@ class Session : public model::EventSource {
 
   explicit Session(BlockFile file) : file_(std::move(file)) {}
   void ReadBlocks();
-  void AddPieces(std::uint32_t block, std::span<const std::uint8_t> raw);
+  bool AddFact(std::uint64_t offset, std::span<const std::uint8_t> raw);
+  bool AddPieces(std::uint32_t block, std::span<const std::uint8_t> raw);
   void AddRing(RingSnapshot ring);
-  Stream& FindStream(std::uint32_t process, std::uint32_t thread);
+  // nullptr: the session names more threads than its bytes can hold.
+  Stream* FindStream(std::uint32_t process, std::uint32_t thread);
   std::uint32_t ProcessOfRing(const RingInfo& info);
   void AddDamage(const std::string& what);
   void BuildClocks();
@@ -75,14 +79,18 @@ class Session : public model::EventSource {
   double SecondsOfTicks(const Stream& stream, std::uint64_t ticks) const;
 
   BlockFile file_;
+  Allowance allowance_;
   Facts facts_;
   std::vector<BlockFile::Place> blocks_;  // of pieces
+  std::uint64_t unfolded_bytes_ = 0;      // of these blocks
   std::vector<std::vector<std::uint8_t>> ring_bytes_;
   std::vector<RingSource> rings_;
   std::vector<Stream> streams_;
   std::unordered_map<std::uint64_t, std::uint32_t> stream_index_;  // process, thread -> stream
-  std::vector<ClockMap> clocks_;                                   // by process
-  std::vector<std::uint32_t> shifts_;                              // by process
+  ClockMap counter_;
+  ClockMap nanoseconds_;
+  std::vector<const ClockMap*> clocks_;  // by process: one of the two
+  std::vector<std::uint32_t> shifts_;    // by process
   bool has_one_clock_ = true;
   std::uint64_t origin_ns_ = 0;
   model::Recording recording_;

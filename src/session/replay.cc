@@ -4,49 +4,22 @@
 // never changed; between streams the earlier time goes first, and at equal times releases go before
 // acquisitions (a block may be taken at the tick at which it was given back, not the reverse).
 #include <algorithm>
-#include <array>
 #include <cmath>
+#include <iterator>
 #include <limits>
+#include <unordered_map>
 #include <vector>
 
+#include "session/block_cache.h"
 #include "session/reader.h"
 
 namespace memwhy::session {
 namespace {
 
-// Decompressed blocks that several cursors are in. Cursors copy their piece out, so few will do.
-class BlockCache {
- public:
-  explicit BlockCache(const BlockFile& file) : file_(file) {}
-
-  Result<const std::vector<std::uint8_t>*> Get(std::uint32_t index, const BlockFile::Place& place) {
-    Slot* oldest = slots_.data();
-    for (Slot& slot : slots_) {
-      if (slot.is_used && slot.index == index) {
-        slot.used_at = ++clock_;
-        return &slot.raw;
-      }
-      if (slot.used_at < oldest->used_at) oldest = &slot;
-    }
-    oldest->is_used = false;
-    MEMWHY_TRY_VOID(file_.Read(place, &oldest->raw));
-    oldest->is_used = true;
-    oldest->index = index;
-    oldest->used_at = ++clock_;
-    return &oldest->raw;
-  }
-
- private:
-  struct Slot {
-    bool is_used = false;
-    std::uint32_t index = 0;
-    std::uint64_t used_at = 0;
-    std::vector<std::uint8_t> raw;
-  };
-  const BlockFile& file_;
-  std::array<Slot, 16> slots_;
-  std::uint64_t clock_ = 0;
-};
+// A hostile session that jumps among its blocks would have each unfolded again and again. With
+// 20000 threads that each write once in a while a block may be needed that often.
+constexpr std::uint64_t kMostTimes = 256;
+constexpr std::uint64_t kFreeBytes = 256u << 20;
 
 constexpr bool IsAcquisition(wire::EventKind kind) {
   using enum wire::EventKind;
@@ -66,7 +39,10 @@ class Merge {
  public:
   // Of each stream the events before its first that is later than `until`, in seconds.
   Merge(const Session& session, model::EventVisitor& visitor, double until)
-      : session_(session), visitor_(visitor), until_(until), cache_(session.file_) {}
+      : session_(session),
+        visitor_(visitor),
+        until_(until),
+        cache_(&session.file_, kFreeBytes + kMostTimes * session.unfolded_bytes_) {}
 
   Result<void> Run();
 
@@ -92,6 +68,7 @@ class Merge {
   void DeliverFolded(const Cursor& cursor);
   void EndProcesses(double time);
   void CollectForks();
+  void CollectChildren();
   void Fork(std::uint64_t key);
   bool HasForkPoint(std::uint32_t process) const {
     const auto fact = session_.facts_.processes.find(process);
@@ -99,8 +76,7 @@ class Merge {
   }
   bool IsFolded(std::uint32_t child) const {
     const auto& folded = session_.facts_.folded;
-    return folded &&
-           std::find(folded->forked.begin(), folded->forked.end(), child) != folded->forked.end();
+    return folded && std::binary_search(folded->forked.begin(), folded->forked.end(), child);
   }
   bool IsBefore(std::uint32_t a, std::uint32_t b) const {
     const std::uint64_t left = cursors_[a].key;
@@ -124,7 +100,8 @@ class Merge {
     std::uint32_t parent;
     std::uint32_t child;
   };
-  std::vector<ForkPoint> forks_;  // latest first
+  std::vector<ForkPoint> forks_;                                            // latest first
+  std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> children_;  // by pid, as they start
 };
 
 Result<bool> Merge::NextPiece(Cursor* cursor) {
@@ -185,22 +162,34 @@ Result<bool> Merge::Advance(Cursor* cursor) {
   }
 }
 
+// By pid, those that do not know the instant of their fork themselves.
+void Merge::CollectChildren() {
+  const auto& processes = session_.recording_.processes;
+  for (std::uint32_t i = 0; i < processes.size(); ++i) {
+    if (processes[i].pid != 0 && !HasForkPoint(i)) children_[processes[i].pid].push_back(i);
+  }
+  for (auto& [pid, children] : children_) {
+    std::stable_sort(children.begin(), children.end(), [&](std::uint32_t a, std::uint32_t b) {
+      return processes[a].started < processes[b].started;
+    });
+  }
+}
+
 model::ProcessId Merge::FindChild(const Cursor& cursor, double time, bool* is_found) const {
   // A pid may be used twice in a session; the child is the one that starts next.
   constexpr double kSlackSeconds = 1;
   const auto& processes = session_.recording_.processes;
-  model::ProcessId child;
   *is_found = false;
-  if (cursor.record.a == 0) return child;
-  for (std::uint32_t i = 0; i < processes.size(); ++i) {
-    if (processes[i].pid != cursor.record.a || i == cursor.stream->process.value ||
-        HasForkPoint(i) || processes[i].started + kSlackSeconds < time) {
-      continue;
-    }
-    if (!*is_found || processes[i].started < processes[child.value].started) child.value = i;
-    *is_found = true;
-  }
-  return child;
+  const auto same_pid = children_.find(cursor.record.a);
+  if (same_pid == children_.end()) return {};
+  const std::vector<std::uint32_t>& children = same_pid->second;
+  auto child = std::partition_point(children.begin(), children.end(), [&](std::uint32_t candidate) {
+    return processes[candidate].started + kSlackSeconds < time;
+  });
+  if (child != children.end() && *child == cursor.stream->process.value) ++child;
+  if (child == children.end()) return {};
+  *is_found = true;
+  return model::ProcessId{*child};
 }
 
 void Merge::Deliver(const Cursor& cursor) {
@@ -282,24 +271,30 @@ void Merge::DeliverFolded(const Cursor& cursor) {
 // Children that know the instant of their fork themselves.
 void Merge::CollectForks() {
   const auto& facts = session_.facts_.processes;
+  std::unordered_map<std::uint32_t, std::vector<const ProcessFact*>> by_pid;
+  for (const auto& [index, fact] : facts) by_pid[fact.pid].push_back(&fact);
+  for (auto& [pid, same_pid] : by_pid) {
+    std::stable_sort(same_pid.begin(), same_pid.end(),
+                     [](const ProcessFact* a, const ProcessFact* b) {
+                       return a->clock.monotonic_ns < b->clock.monotonic_ns;
+                     });
+  }
   for (const auto& [child, fact] : facts) {
     if (fact.fork_clock == 0 || IsFolded(child)) continue;
-    const ClockMap& map = session_.clocks_[child];
+    const ClockMap& map = *session_.clocks_[child];
     if (map.Seconds(fact.fork_clock) > until_) continue;
+    const auto same_pid = by_pid.find(fact.parent);
+    if (same_pid == by_pid.end()) continue;
     // A pid may be used twice in a session; the parent is the one that started last before.
-    const session::ProcessFact* parent = nullptr;
-    for (const auto& [index, other] : facts) {
-      if (index == child || other.pid != fact.parent ||
-          other.clock.monotonic_ns > fact.clock.monotonic_ns) {
-        continue;
-      }
-      if (parent == nullptr || other.clock.monotonic_ns >= parent->clock.monotonic_ns) {
-        parent = &other;
-      }
-    }
-    if (parent == nullptr) continue;
+    const auto& parents = same_pid->second;
+    auto parent =
+        std::partition_point(parents.begin(), parents.end(), [&](const ProcessFact* candidate) {
+          return candidate->clock.monotonic_ns <= fact.clock.monotonic_ns;
+        });
+    if (parent != parents.begin() && *std::prev(parent) == &fact) --parent;
+    if (parent == parents.begin()) continue;
     forks_.push_back({TimeKey(map, fact.fork_clock), std::max(0.0, map.Seconds(fact.fork_clock)),
-                      parent->process, child});
+                      (*std::prev(parent))->process, child});
   }
   std::sort(forks_.begin(), forks_.end(),
             [](const ForkPoint& a, const ForkPoint& b) { return a.key > b.key; });
@@ -341,7 +336,7 @@ Result<void> Merge::Run() {
     double& latest = last[stream.process.value];
     latest = std::max(latest, session_.SecondsOfTicks(stream, stream.index.last_ticks()));
     Cursor cursor{&stream,
-                  &session_.clocks_[stream.process.value],
+                  session_.clocks_[stream.process.value],
                   session_.shifts_[stream.process.value],
                   StreamDecoder(stream.index.start_ticks()),
                   0,
@@ -361,6 +356,7 @@ Result<void> Merge::Run() {
   }
   std::sort(ends_.rbegin(), ends_.rend());
   CollectForks();
+  CollectChildren();
   for (std::size_t at = heap_.size() / 2; at-- > 0;) SiftDown(at);
 
   while (!heap_.empty()) {

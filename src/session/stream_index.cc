@@ -13,6 +13,14 @@
 namespace memwhy::session {
 namespace {
 
+// What is charged for things that are kept, here and in what is made of them.
+constexpr std::uint64_t kPieceBytes = 2 * sizeof(PieceRef);
+constexpr std::uint64_t kMarkBytes = 512;
+constexpr std::uint64_t kCodeBytes = 256;
+constexpr std::uint64_t kTextFactor = 8;  // a line table unfolds
+constexpr std::uint64_t kNodeBytes = 128;
+constexpr std::uint64_t kFrameBytes = 256;
+
 // Text of the target is shown to people and written as JSON: invalid UTF-8 becomes '?'.
 std::string CleanText(std::string_view text) {
   std::string clean(text);
@@ -67,15 +75,23 @@ void StreamIndex::Add(PieceRef ref, std::uint64_t offset, std::uint64_t stream_b
   Record record;
   StreamDecoder::Step step{};
   std::size_t good = 0;
+  std::uint64_t records = 0;
   while ((step = decoder_.Next(&record)) == StreamDecoder::Step::kRecord) {
     if (!Accept(record)) {
       step = StreamDecoder::Step::kDamaged;
       break;
     }
     good = decoder_.position();
-    ++records_;
+    ++records;
   }
-  if (step == StreamDecoder::Step::kDamaged) {
+  // A replay holds one piece of each stream.
+  const std::uint64_t growth = std::max<std::uint64_t>(longest_piece_, good) - longest_piece_;
+  if (good != 0 && !allowance_->Charge(growth + kPieceBytes)) return SayTooLarge(end_offset_);
+  longest_piece_ += growth;
+  records_ += records;
+  if (is_too_large_) {
+    SayTooLarge(end_offset_ + good);
+  } else if (step == StreamDecoder::Step::kDamaged) {
     damage_ = fmt::format("a record of it does not decode at byte {}", end_offset_ + good);
   }
   ref.length = static_cast<std::uint32_t>(good);
@@ -103,27 +119,11 @@ bool StreamIndex::Accept(const Record& record) {
       last_ticks_ = std::max(last_ticks_, record.ticks_after);
       return HasStack(record.stack);
     case kDefineNode:
-      if (!HasStack(record.a) || record.a == wire::kStackUnknown ||
-          record.b >= wire::kFirstCode + codes_.size() ||
-          record.c > std::numeric_limits<std::uint32_t>::max()) {
-        return false;
-      }
-      nodes_.push_back({static_cast<std::uint32_t>(record.a), static_cast<std::uint32_t>(record.b),
-                        static_cast<std::uint32_t>(record.c)});
-      return true;
-    case kDefineCode: {
-      Code code;
-      code.first_line = record.a < (1u << 30) ? static_cast<int>(record.a) : 0;
-      code.python_version = record.b < (1u << 16) ? static_cast<unsigned>(record.b) : 0;
-      code.name = CleanText(record.text[0]);
-      code.file = CleanText(record.text[1]);
-      code.module = CleanText(record.text[2]);
-      code.line_table = record.text[3];
-      codes_.push_back(std::move(code));
-      return true;
-    }
+    case kDefineCode:
+      return Define(record);
     case kCodeModule:
       if (record.a < wire::kFirstCode || record.a >= wire::kFirstCode + codes_.size()) return false;
+      if (!MayKeep(record.text[0].size())) return false;
       codes_[record.a - wire::kFirstCode].module = CleanText(record.text[0]);
       return true;
     case kThread:
@@ -141,6 +141,7 @@ bool StreamIndex::Accept(const Record& record) {
       end_ticks_ = record.ticks;
       return true;
     case kMark:
+      if (!MayKeep(kMarkBytes)) return false;
       marks_.push_back({record.ticks, record.a, CleanText(record.text[0])});
       return true;
     case kLost:
@@ -159,6 +160,38 @@ bool StreamIndex::Accept(const Record& record) {
       return true;
   }
   return false;
+}
+
+void StreamIndex::SayTooLarge(std::uint64_t offset) {
+  damage_ = fmt::format("it says more than its bytes can hold, at byte {}", offset);
+}
+
+bool StreamIndex::Define(const Record& record) {
+  if (record.kind == wire::EventKind::kDefineNode) {
+    const bool is_root = record.a < wire::kFirstNode;
+    if (!HasStack(record.a) || record.a == wire::kStackUnknown ||
+        record.b >= wire::kFirstCode + codes_.size() ||
+        record.c > std::numeric_limits<std::uint32_t>::max()) {
+      return false;
+    }
+    const std::uint32_t depth = is_root ? 1 : nodes_[record.a - wire::kFirstNode].depth + 1;
+    if (depth > static_cast<std::uint32_t>(wire::kMaxDepth) || !MayKeep(kNodeBytes)) return false;
+    nodes_.push_back({static_cast<std::uint32_t>(record.a), static_cast<std::uint32_t>(record.b),
+                      static_cast<std::uint32_t>(record.c), depth});
+    return true;
+  }
+  std::uint64_t text_bytes = 0;
+  for (const std::string_view text : record.text) text_bytes += text.size();
+  if (!MayKeep(kCodeBytes + kTextFactor * text_bytes)) return false;
+  Code code;
+  code.first_line = record.a < (1u << 30) ? static_cast<int>(record.a) : 0;
+  code.python_version = record.b < (1u << 16) ? static_cast<unsigned>(record.b) : 0;
+  code.name = CleanText(record.text[0]);
+  code.file = CleanText(record.text[1]);
+  code.module = CleanText(record.text[2]);
+  code.line_table = record.text[3];
+  codes_.push_back(std::move(code));
+  return true;
 }
 
 void StreamIndex::ResolveStacks(model::StackTree* tree) {
@@ -185,6 +218,10 @@ void StreamIndex::ResolveStacks(model::StackTree* tree) {
         frame.file = code.file;
         frame.line =
             cpython::LineAt(*lines[index], std::int64_t{node.instruction} - 1, code.first_line);
+      }
+      if (!MayKeep(kFrameBytes + frame.function.size() + frame.module.size() + frame.file.size())) {
+        if (damage_.empty()) damage_ = "its frames are more than its bytes can hold";
+        frame = {};
       }
       found = frames.emplace(key, tree->InternFrame(frame)).first;
     }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "model/stack_tree.h"
+#include "session/allowance.h"
 #include "session/stream_decoder.h"
 
 namespace memwhy::session {
@@ -32,8 +33,12 @@ struct IndexedMark {
 
 class StreamIndex {
  public:
-  explicit StreamIndex(std::uint64_t start_ticks)
-      : start_ticks_(start_ticks), decoder_(start_ticks), last_ticks_(start_ticks) {}
+  // `allowance` outlives it.
+  StreamIndex(std::uint64_t start_ticks, Allowance* allowance)
+      : allowance_(allowance),
+        start_ticks_(start_ticks),
+        decoder_(start_ticks),
+        last_ticks_(start_ticks) {}
 
   // The next piece; `offset` is its place in the stream, `stream_bytes` how much of that it stands
   // for. Bytes that are known already are left out; a gap ends the stream.
@@ -77,14 +82,25 @@ class StreamIndex {
     std::uint32_t parent;
     std::uint32_t code;
     std::uint32_t instruction;  // as sent: 0 for -1
+    std::uint32_t depth;        // frames to the root
   };
 
   bool Accept(const Record& record);
+  bool Define(const Record& record);
+  void SayTooLarge(std::uint64_t offset);
+  // Charges what is going to be kept.
+  bool MayKeep(std::uint64_t bytes) {
+    if (!allowance_->Charge(bytes)) is_too_large_ = true;
+    return !is_too_large_;
+  }
   bool HasStack(std::uint64_t stack) const { return stack < wire::kFirstNode + nodes_.size(); }
 
+  Allowance* allowance_;
+  bool is_too_large_ = false;
   std::uint64_t start_ticks_;
   StreamDecoder decoder_;
   std::vector<PieceRef> pieces_;
+  std::uint64_t longest_piece_ = 0;
   std::uint64_t end_offset_ = 0;
   std::string damage_;
   bool has_gap_ = false;

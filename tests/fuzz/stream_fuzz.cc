@@ -11,7 +11,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace memwhy;
   using session::StreamDecoder;
   const auto frames = fuzz::SplitFrames(fuzz::AsText(data, size));
-  session::StreamIndex index(1000);
+  session::Allowance allowance;
+  session::StreamIndex index(1000, &allowance);
   // A buffer of its own for each piece: a byte too far is seen.
   std::vector<std::vector<std::uint8_t>> pieces;
   std::uint64_t offset = 0;
