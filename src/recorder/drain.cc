@@ -75,13 +75,14 @@ Result<void> Drain::Collect(session::SessionWriter* writer, session::TimePrecisi
     if (found.offset > drained) continue;
     if (end > drained) {
       const auto skip = static_cast<std::uint32_t>(drained - found.offset);
+      copy_.resize(found.committed - skip);
+      // Nothing of a ring that was cut meanwhile: its bytes may be zeros.
+      if (!ring_->CopyBytes(found.chunk, skip, copy_)) return {};
       const std::uint64_t written = writer->bytes_written();
-      MEMWHY_TRY_VOID(writer->AddPiece(
-          process_, found.thread, drained,
-          std::span(ring_->chunk_bytes(found.chunk) + skip, found.committed - skip), precision));
+      MEMWHY_TRY_VOID(writer->AddPiece(process_, found.thread, drained, copy_, precision));
       // It closed a block: what was added before is in the file. Threads may be waiting for room.
       if (writer->bytes_written() != written) Release();
-      bytes_ += found.committed - skip;
+      bytes_ += copy_.size();
       drained = end;
     }
     if (found.is_sealed) done_.push_back(found.chunk);

@@ -52,6 +52,7 @@ class Drain {
   std::vector<Found> found_;            // kept for its memory
   std::vector<std::uint32_t> busy_;     // threads with something new, in order
   std::vector<std::uint32_t> done_;     // chunks to release
+  std::vector<std::uint8_t> copy_;      // of the bytes of one chunk
   std::uint32_t sealed_seen_ = 0;
   std::uint64_t bytes_ = 0;
 };

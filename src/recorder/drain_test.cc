@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <string>
 #include <vector>
@@ -41,7 +42,9 @@ class DrainTest : public ::testing::Test {
 
   void Put(std::uint32_t chunk, ChunkState state, std::uint64_t offset,
            const std::vector<std::uint8_t>& bytes) {
-    std::copy(bytes.begin(), bytes.end(), const_cast<std::uint8_t*>(ring_->chunk_bytes(chunk)));
+    std::copy(bytes.begin(), bytes.end(),
+              reinterpret_cast<std::uint8_t*>(&ring_->header()) +
+                  wire::PoolOffset(ring_->chunk_count()) + chunk * wire::kChunkBytes);
     wire::ChunkHeader& header = ring_->chunk(chunk);
     header.thread = 0;
     header.stream_offset = offset;
@@ -77,6 +80,22 @@ class DrainTest : public ::testing::Test {
   StreamEncoder stream_;
   std::uint64_t time_ = 0;
 };
+
+TEST_F(DrainTest, NothingIsTakenFromChunksThatWereCutOff) {
+  std::uint64_t at[2];
+  const auto first = Record(0x1000, &at[0]);
+  Put(0, ChunkState::kOwned, at[0], first);
+  Round();
+  const auto second = Record(0x2000, &at[1]);
+  Put(1, ChunkState::kSealed, at[1], second);
+  ASSERT_EQ(
+      truncate(ring_->path().c_str(), static_cast<off_t>(wire::PoolOffset(ring_->chunk_count()))),
+      0);
+  Round();
+  EXPECT_THAT(ReadBack(), ElementsAre(0x1000));
+  // Zeros instead of records would be damage.
+  EXPECT_EQ((*session::Session::Open(directory_ / "a.mwy"))->recording().damage, "");
+}
 
 TEST_F(DrainTest, AStreamIsPutTogetherFromChunksInAnyOrder) {
   std::uint64_t at[3];

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
+#include <cstring>
 #include <ctime>
 
 #include "base/unique_fd.h"
@@ -20,7 +21,6 @@ namespace memwhy::recorder {
 namespace {
 
 constexpr std::uint64_t kLookNs = 50'000'000;
-constexpr std::size_t kPage = 4096;
 
 }  // namespace
 
@@ -86,9 +86,9 @@ void RingMap::GiveUp() {
       !pwrite(fd.get(), &stop, sizeof(stop), static_cast<off_t>(offsetof(wire::RingHeader, stop))));
 }
 
-bool RingMap::HasBytes(std::uint32_t index) const {
-  const auto* bytes = reinterpret_cast<const volatile std::uint8_t*>(chunk_bytes(index));
-  for (std::size_t at = 0; at < wire::kChunkBytes; at += kPage) static_cast<void>(bytes[at]);
+bool RingMap::CopyBytes(std::uint32_t index, std::uint32_t begin,
+                        std::span<std::uint8_t> into) const {
+  std::memcpy(into.data(), pool_ + std::size_t{index} * wire::kChunkBytes + begin, into.size());
   return !guard_.is_cut();
 }
 

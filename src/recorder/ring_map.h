@@ -39,11 +39,9 @@ class RingMap {
   wire::RingHeader& header() { return *header_; }
   std::uint32_t chunk_count() const { return info_.chunk_count; }
   wire::ChunkHeader& chunk(std::uint32_t index) { return chunks_[index]; }
-  const std::uint8_t* chunk_bytes(std::uint32_t index) const {
-    return pool_ + std::size_t{index} * wire::kChunkBytes;
-  }
-  // Whether the chunk's bytes are there to be read.
-  bool HasBytes(std::uint32_t index) const;
+  // Copies bytes of a chunk; the range must lie in it. False when the file has become shorter: what
+  // was copied may be zeros then.
+  bool CopyBytes(std::uint32_t index, std::uint32_t begin, std::span<std::uint8_t> into) const;
   // Addresses of live pymalloc arenas, sorted.
   std::vector<std::uint64_t> Arenas() const;
 
