@@ -12,6 +12,7 @@ set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
 
 option(MEMWHY_WERROR "Warnings are errors" OFF)
 option(MEMWHY_FUZZ "Build the fuzz targets (clang only)" OFF)
+option(MEMWHY_FUZZ_REPLAY "Build the fuzz targets as programs that run files" OFF)
 
 find_program(MEMWHY_CCACHE ccache)
 if(MEMWHY_CCACHE)

@@ -25,7 +25,7 @@ enum class RingOp : std::uint8_t {
   kHeader = 1,      // offset (u16), bytes
   kChunkTable = 2,  // offset (u16), bytes
   kArenas = 3,      // offset (u16), bytes
-  kSize = 4,        // the file is cut or grown to so many 64-byte lines (u16)
+  kSize = 4,        // the file is cut or grown to so many 64-byte lines (u16), also while mapped
   kDrain = 5,       // what follows is written after a round of the recorder
   kBlocks = 6,      // a frame of blocks.mwy beside the ring
 };
@@ -48,7 +48,7 @@ class Ring {
     fuzz::WriteFile(directory_ / session::kBlocksFile, {});
   }
 
-  void Apply(RingOp op, std::string_view bytes, bool may_resize) {
+  void Apply(RingOp op, std::string_view bytes) {
     switch (op) {
       case RingOp::kChunk: {
         const std::uint32_t chunk = fuzz::Take<std::uint8_t>(&bytes) % kChunks;
@@ -81,9 +81,7 @@ class Ring {
         break;
       }
       case RingOp::kSize:
-        if (may_resize) {
-          MEMWHY_FUZZ_EXPECT(ftruncate(fd_, fuzz::Take<std::uint16_t>(&bytes) * 64) == 0);
-        }
+        MEMWHY_FUZZ_EXPECT(ftruncate(fd_, fuzz::Take<std::uint16_t>(&bytes) * 64) == 0);
         break;
       case RingOp::kDrain:
       case RingOp::kBlocks:
@@ -131,7 +129,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const RingOp op = OpOf(&frame);
     if (op == RingOp::kDrain) break;
     if (op == RingOp::kBlocks) blocks.Add(frame);
-    ring.Apply(op, frame, true);
+    ring.Apply(op, frame);
   }
   fuzz::WriteFile(ring.directory() + session::kBlocksFile, blocks.bytes());
   if (const auto snapshot = session::ReadRing(ring.file())) {
@@ -163,7 +161,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (frame.empty()) continue;
     const RingOp op = OpOf(&frame);
     if (op == RingOp::kDrain) round();
-    ring.Apply(op, frame, false);
+    ring.Apply(op, frame);
   }
   round();
   (*map)->Beat();

@@ -113,8 +113,14 @@ std::vector<std::string> SessionFacts() {
   child.parent = 100;
   child.clock = {At(9), At(9)};
   child.fork_clock = At(9);
+  session::ProcessFact counter = process;
+  counter.process = 2;
+  counter.pid = 102;
+  counter.clock_kind = 1;
+  counter.clock = {2'000'000'000, At(2)};
   session::OsSamplesFact os;
   os.samples.push_back({At(1), {}});
+  os.clock = session::ClockPair{5'000'000'000, At(5)};
   session::MapsFact maps;
   maps.monotonic_ns = At(3);
   maps.pass.mappings.push_back({0x1000, 0x9000, "rw-p", 0, "[heap]", 4096, 4096, 4096, 0});
@@ -125,6 +131,7 @@ std::vector<std::string> SessionFacts() {
   return {Fact(ToJson(session)),
           Fact(ToJson(process)),
           Fact(ToJson(child)),
+          Fact(ToJson(counter)),
           Fact(ToJson(os)),
           Fact(ToJson(maps)),
           Fact(ToJson(graph)),
@@ -181,11 +188,20 @@ int main(int argc, char** argv) {
   const std::string stream = TextOf(encoder.Take());
   session::StreamEncoder from_1000(1000);
   AllRecords(&from_1000);
-  WriteSeed(out + "/stream", "all", TextOf(from_1000.Take()));
+  const std::string all = TextOf(from_1000.Take());
+  WriteSeed(out + "/stream", "all", all);
+  from_1000.Free(At(12), 0x7000);
+  from_1000.Mark(At(13), "request", 2);
+  WriteSeed(out + "/stream", "pieces", Joined({all, TextOf(from_1000.Take())}));
 
   std::vector<std::string> frames = SessionFacts();
   WriteSeed(out + "/session", "facts", Joined(frames));
-  frames.insert(frames.begin() + 3, {Stream(0, stream), Stream(5, stream)});
+  session::StreamEncoder counting;
+  for (const std::uint64_t billions : {1, 3, 4, 6}) {
+    counting.Free(billions * 1'000'000'000, 0x1000);
+  }
+  frames.insert(frames.begin() + 4,
+                {Stream(0, stream), Stream(5, stream), Stream(2, TextOf(counting.Take()))});
   WriteSeed(out + "/session", "all", Joined(frames));
   fuzz::SessionFile file;
   for (const std::string& frame : frames) file.Add(frame);
@@ -204,6 +220,9 @@ int main(int argc, char** argv) {
   WriteSeed(out + "/ring", "all",
             Joined({chunk, "\x05", other, std::string("\x03\0\0\0\x10\0\0", 7), "\x05"}));
   WriteSeed(out + "/ring", "session", Joined({"\x06" + frames[0], "\x06" + frames[1], chunk}));
+  const std::string cut_off("\x04\x10\x00", 3);
+  const std::string half("\x04\x80\x12", 3);
+  WriteSeed(out + "/ring", "cut", Joined({chunk, "\x05", other, half, "\x05", cut_off, "\x05"}));
   WriteSeed(out + "/heap_graph", "one", Graph(3));
   WriteSeed(out + "/heap_graph", "two", Joined({Graph(1), Graph(4)}));
   LineTables(out + "/line_table");

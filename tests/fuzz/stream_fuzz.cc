@@ -41,6 +41,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     StreamDecoder::Step step{};
     while ((step = decoder.Next(&record)) == StreamDecoder::Step::kRecord) {
       ++records;
+      MEMWHY_FUZZ_EXPECT(std::string_view(session::EventKindName(record.kind)) != "unknown");
       using enum wire::EventKind;
       const bool has_stack = record.kind == kMalloc || record.kind == kCalloc ||
                              record.kind == kAllocate || record.kind == kMap ||
