@@ -34,6 +34,11 @@ class IdChecker : public model::EventVisitor {
     MEMWHY_FUZZ_EXPECT(parent.value < session_.recording().processes.size());
     MEMWHY_FUZZ_EXPECT(child.value < session_.recording().processes.size());
   }
+  void OnHeld(const model::Held& held) override { OnAcquire(held.acquire); }
+  void OnFolded(const model::FoldedSite& folded) override {
+    Check(0, folded.process, folded.thread);
+    session_.stacks().Frames(folded.stack);
+  }
   void OnProcessEnd(double, model::ProcessId process) override {
     MEMWHY_FUZZ_EXPECT(process.value < session_.recording().processes.size());
   }
@@ -57,6 +62,7 @@ inline void CheckFacts(const session::Facts& facts) {
   for (const session::MapsFact& fact : facts.maps) written.push_back(ToJson(fact));
   for (const session::HeapGraphFact& fact : facts.heap_graphs) written.push_back(ToJson(fact));
   if (facts.window) written.push_back(ToJson(*facts.window));
+  if (facts.folded) written.push_back(ToJson(*facts.folded));
   for (const std::string& text : facts.notes) written.push_back(session::NoteToJson(text));
   if (facts.end) written.push_back(ToJson(*facts.end));
   session::Facts again;
@@ -83,6 +89,11 @@ inline void CheckFacts(const session::Facts& facts) {
   }
   MEMWHY_FUZZ_EXPECT(again.heap_graphs.size() == facts.heap_graphs.size());
   MEMWHY_FUZZ_EXPECT(again.window.has_value() == facts.window.has_value());
+  MEMWHY_FUZZ_EXPECT(again.folded.has_value() == facts.folded.has_value());
+  if (facts.folded) {
+    MEMWHY_FUZZ_EXPECT(again.folded->forked == facts.folded->forked);
+    MEMWHY_FUZZ_EXPECT(again.folded->part.events == facts.folded->part.events);
+  }
   MEMWHY_FUZZ_EXPECT(again.notes.size() == facts.notes.size());
   MEMWHY_FUZZ_EXPECT(again.end.has_value() == facts.end.has_value());
 }

@@ -58,6 +58,23 @@ void AllRecords(session::StreamEncoder* stream) {
   stream->ThreadEnd(At(11));
 }
 
+// What folding leaves of a stream.
+std::string FoldedStream() {
+  session::StreamEncoder stream;
+  const auto code = stream.DefineCode("f", "a.py", "a", 1);
+  const auto node = stream.DefineNode(wire::kStackNone, code, 1);
+  const std::uint64_t sums[10] = {100, 2, 36, 1, 36, 1, 64, 1, 0, 0};
+  stream.Folded(wire::Allocator::kMalloc, 0, node, sums);
+  stream.Held(0, wire::Allocator::kMalloc, 0, 0x1000, 64, node);
+  stream.Held(0, wire::Allocator::kMmap, 0, 0x10000, 0x1000, node);
+  stream.Held(wire::kHeldContinues | wire::kHeldLast, wire::Allocator::kMmap, 1, 0x13000, 0x1000,
+              node);
+  stream.State(At(5), 0x200, 64, node);
+  stream.Free(At(6), 0x1000);
+  stream.Unmap(At(6), 0x10000, 0x4000);
+  return TextOf(stream.Take());
+}
+
 std::string Stream(std::uint8_t where, const std::string& bytes) {
   return std::string{'\0', static_cast<char>(where)} + bytes;
 }
@@ -203,6 +220,17 @@ int main(int argc, char** argv) {
   frames.insert(frames.begin() + 4,
                 {Stream(0, stream), Stream(5, stream), Stream(2, TextOf(counting.Take()))});
   WriteSeed(out + "/session", "all", Joined(frames));
+  session::FoldedFact folded;
+  folded.until_ns = At(5);
+  folded.peak_at_ns = At(2);
+  folded.part.why = "--keep";
+  folded.part.events = 5;
+  folded.part.allocated_by_size[7] = {100, 2};
+  folded.forked = {1};
+  WriteSeed(
+      out + "/session", "folded",
+      Joined({frames[0], frames[1], frames[2], Fact(ToJson(folded)), Stream(0, FoldedStream())}));
+  WriteSeed(out + "/stream", "folded", FoldedStream());
   fuzz::SessionFile file;
   for (const std::string& frame : frames) file.Add(frame);
   WriteSeed(out + "/session", "file", "\x05" + file.bytes());
