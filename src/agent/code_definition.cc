@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/code_definition.h"
 
-#include <pthread.h>
-
 #include <cstring>
 
 #include "agent/agent.h"
@@ -27,8 +25,9 @@ std::size_t ReadField(Address code, std::uint32_t offset, char* out, std::uint32
 
 // Reads globals()['__name__'] of the frame; 0 when unknown. Modules have it as one of their first
 // keys, so a few entries are enough; other threads cannot change the dict while we hold the GIL.
-std::size_t ReadModule(Address frame, char* out, std::uint32_t room) noexcept {
-  if (!HoldsGil()) return 0;
+std::size_t ReadModule(const ThreadState& t, Address frame, char* out,
+                       std::uint32_t room) noexcept {
+  if (!HoldsGil(t)) return 0;
   const Layout& layout = *g_agent.python.layout;
   const Address globals = PeekPointer(frame, layout.frame_globals);
   if (globals == 0) return 0;
@@ -41,13 +40,10 @@ std::size_t ReadModule(Address frame, char* out, std::uint32_t room) noexcept {
 
 }  // namespace
 
-bool HoldsGil() noexcept {
+bool HoldsGil(const ThreadState& t) noexcept {
   const Interpreter& python = g_agent.python;
-  if (python.current_thread_state == nullptr) return false;
-  const void* current = python.current_thread_state();
-  if (current == nullptr) return false;
-  const Address key = python.runtime + python.layout->runtime_auto_key;
-  return current == pthread_getspecific(static_cast<pthread_key_t>(Peek<unsigned>(key, 4)));
+  if (python.current_thread_state == nullptr || t.attached.current == 0) return false;
+  return reinterpret_cast<Address>(python.current_thread_state()) == t.attached.current;
 }
 
 bool WriteCodeDefinition(ThreadState& t, Address code, Address frame, bool* has_module) noexcept {
@@ -73,7 +69,7 @@ bool WriteCodeDefinition(ThreadState& t, Address code, Address frame, bool* has_
   out = PutText(out, text, n);
   n = ReadField(code, layout.code_filename, text, wire::kMaxFileBytes);
   out = PutText(out, text, n);
-  n = ReadModule(frame, text, wire::kMaxNameBytes);
+  n = ReadModule(t, frame, text, wire::kMaxNameBytes);
   *has_module = n != 0;
   out = PutText(out, text, n);
   out = PutText(out, reinterpret_cast<const char*>(table + cpython::kBytesData),
@@ -85,7 +81,7 @@ bool WriteCodeDefinition(ThreadState& t, Address code, Address frame, bool* has_
 
 bool WriteCodeModule(ThreadState& t, std::uint32_t id, Address frame) noexcept {
   char text[wire::kMaxNameBytes];
-  const std::size_t n = ReadModule(frame, text, sizeof(text));
+  const std::size_t n = ReadModule(t, frame, text, sizeof(text));
   if (n == 0 || !MakeRoom(t, kHotRoom + static_cast<std::ptrdiff_t>(n))) return false;
   std::uint8_t* out = PutTag(t.write, wire::EventKind::kCodeModule);
   out = wire::PutVarint(out, id);

@@ -20,7 +20,7 @@ bool WriteCodeDefinition(ThreadState& t, cpython::Address code, cpython::Address
 // Writes kCodeModule if the name can be read now.
 bool WriteCodeModule(ThreadState& t, std::uint32_t id, cpython::Address frame) noexcept;
 
-// True when the calling thread holds the GIL right now.
-bool HoldsGil() noexcept;
+// True when the calling thread, `t`, holds the GIL right now.
+bool HoldsGil(const ThreadState& t) noexcept;
 
 }  // namespace memwhy::agent

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/stack_cache.h"
 
-#include <pthread.h>
-
 #include <atomic>
 #include <cstring>
 
 #include "agent/agent.h"
+#include "agent/attached_state.h"
 #include "agent/code_definition.h"
 #include "agent/private_memory.h"
 #include "agent/stream.h"
@@ -43,17 +42,6 @@ void OnCodeDealloc(void* code) noexcept {
   GenerationOf(reinterpret_cast<Address>(code)).fetch_add(1, std::memory_order_relaxed);
   g_code_epoch.fetch_add(1, std::memory_order_release);
   g_original_code_dealloc(code);
-}
-
-// This thread's own Python thread state, or 0. Reads the runtime's automatic key: the state that
-// the interpreter bound to this thread, also while another thread holds the GIL.
-Address OwnThreadState() noexcept {
-  const Interpreter& python = g_agent.python;
-  const Address key = python.runtime + python.layout->runtime_auto_key;
-  if (Peek<int>(key, 0) == 0) return 0;
-  const auto state = reinterpret_cast<Address>(
-      pthread_getspecific(static_cast<pthread_key_t>(Peek<unsigned>(key, 4))));
-  return state;
 }
 
 bool Grow(StackCache& cache, std::size_t used) noexcept {
@@ -213,7 +201,7 @@ bool SawFinalization() noexcept { return g_finalizing.load(std::memory_order_rel
 
 std::uint32_t CaptureStack(ThreadState& t) noexcept {
   if (g_agent.python.layout == nullptr) return wire::kStackUnknown;
-  const Address thread = OwnThreadState();
+  const Address thread = AttachedState(t);
   if (thread == 0) return wire::kStackNone;
   const Layout& layout = *g_agent.python.layout;
   const Address finalizing = PeekPointer(g_agent.python.runtime, layout.runtime_finalizing);

@@ -30,7 +30,7 @@ bool TextIs(Address str, const char* wanted) noexcept {
 }  // namespace
 
 void NameThread(ThreadState& t, const FrameEntry* chain, std::size_t depth) noexcept {
-  if (t.is_named || depth == 0 || !HoldsGil()) return;
+  if (t.is_named || depth == 0 || !HoldsGil(t)) return;
   if (static_cast<pid_t>(t.tid) == getpid()) {
     t.is_named = true;
     WriteThreadName(t, "MainThread", 10);

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 
+#include "agent/attached_state.h"
 #include "agent/stack_cache.h"
 #include "wire/ring.h"
 
@@ -38,6 +39,7 @@ struct ThreadState {
   std::uint64_t lost_events = 0;  // not yet told in the stream
   std::uint64_t lost_bytes = 0;
   bool is_named = false;
+  AttachedStates attached;
   ThreadState* next = nullptr;  // all states ever made, for reuse
 
   StackCache stacks;

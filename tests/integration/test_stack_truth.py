@@ -61,3 +61,7 @@ def test_every_stack_is_the_interpreters(python, memwhy, tmp_path, marked):
 def test_stacks_of_greenlets(python, memwhy, tmp_path, marked, family):
     packages = greenlets_for(python)
     compare(python, memwhy, tmp_path, marked, family, 200_000 if FULL else 15_000, packages)
+
+
+def test_stacks_of_sub_interpreters(python, memwhy, tmp_path, marked):
+    compare(python, memwhy, tmp_path, marked, "interpreters", 200_000 if FULL else 10_000)
