@@ -150,7 +150,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto round = [&] {
     (*map)->Refresh();
     drain.IsUrgent();
-    MEMWHY_FUZZ_EXPECT(drain.Collect(writer->get()));
+    drain.Look();
+    const bool is_alone = drain.CountBusy() == 1 && !drain.HasMore();
+    MEMWHY_FUZZ_EXPECT(drain.Collect(writer->get(), is_alone ? session::TimePrecision::kRounded
+                                                             : session::TimePrecision::kExact));
     MEMWHY_FUZZ_EXPECT((*writer)->Flush());
     drain.Release();
     (*map)->Arenas();
