@@ -227,6 +227,10 @@ int main(int argc, char** argv) {
   folded.part.events = 5;
   folded.part.allocated_by_size[7] = {100, 2};
   folded.forked = {1};
+  const std::uint64_t claims[3] = {0, stream.size(), stream.size()};
+  WriteSeed(out + "/session", "claims",
+            std::string("\x0c\0", 2) +
+                std::string(reinterpret_cast<const char*>(claims), sizeof(claims)) + stream);
   WriteSeed(
       out + "/session", "folded",
       Joined({frames[0], frames[1], frames[2], Fact(ToJson(folded)), Stream(0, FoldedStream())}));

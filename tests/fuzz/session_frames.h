@@ -30,8 +30,9 @@ enum class SessionOp : std::uint8_t {
   kChangedFold = 9,  // changes, then as kFold: some bytes of the columns are changed
   kColumns = 10,     // columns apart by a mark (BlockOfColumns)
   kRawColumns = 11,  // a block of columns, its framing included
+  kClaims = 12,      // as kStream, but offset, stream bytes and length (u64 each) are what it says
 };
-inline constexpr std::uint8_t kSessionOps = 12;
+inline constexpr std::uint8_t kSessionOps = 13;
 
 class SessionFile {
  public:
@@ -84,6 +85,9 @@ class SessionFile {
       case SessionOp::kColumns:
         AddBlock(session::BlockKind::kColumns, BlockOfColumns(frame));
         break;
+      case SessionOp::kClaims:
+        AddClaims(frame);
+        break;
       case SessionOp::kRawColumns:
         AddBlock(session::BlockKind::kColumns, frame);
         break;
@@ -100,6 +104,14 @@ class SessionFile {
     const std::uint64_t offset = has_offset ? Take<std::uint16_t>(&frame) : known;
     AddBlock(session::BlockKind::kPieces, PieceOf(process, thread, offset, frame));
     known = std::max(known, offset + frame.size());
+  }
+  void AddClaims(std::string_view frame) {
+    const auto where = Take<std::uint8_t>(&frame);
+    std::string raw;
+    AppendNumber(&raw, where & 3u);
+    AppendNumber(&raw, where >> 2 & 3u);
+    for (int i = 0; i < 3; ++i) AppendNumber(&raw, Take<std::uint64_t>(&frame));
+    AddBlock(session::BlockKind::kPieces, raw.append(frame));
   }
   static std::string PieceOf(std::uint32_t process, std::uint32_t thread, std::uint64_t offset,
                              std::string_view bytes) {
