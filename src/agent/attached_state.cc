@@ -15,6 +15,7 @@ using cpython::Layout;
 using cpython::Peek;
 using cpython::PeekPointer;
 
+constexpr int kWalks = 8;
 constexpr int kMostListed = 100'000;  // states of all interpreters; more is a loop or damage
 
 // The state that the runtime's automatic key names, also while another thread holds the GIL.
@@ -70,9 +71,13 @@ Address Innermost(const Layout& layout, AttachedStates& states, Address own) noe
   for (; states.depth > 0; --states.depth) {
     const Address state = states.entered[states.depth - 1];
     if (state == own) break;
-    if (IsListed(layout, state) && IsMine(layout, state) && HasFrames(layout, state)) {
-      return states.current = state;
+    // What has gone has no frames left, mostly; what has frames is looked for with care, since the
+    // lists may change while we walk them.
+    if (!IsMine(layout, state) || !HasFrames(layout, state)) continue;
+    for (int i = 0; i < kWalks; ++i) {
+      if (IsListed(layout, state)) return states.current = state;
     }
+    return kUncertainState;
   }
   return states.current = own;
 }

@@ -25,6 +25,9 @@ struct AttachedStates {
   std::uint32_t depth = 0;
 };
 
+// Which one it is could not be told. No address of a state.
+inline constexpr cpython::Address kUncertainState = 1;
+
 // 0: the thread has none, it runs no Python.
 cpython::Address AttachedState(ThreadState& t) noexcept;
 

@@ -203,6 +203,7 @@ std::uint32_t CaptureStack(ThreadState& t) noexcept {
   if (g_agent.python.layout == nullptr) return wire::kStackUnknown;
   const Address thread = AttachedState(t);
   if (thread == 0) return wire::kStackNone;
+  if (__builtin_expect(thread == kUncertainState, false)) return wire::kStackUnknown;
   const Layout& layout = *g_agent.python.layout;
   const Address finalizing = PeekPointer(g_agent.python.runtime, layout.runtime_finalizing);
   if (__builtin_expect(finalizing != 0 || SawFinalization(), false)) {
