@@ -139,8 +139,7 @@ void Folder::Step(std::uint64_t now_ns) {
   const auto until = Due(now_ns);
   if (!until) return;
   if (last_pass_ns_ < *until && now_ns > next_pass_ns_) {
-    pass_();
-    last_pass_ns_ = now_ns;
+    pass_();  // NotePass will say when
     next_pass_ns_ = now_ns + kPassShare * (wire::MonotonicNs() - now_ns);
   }
   Start(*until);

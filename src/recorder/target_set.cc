@@ -232,7 +232,7 @@ void TargetSet::Refresh() {
 
 Result<void> TargetSet::PassAll(const std::string& at) {
   Result<void> outcome;
-  last_pass_ns_ = wire::MonotonicNs();
+  const std::uint64_t now = wire::MonotonicNs();
   bool has_any = false;
   for (const auto& target : targets_) {
     if (!target->is_recording()) continue;
@@ -244,6 +244,7 @@ Result<void> TargetSet::PassAll(const std::string& at) {
     if (!written) outcome = written.error();
     has_any = has_any || written.has_value();
   }
+  if (has_any) last_pass_ns_ = now;
   WriteSamples();
   if (!has_any && outcome) return Error("no process is being recorded");
   return outcome;

@@ -39,6 +39,10 @@ Json CpuRatio(const model::Recording& recording) {
 
 }  // namespace
 
+Json AmountJson(const model::Amount& amount) {
+  return Json{{"bytes", amount.bytes}, {"blocks", amount.blocks}};
+}
+
 Json TextOrNull(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
 Json FrameJson(const model::Frame& frame) {

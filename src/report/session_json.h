@@ -8,6 +8,7 @@
 
 #include <string>
 
+#include "model/amount.h"
 #include "model/frame.h"
 #include "model/recording.h"
 
@@ -17,6 +18,9 @@ using Json = nlohmann::ordered_json;
 
 // Marks are counted under the most frequent name; complete after a replay.
 Json SessionJson(const model::Recording& recording);
+
+// {"bytes", "blocks"}.
+Json AmountJson(const model::Amount& amount);
 
 Json FrameJson(const model::Frame& frame);
 

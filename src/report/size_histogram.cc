@@ -23,10 +23,6 @@ bool IsEmpty(const model::Stats& stats, std::size_t size_class) {
          stats.allocated_by_size[size_class].blocks == 0;
 }
 
-Json AmountJson(const model::Amount& amount) {
-  return Json{{"bytes", amount.bytes}, {"blocks", amount.blocks}};
-}
-
 }  // namespace
 
 Json SizesJson(const model::Stats& stats) {

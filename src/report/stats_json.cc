@@ -12,10 +12,6 @@
 namespace memwhy::report {
 namespace {
 
-Json AmountJson(const model::Amount& amount) {
-  return Json{{"bytes", amount.bytes}, {"blocks", amount.blocks}};
-}
-
 Json TotalsJson(const model::Stats& stats) {
   Json peak = AmountJson(stats.peak);
   peak["at"] = stats.peak_at;

@@ -49,10 +49,6 @@ Json ThreadJson(const model::Recording& recording, model::ThreadId id) {
 
 }  // namespace
 
-Json AmountJson(const model::Amount& amount) {
-  return Json{{"bytes", amount.bytes}, {"blocks", amount.blocks}};
-}
-
 void AddAmounts(Json& json, const model::Amount& value, const model::Amount& baseline,
                 bool has_baseline) {
   json["value"] = AmountJson(value);

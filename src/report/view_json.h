@@ -30,7 +30,6 @@ struct ViewHead {
   bool has_baseline = false;  // what was live at `from`
 };
 
-Json AmountJson(const model::Amount& amount);
 // {"value": .., "baseline": .. or null} at the end of `json`.
 void AddAmounts(Json& json, const model::Amount& value, const model::Amount& baseline,
                 bool has_baseline);
