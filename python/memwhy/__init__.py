@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Memory diagnosis for live Python services: the part that the service itself imports.
 
-Without a memwhy recording every call here does nothing and costs well under a microsecond, so
-the calls can stay in production code:
+Without a memwhy recording mark() does nothing and costs well under a microsecond, so its calls can
+stay in production code:
 
     import memwhy
 
     def handle(request):
         memwhy.mark("request")
         ...
+
+dump_garbage(), find_garbage() and refcount() need no recording.
 """
 
+from memwhy._garbage import dump_garbage, find_garbage
 from memwhy._marks import enabled, mark
+from memwhy._refcount import refcount
 from memwhy._version import __version__
 
-__all__ = ["__version__", "enabled", "mark"]
+__all__ = ["__version__", "dump_garbage", "enabled", "find_garbage", "mark", "refcount"]
