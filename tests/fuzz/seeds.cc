@@ -176,6 +176,46 @@ std::string Graph(std::uint64_t count) {
   return file.Finish().substr(12);
 }
 
+// The text of each CPython, behind prefixes and cut by another writer.
+void GcLogs(const std::string& folder) {
+  const auto write = [&](const std::string& name, const std::string& text) {
+    WriteSeed(folder, name, "\x0c" + text);  // in pieces of 13 bytes
+  };
+  const std::string old =
+      "gc: collecting generation 2...\ngc: objects in each generation: 16 0 3490\n"
+      "gc: collectable <A instance at 0x7f0dd4b6e098>\n"
+      "gc: done, 12 unreachable, 4 uncollectable, 0.0007s elapsed.\n";
+  const std::string head =
+      "gc: collecting generation 2...\ngc: objects in each generation: 700 10 9000\n"
+      "gc: objects in permanent generation: 375\n";
+  const std::string objects =
+      "gc: collectable <app.Node 0x7f12ab>\ngc: uncollectable <method-wrapper 0x10>\n";
+  const std::string done = "gc: done, 5 unreachable, 1 uncollectable, 0.0002s elapsed\n";
+  const std::string shutdown =
+      "gc:0: ResourceWarning: gc: 2 uncollectable objects at shutdown\n      [<X>, <X>]\n";
+  write("2.7", old + "gc: done.\n" + old);
+  write("3.6", old.substr(0, old.size() - 2) + "\n");
+  write("3.7", head + "gc: done, 0.0000s elapsed\n" + head + objects + done);
+  write("3.8", "hello\n" + head + objects + done + head + objects + done + shutdown);
+  write("3.14", head + objects + head + head + objects + head);
+  std::string lines;
+  for (const std::string prefix :
+       {"[11] ", "2026-11-25T10:00:00.5Z stderr F ", "\x1b[36mweb_1  |\x1b[0m ", "half a line"}) {
+    std::istringstream text(head + objects + done);
+    for (std::string line; std::getline(text, line);) {
+      lines += prefix;
+      lines += line;
+      lines += '\n';
+    }
+  }
+  write("prefixes", lines);
+  for (const std::size_t at : {20, 50, 75, 110, 160, 200}) {
+    const std::string block = head + objects + done;
+    write("cut-" + std::to_string(at),
+          block.substr(0, at) + block.substr(0, at / 2) + block.substr(at) + block.substr(at / 2));
+  }
+}
+
 void LineTables(const std::string& folder) {
   for (int minor = 8; minor <= 13; ++minor) {
     std::ifstream file("tests/fixtures/line_tables/python3." + std::to_string(minor) + ".txt");
@@ -258,5 +298,6 @@ int main(int argc, char** argv) {
   WriteSeed(out + "/heap_graph", "one", Graph(3));
   WriteSeed(out + "/heap_graph", "two", Joined({Graph(1), Graph(4)}));
   LineTables(out + "/line_table");
+  GcLogs(out + "/gc_log");
   return 0;
 }
