@@ -58,8 +58,9 @@ class _SavedState:
     """Debug flags, gc.garbage and whether collections are automatic, put back at the end."""
 
     def __enter__(self):
-        self._list = gc.garbage
-        self._before = list(gc.garbage)
+        garbage = getattr(gc, "garbage", None)
+        self._list = garbage if type(garbage) is list else []
+        self._before = list(self._list)
         self._flags = gc.get_debug()
         self._was_enabled = gc.isenabled()
         # An automatic collection in between would put its own finds into the list.

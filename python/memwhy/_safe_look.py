@@ -59,7 +59,9 @@ def shallow_size(obj):
             if type(key) is str and key == "__sizeof__":
                 if type(value) is types.MethodDescriptorType:
                     try:
-                        size = value.__get__(obj)()
+                        # Not value.__get__(obj)(): without a class that crashes in 3.13 where
+                        # the method wants to know its class.
+                        size = value(obj)
                     except (TypeError, ValueError):
                         continue
                     if type(size) is int:
@@ -73,7 +75,7 @@ def instance_dict(obj):
         for key, value in list(_CLASS_DICT(entry).items()):
             if type(key) is str and key == "__dict__" and type(value) is types.GetSetDescriptorType:
                 try:
-                    found = value.__get__(obj)
+                    found = value.__get__(obj, type(obj))
                 except (AttributeError, TypeError):
                     continue
                 return found if type(found) is dict else None
@@ -131,7 +133,7 @@ def _descriptor_name(owner, target):
             if type(value) is not types.MemberDescriptorType and not is_link:
                 continue
             try:
-                if value.__get__(owner) is target:
+                if value.__get__(owner, type(owner)) is target:
                     return f".{key}"
             except (AttributeError, TypeError):
                 continue

@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """memwhy.find_garbage() and dump_garbage(): what they find, and that nothing else changes."""
 
+import ctypes
 import gc
 import io
 import json
+import subprocess
+import sys
 import weakref
+from pathlib import Path
 
 import pytest
 
 import memwhy
+
+PACKAGE_ROOT = Path(memwhy.__file__).resolve().parent.parent
 
 
 class Node:
@@ -46,10 +52,11 @@ class HostileMeta(type):
 @pytest.fixture(autouse=True)
 def clean():
     gc.collect()
-    before = (gc.get_debug(), gc.isenabled(), list(gc.garbage))
+    # Else an automatic collection may come before the one that is looked at.
+    gc.disable()
     yield
-    assert (gc.get_debug(), gc.isenabled()) == before[:2]
-    assert [id(entry) for entry in gc.garbage] == [id(entry) for entry in before[2]]
+    assert gc.get_debug() == 0 and gc.garbage == [] and not gc.isenabled()
+    gc.enable()
 
 
 def make_pair(kind=Node):
@@ -170,6 +177,16 @@ def test_code_of_the_objects_is_never_called():
     assert Hostile.calls == []
 
 
+def test_classes_and_extension_objects_are_described():
+    ctypes.CDLL(None)  # makes a class whose __sizeof__ is a method of its defining class
+    kind = type("Temporary", (), {"self": None})
+    kind.self = kind()
+    del kind
+    report = memwhy.find_garbage()
+    assert group_of(report, f"{__name__}.Temporary")["cycles"] == 1
+    assert all(group["bytes"] > 0 for group in report["groups"])
+
+
 def test_report_is_plain_data():
     make_pair()
     report = memwhy.find_garbage()
@@ -179,7 +196,6 @@ def test_report_is_plain_data():
 def test_flags_and_garbage_are_put_back():
     kept = Node()
     gc.garbage.append(kept)
-    gc.disable()
     gc.set_debug(gc.DEBUG_UNCOLLECTABLE)
     try:
         make_pair()
@@ -189,7 +205,6 @@ def test_flags_and_garbage_are_put_back():
         assert not gc.isenabled()
     finally:
         gc.set_debug(0)
-        gc.enable()
         gc.garbage.clear()
 
 
@@ -210,10 +225,13 @@ def test_everything_is_put_back_after_an_error():
             raise OSError("closed")
 
     alive = make_pair()
+    gc.enable()
     with pytest.raises(OSError, match="closed"):
         memwhy.dump_garbage(file=Closed())
-    assert alive() is None
-    assert gc.get_debug() == 0 and gc.isenabled() and gc.garbage == []
+    was_enabled = gc.isenabled()
+    gc.disable()
+    assert was_enabled and alive() is None
+    assert gc.get_debug() == 0 and gc.garbage == []
 
 
 def test_error_while_describing_leaves_nothing(monkeypatch):
@@ -224,26 +242,32 @@ def test_error_while_describing_leaves_nothing(monkeypatch):
 
     monkeypatch.setattr(_garbage, "_find_cycles", fail)
     alive = make_pair()
-    gc.disable()
-    try:
-        with pytest.raises(MemoryError):
-            memwhy.find_garbage()
-        assert not gc.isenabled() and gc.get_debug() == 0 and gc.garbage == []
-    finally:
-        gc.enable()
+    with pytest.raises(MemoryError):
+        memwhy.find_garbage()
+    assert not gc.isenabled() and gc.get_debug() == 0 and gc.garbage == []
     gc.collect()
     assert alive() is None
 
 
-def test_garbage_bound_to_another_list_keeps_nothing():
+def test_garbage_bound_to_something_else_keeps_nothing():
     own = gc.garbage
-    gc.garbage = []
-    try:
-        alive = make_pair()
-        assert group_of(memwhy.find_garbage(), name_of(Node))["cycles"] == 1
-        assert own == [] and alive() is None
-    finally:
-        gc.garbage = own
+    for other in ([], None):
+        gc.garbage = other
+        try:
+            alive = make_pair()
+            assert group_of(memwhy.find_garbage(), name_of(Node))["cycles"] == 1
+            assert own == [] and alive() is None
+        finally:
+            gc.garbage = own
+
+
+def test_counts_are_those_of_a_collection():
+    for _ in range(9):
+        make_pair()
+    found = memwhy.find_garbage()["objects"]
+    for _ in range(9):
+        make_pair()
+    assert gc.collect() == found >= 18
 
 
 def test_finalizer_that_revives_is_no_garbage():
@@ -277,6 +301,15 @@ def test_limit_and_text():
     out = io.StringIO()
     memwhy.dump_garbage(file=out)
     assert out.getvalue() == "No unreachable objects.\n"
+
+
+def test_import_of_the_package_loads_none_of_it():
+    code = (
+        f"import sys; sys.path.insert(0, {str(PACKAGE_ROOT)!r}); import memwhy; "
+        "assert 'memwhy._garbage' not in sys.modules; memwhy.find_garbage(); "
+        "from memwhy import dump_garbage; assert not hasattr(memwhy, 'other')"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_default_file_is_stderr(capsys):

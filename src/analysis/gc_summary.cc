@@ -222,7 +222,7 @@ void NoteQuality(const GcLog& log, GcSummary& summary) {
         {"interleaved",
          fmt::format(
              "Several writers share the log without a prefix: which lines belong to {} of the "
-             "collections is a guess. Sums are right, but for those between generations.",
+             "collections is a guess. Totals are right; sums by generation may not be.",
              FormatCount(ambiguous))});
   }
   if (log.unparsed > 0) {

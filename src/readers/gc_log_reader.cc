@@ -173,7 +173,7 @@ void GcLogReader::AddFragment(std::string_view text, const LogPrefix& prefix, bo
     ++unparsed_;
     return;
   }
-  fragments_.push_back({std::string(text), prefix, lines_, follows_word});
+  fragments_.push_back({std::string(text), prefix, lines_, follows_word, {}, {}});
   if (fragments_.size() > kMaxFragments) DropFragment();
 }
 
@@ -196,6 +196,18 @@ void GcLogReader::DropFragment() {
   }
 }
 
+// Most text goes on with nothing, and that shows at its first byte.
+bool GcLogReader::MayGoOn(Fragment& fragment, char next) {
+  const auto byte = static_cast<unsigned char>(next);
+  if (!fragment.is_tried[byte]) {
+    GcMessage message;
+    fragment.is_tried[byte] = true;
+    fragment.may_follow[byte] =
+        MatchGcMessage(fragment.text + next, &message).length > fragment.text.size();
+  }
+  return fragment.may_follow[byte];
+}
+
 // Whether `text` goes on with a fragment; behind the fragment's prefix where it has one.
 bool GcLogReader::Join(std::string_view text, bool must_use_all) {
   if (text.empty()) return false;
@@ -203,13 +215,14 @@ bool GcLogReader::Join(std::string_view text, bool must_use_all) {
     Fragment& fragment = fragments_[i];
     const bool has_prefix = !fragment.prefix.key.empty();
     const std::size_t first = has_prefix ? 1 : 0;
-    const std::size_t end =
-        has_prefix ? std::min(text.size(), 2 * kMaxPrefixBytes) : BegunMarkLength(text) + 1;
-    for (std::size_t at = first; at < end; ++at) {
+    const std::size_t places = has_prefix ? 2 * kMaxPrefixBytes : BegunMarkLength(text) + 1;
+    for (std::size_t at = first; at < std::min(places, text.size()); ++at) {
+      if (!MayGoOn(fragment, text[at])) continue;
       const auto joined = GoOn(fragment.text, text.substr(at), must_use_all);
       if (!joined) continue;
       if (has_prefix && ParseLogPrefix(text.substr(0, at)).key != fragment.prefix.key) continue;
       fragment.text = joined->text;
+      fragment.is_tried.reset();
       if (!joined->is_whole) return true;
       const Fragment whole = std::move(fragment);
       fragments_.erase(fragments_.begin() + static_cast<std::ptrdiff_t>(i));

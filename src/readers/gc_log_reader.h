@@ -10,6 +10,7 @@
 // thread.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -43,6 +44,9 @@ class GcLogReader {
     LogPrefix prefix;
     std::uint64_t line = 0;
     bool follows_word = false;  // then it may be the end of any word
+    // By the next byte: whether it has been tried, and whether the message can go on with it.
+    std::bitset<256> is_tried;
+    std::bitset<256> may_follow;
   };
 
   void AddToLine(std::string_view bytes);
@@ -51,6 +55,7 @@ class GcLogReader {
   void Segment(std::string_view text, const LogPrefix& prefix, bool follows_word, bool is_followed);
   void AddFragment(std::string_view text, const LogPrefix& prefix, bool follows_word);
   void DropFragment();
+  static bool MayGoOn(Fragment& fragment, char next);
   bool Join(std::string_view text, bool must_use_all);
   bool JoinMark(std::string_view text);
 
