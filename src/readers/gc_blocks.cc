@@ -276,37 +276,34 @@ void GcBlocks::AddDone(Index index, const GcMessage& message) {
 }
 
 void GcBlocks::AddObject(std::optional<Index> index, const GcMessage& message) {
-  HeldObject object{message.address,        0,    0, types_.Find(message.type),
-                    message.is_collectable, false};
-  if (!index || writers_[*index].open.empty()) return HandOver(object, false);
-  const Writer& writer = writers_[*index];
-  object.writer = *index;
+  HeldObject object{message.address, 0, types_.Find(message.type), message.is_collectable, false};
+  if (!index || writers_[*index].open.empty()) return HandOver(object, std::nullopt);
+  Writer& writer = writers_[*index];
   object.collection = writer.open.back();
   object.is_guess = writer.open.size() > 1;
-  if (Holds(writer.last, object.collection)) {
-    held_.push_back(object);
-  } else {
-    HandOver(object, true);
-  }
+  if (held_count_ >= kMaxHeld) EndLast(*index);
+  if (!Holds(writer.last, object.collection)) return HandOver(object, index);
+  writer.held.push_back(object);
+  ++held_count_;
 }
 
-void GcBlocks::HandOver(const HeldObject& object, bool has_collection) {
+void GcBlocks::HandOver(const HeldObject& object, std::optional<Index> writer) {
   types_.Count(object.type, object.is_collectable);
   ++(object.is_collectable ? log_.collectable_objects : log_.uncollectable_objects);
   if (!on_object_) return;
   model::GcObject out{object.address, types_.name(object.type), object.is_collectable, {}};
   // Blocks without "done" stay open, and are none the less one behind the other.
-  if (has_collection && !(object.is_guess && writers_[object.writer].has_done)) {
+  if (writer && !(object.is_guess && writers_[*writer].has_done)) {
     out.collection = At(object.collection).number;
   }
   on_object_(out);
 }
 
 void GcBlocks::ReleaseHeld(Index index) {
-  const auto& last = writers_[index].last;
-  std::erase_if(held_, [&](const HeldObject& object) {
-    if (object.writer != index || Holds(last, object.collection)) return false;
-    HandOver(object, true);
+  Writer& writer = writers_[index];
+  held_count_ -= std::erase_if(writer.held, [&](const HeldObject& object) {
+    if (Holds(writer.last, object.collection)) return false;
+    HandOver(object, index);
     return true;
   });
 }
@@ -343,12 +340,14 @@ void GcBlocks::FindExits() {
       ++log_.shutdown_collections;
     }
   }
-  for (const HeldObject& object : held_) {
-    const bool is_shutdown = At(object.collection).is_shutdown;
-    if (is_shutdown) ++log_.shutdown_objects;
-    if (!is_shutdown || keep_shutdown_) HandOver(object, true);
+  for (Index index = 0; index < writers_.size(); ++index) {
+    for (const HeldObject& object : writers_[index].held) {
+      const bool is_shutdown = At(object.collection).is_shutdown;
+      if (is_shutdown) ++log_.shutdown_objects;
+      if (!is_shutdown || keep_shutdown_) HandOver(object, index);
+    }
+    writers_[index].held.clear();
   }
-  held_.clear();
 }
 
 model::GcLog GcBlocks::Finish() {

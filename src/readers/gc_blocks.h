@@ -7,8 +7,8 @@
 // marked.
 //
 // The interpreter's exit collects, too. Those collections are among the last full ones of a writer
-// with nothing behind them; their objects are held back until something follows. Bounded but for
-// the collections themselves and the objects of a writer's last kExitCollections. One thread.
+// with nothing behind them; their objects are held back until something follows, up to kMaxHeld.
+// Bounded but for the collections themselves. One thread.
 #pragma once
 
 #include <cstdint>
@@ -32,6 +32,9 @@ class GcBlocks {
  public:
   using OnObject = std::function<void(const model::GcObject&)>;
 
+  // An exit that lists more objects is not cut.
+  static constexpr std::size_t kMaxHeld = 4'000'000;
+
   // Objects of the exit go to `on_object` only with `keep_shutdown`.
   GcBlocks(bool keep_shutdown, OnObject on_object);
 
@@ -49,6 +52,13 @@ class GcBlocks {
  private:
   using Index = std::size_t;  // of log_.collections, or of writers_
 
+  struct HeldObject {
+    std::uint64_t address;
+    Index collection;
+    std::uint32_t type;
+    bool is_collectable;
+    bool is_guess;  // several blocks were open
+  };
   struct Writer {
     std::string key;
     std::string shape;
@@ -59,16 +69,9 @@ class GcBlocks {
     std::deque<Index> open;        // oldest first
     std::optional<Index> counted;  // its counts came last
     std::deque<Index> last;  // full collections, at most kExitCollections, nothing behind them
+    std::vector<HeldObject> held;  // of these
     bool has_text_before_last = false;
     bool has_shutdown_line = false;
-  };
-  struct HeldObject {
-    std::uint64_t address;
-    Index writer;
-    Index collection;
-    std::uint32_t type;
-    bool is_collectable;
-    bool is_guess;  // several blocks were open
   };
 
   model::GcCollection& At(Index index) { return log_.collections[index]; }
@@ -84,7 +87,7 @@ class GcBlocks {
   void AddObject(std::optional<Index> writer, const GcMessage& message);
   void AddDone(Index writer, const GcMessage& message);
 
-  void HandOver(const HeldObject& object, bool has_collection);
+  void HandOver(const HeldObject& object, std::optional<Index> writer);
   // Hands over what is held of collections that are no longer among `writer`'s last.
   void ReleaseHeld(Index writer);
   void EndLast(Index writer);
@@ -100,7 +103,7 @@ class GcBlocks {
   std::deque<Index> single_headers_;  // writers of one message, which began a collection
   std::vector<Index> with_last_;      // writers whose `last` is not empty, oldest first
   std::optional<Index> last_writer_;
-  std::vector<HeldObject> held_;
+  std::size_t held_count_ = 0;  // over all writers
   std::uint64_t unplaced_ = 0;
 };
 

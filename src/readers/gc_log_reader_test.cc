@@ -281,7 +281,7 @@ TEST(GcLogReaderTest, FindsTheRestOfCutMessages) {
   std::size_t cases = 0;
   std::size_t losses = 0;
   for (std::size_t at = 1; at < a.size(); ++at) {
-    for (std::size_t to = b.size(); to < 2 * b.size(); ++to) {
+    for (std::size_t to = b.size(); to < 2 * b.size(); to += 5) {
       const GcLog log =
           ReadText(a.substr(0, at) + many.substr(0, to) + a.substr(at) + many.substr(to)).log;
       std::uint64_t collected = 0;

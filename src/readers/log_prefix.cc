@@ -68,9 +68,33 @@ std::optional<double> SecondsOf(std::string_view date, std::string_view clock,
   return seconds;
 }
 
+// "Wed ", "Wed, ".
+std::size_t WeekdayLength(std::string_view text) {
+  for (const std::string_view day : {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"}) {
+    if (!StartsWith(text, day)) continue;
+    if (StartsWith(text.substr(3), " ")) return 4;
+    if (StartsWith(text.substr(3), ", ")) return 5;
+  }
+  return 0;
+}
+
+// A word that begins with a digit and holds a time of day: "25/Nov/2026:10:00:00".
+std::size_t OtherTimeLength(std::string_view text) {
+  if (CountDigits(text) == 0) return 0;
+  const auto is_part = [](char c) {
+    return IsWord(c) || std::string_view("/:.,+-").find(c) != std::string_view::npos;
+  };
+  const auto end = std::find_if_not(text.begin(), text.end(), is_part);
+  const std::string_view word = text.substr(0, static_cast<std::size_t>(end - text.begin()));
+  for (std::size_t at = 0; at < word.size(); ++at) {
+    if (HasShape(word.substr(at), "dd:dd:dd")) return word.size();
+  }
+  return 0;
+}
+
 // A time of day with its fraction and zone, a date with or without one, a syslog date, a number of
 // seconds or milliseconds since 1970, a time since boot in brackets. `text` follows no digit.
-TimeText TimeAt(std::string_view text) {
+TimeText PlainTimeAt(std::string_view text) {
   TimeText time;
   const bool is_date = HasShape(text, "dddd-dd-dd") || HasShape(text, "dddd/dd/dd");
   std::size_t at = is_date ? 10 : 0;
@@ -100,6 +124,14 @@ TimeText TimeAt(std::string_view text) {
     time.seconds = Number(text.substr(0, time.length)) / (digits == 13 ? 1000 : 1);
     return time;
   }
+  return {OtherTimeLength(text), std::nullopt};
+}
+
+// The same behind the day of the week.
+TimeText TimeAt(std::string_view text) {
+  const std::size_t weekday = WeekdayLength(text);
+  TimeText time = PlainTimeAt(text.substr(weekday));
+  if (time.length > 0) time.length += weekday;
   return time;
 }
 

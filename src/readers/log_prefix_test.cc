@@ -20,6 +20,9 @@ TEST(LogPrefixTest, TimesAreNoPartOfTheKey) {
   EXPECT_EQ(Key("Nov 25 10:00:00 host python[12]: "), "@ @ host python[12]:");
   EXPECT_EQ(Key("Nov  5 10:00:00 host python[12]: "), "@ @ host python[12]:");
   EXPECT_EQ(Key("10:00:00 web.1  | "), "@ web.1  |");
+  EXPECT_EQ(Key("[25/Nov/2026:10:00:00 +0100] web "), "[@ +0100] web");
+  EXPECT_EQ(Key("Wed Nov 25 10:00:00 2026 web "), "@ @ 2026 web");
+  EXPECT_EQ(Key("Wed, 2026-11-25 web "), "@ web");
   EXPECT_EQ(Key("1764064800.123 app "), "@ app");
   EXPECT_EQ(Key("[   12.345678] app "), "[@] app");
   EXPECT_EQ(Key("\x1b[36mweb_1  |\x1b[0m "), "web_1  |");
