@@ -7,7 +7,6 @@ and what was found is let go again. Code of the objects' classes is never called
 """
 
 import gc
-import sys
 from collections import Counter
 
 from memwhy._safe_look import edge_name, instance_dict, shallow_size, type_name
@@ -16,24 +15,8 @@ GROUPINGS = ("cycle", "type")
 _REFERRER_SAMPLE = 100
 
 
-def find_garbage(limit=20, group_by="cycle", with_referrers=True):
-    """Runs a full collection that keeps what it finds, and tells what that is.
-
-    Returns a dict of plain values (json.dump takes it); no object of the garbage stays alive by it:
-      objects, bytes   all that was unreachable; bytes are shallow
-      cycles           how many cycles, each with all objects that reach each other
-      uncollectable    of the objects, those that CPython itself cannot free
-      group_by, groups_left_out
-      groups           at most `limit`, most bytes first
-    A group by "cycle" holds the cycles that are alike:
-      cycles, objects, bytes   how many cycles, and what all of them have
-      types                    {type: objects} of one of them
-      below                    {"objects", "bytes"}: garbage that only these cycles still held
-      ring                     with referrers: [{"type", "edge"}], how the objects of one hold each
-                               other; edge is source text (".next", "['key']"), "" where unknown
-    A group by "type" has type, objects, bytes, and with referrers
-      held_by                  [{"type", "edge", "objects"}] of at most 100 of its objects
-    """
+def find(limit, group_by, with_referrers):
+    """find_garbage() of _garbage_calls.py."""
     if group_by not in GROUPINGS:
         raise ValueError(f"memwhy: group_by must be 'cycle' or 'type', not {group_by!r}")
     if type(limit) is not int or limit < 0:
@@ -46,12 +29,6 @@ def find_garbage(limit=20, group_by="cycle", with_referrers=True):
             del found[:]
         report["uncollectable"] = state.let_go()
     return report
-
-
-def dump_garbage(limit=20, group_by="cycle", with_referrers=True, file=None):
-    """Prints what find_garbage() tells, to `file` or sys.stderr."""
-    report = find_garbage(limit, group_by, with_referrers)
-    print("\n".join(_lines(report)), file=sys.stderr if file is None else file)
 
 
 class _SavedState:
@@ -323,7 +300,8 @@ def _bytes_text(count):
     return ""
 
 
-def _lines(report):
+def lines(report):
+    """A report for people."""
     objects = report["objects"]
     if not objects:
         yield "No unreachable objects."

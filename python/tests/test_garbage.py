@@ -303,12 +303,20 @@ def test_limit_and_text():
     assert out.getvalue() == "No unreachable objects.\n"
 
 
-def test_import_of_the_package_loads_none_of_it():
-    code = (
-        f"import sys; sys.path.insert(0, {str(PACKAGE_ROOT)!r}); import memwhy; "
-        "assert 'memwhy._garbage' not in sys.modules; memwhy.find_garbage(); "
-        "from memwhy import dump_garbage; assert not hasattr(memwhy, 'other')"
-    )
+def test_first_call_loads_what_it_needs_and_finds_all():
+    code = f"""if 1:
+        import gc, sys
+        sys.path.insert(0, {str(PACKAGE_ROOT)!r})
+        import memwhy
+        assert 'memwhy._garbage' not in sys.modules
+        gc.collect()
+        me = []
+        me.append(me)
+        del me
+        report = memwhy.find_garbage()
+        assert any(group["types"] == {{"list": 1}} for group in report["groups"]), report
+        assert gc.isenabled()
+    """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 

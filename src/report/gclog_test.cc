@@ -102,6 +102,15 @@ TEST(GcLogTextTest, FitsATerminal) {
   EXPECT_FALSE(Contains(text, "\x1b")) << text;
 }
 
+TEST(GcLogTextTest, SaysUnknownWherePausesAre) {
+  GcLog log = Example();
+  log.collections.erase(log.collections.begin());
+  const std::string text = GcLogText("x", log, analysis::SummarizeGcLog(log), 10);
+  EXPECT_TRUE(Contains(text, "1 collection, generation unknown; pauses are unknown; what")) << text;
+  EXPECT_TRUE(Contains(text, "the share of collections\n            is unknown")) << text;
+  EXPECT_FALSE(Contains(text, " 0.0 %")) << text;
+}
+
 TEST(GcLogTextTest, SaysWhereThereIsNothing) {
   GcLog log;
   log.lines = 3;
@@ -110,6 +119,9 @@ TEST(GcLogTextTest, SaysWhereThereIsNothing) {
   log.collectable_objects = 5;
   EXPECT_TRUE(Contains(GcLogText("x", log, analysis::SummarizeGcLog(log), 10),
                        "gc.DEBUG_STATS was not set"));
+  log.shutdown_collections = 3;
+  EXPECT_TRUE(Contains(GcLogText("x", log, analysis::SummarizeGcLog(log), 10),
+                       "Nothing but 3 collections of the interpreter's exit"));
 }
 
 }  // namespace

@@ -29,6 +29,11 @@ std::string Answer(const model::GcLog& log, const analysis::GcSummary& summary) 
       std::find_if(summary.by_generation.begin(), summary.by_generation.end(),
                    [](const GcSum& sum) { return sum.generation == std::uint8_t{2}; });
   if (all.collections == 0) {
+    if (log.shutdown_collections > 0) {
+      return fmt::format(
+          "Nothing but {} of the interpreter's exit; --json --keep-shutdown lists them.",
+          Counted(log.shutdown_collections, "collection", "collections"));
+    }
     if (log.collectable_objects + log.uncollectable_objects > 0) {
       return fmt::format(
           "{} listed, and no collection: gc.DEBUG_STATS was not set, so generations, pauses and "
@@ -41,8 +46,12 @@ std::string Answer(const model::GcLog& log, const analysis::GcSummary& summary) 
         Counted(log.lines, "line", "lines"));
   }
   std::string text = Counted(all.collections, "collection", "collections");
-  text += fmt::format(", {} full; ",
-                      full == summary.by_generation.end() ? "0" : FormatCount(full->collections));
+  const bool knows_generations =
+      full != summary.by_generation.end() || summary.by_generation.front().generation.has_value();
+  text += !knows_generations ? std::string(", generation unknown; ")
+          : full == summary.by_generation.end()
+              ? std::string(", 0 full; ")
+              : fmt::format(", {} full; ", FormatCount(full->collections));
   text += all.timed == 0 ? "pauses are unknown; "
                          : fmt::format("{} in all, the longest pause {}; ", PauseText(all.seconds),
                                        PauseText(all.longest_seconds));
@@ -105,13 +114,15 @@ std::string Facts(const model::GcLog& log, const analysis::GcSummary& summary) {
                          FormatCount(*summary.objects_first), FormatCount(*summary.objects_last),
                          change < 0 ? "-" : "+", FormatCount(size)));
   }
-  text +=
-      Wrap("  time      ",
-           summary.covered_seconds
-               ? fmt::format("{} from the first to the last line, {:.1f} % of it in collections",
-                             FormatSeconds(*summary.covered_seconds),
-                             100 * summary.all.seconds / *summary.covered_seconds)
-               : std::string("unknown: the lines carry no date; pauses have no share"));
+  std::string time = "unknown: the lines carry no date; pauses have no share";
+  if (summary.covered_seconds) {
+    time = FormatSeconds(*summary.covered_seconds) + " from the first to the last line, ";
+    time += summary.all.timed == 0
+                ? std::string("the share of collections is unknown")
+                : fmt::format("{:.1f} % of it in collections",
+                              100 * summary.all.seconds / *summary.covered_seconds);
+  }
+  text += Wrap("  time      ", time);
   if (log.shutdown_collections > 0) {
     text += Wrap("  exit      ",
                  fmt::format("{} and {} of the interpreter's exit are not counted",
