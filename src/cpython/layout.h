@@ -11,6 +11,12 @@ namespace memwhy::cpython {
 
 inline constexpr std::uint32_t kAbsent = 0xffffffff;
 
+// A counted reference that a structure holds, and its member's name.
+struct Reference {
+  std::uint32_t offset;
+  const char* name;  // null: the end of the list
+};
+
 struct Layout {
   int minor;
   // _PyRuntime
@@ -61,9 +67,39 @@ struct Layout {
   std::uint32_t keys_indices;
   std::uint32_t type_cached_keys;  // PyHeapTypeObject
   std::uint32_t type_qualified_name;
+  std::uint32_t type_heap_name;
+  std::uint32_t type_slots;
   std::uint32_t unicode_compact_bytes;
   std::uint32_t unicode_ascii_bytes;
+  std::uint32_t tuple_items;           // PyObject*[]
+  std::uint32_t interpreter_interned;  // 3.12+: the dict of interned strings; counts none of them
+  std::uint32_t interpreter_bytes;     // of PyInterpreterState, as this build has it
   std::uint32_t gc_head_bytes;
+  // The collector: in PyInterpreterState, up to 3.8 in _PyRuntime. Absent from 3.14 on, where it
+  // changed inside of the minor version.
+  std::uint32_t gc_generations;  // three, each {PyGC_Head head; int threshold, count}
+  std::uint32_t gc_permanent;
+  std::uint32_t gc_collecting;  // int: a collection is under way
+  std::uint32_t gc_generation_bytes;
+  std::uint32_t gc_enabled;  // int; absent from 3.10 on: PyGC_Enable and PyGC_Disable
+  // Counted references of structures whose own traversal does not tell them all.
+  Reference interpreter_references[20];
+  Reference thread_references[12];
+  std::uint32_t thread_exc_info;  // _PyErr_StackItem*: exc_item_words references, then the previous
+  std::uint32_t exc_item_words;
+  Reference code_references[16];
+  std::uint32_t code_cached;  // 3.12+: {co_code, co_varnames, co_cellvars, co_freevars} or NULL
+  std::uint32_t code_stack_size;
+  Reference frame_references[4];
+  std::uint32_t frame_stack_pointer;  // up to 3.9 PyObject**, 3.10 int depth; of a frame object
+  std::uint32_t frame_generator;      // up to 3.10: the generator that owns the frame, borrowed
+  std::uint32_t frame_value_stack;    // up to 3.10: PyObject**, of a frame object
+  std::uint32_t generator_frame;      // 3.11+: the frame itself, else PyFrameObject*
+  std::uint32_t generator_state;      // 3.11+: signed char
+  std::uint32_t frame_object_frame;   // 3.11+: of a frame object, its _PyInterpreterFrame*
+  Reference function_references[10];
+  Reference exception_references[8];
+  Reference traceback_references[4];
 };
 
 // Offsets that every supported version shares (PyObject, PyVarObject, PyTypeObject, PyBytesObject:
@@ -76,13 +112,17 @@ inline constexpr std::uint32_t kTypeItemSize = 40;
 inline constexpr std::uint32_t kTypeDealloc = 48;
 inline constexpr std::uint32_t kTypeFlags = 168;
 inline constexpr std::uint32_t kTypeTraverse = 184;
+inline constexpr std::uint32_t kTypeWeakListOffset = 208;
+inline constexpr std::uint32_t kTypeMembers = 240;  // PyMemberDef*: 40 bytes each
+inline constexpr std::uint32_t kMemberType = 8;     // int
+inline constexpr std::uint32_t kMemberOffset = 16;
+inline constexpr std::uint32_t kMemberBytes = 40;
 inline constexpr std::uint32_t kTypeBase = 256;
 inline constexpr std::uint32_t kTypeDict = 264;
 inline constexpr std::uint32_t kTypeDictOffset = 288;
 inline constexpr std::uint32_t kTypeIsGc = 328;
 inline constexpr std::uint32_t kBytesData = 32;
-inline constexpr std::uint32_t kListItems = 24;   // PyObject**
-inline constexpr std::uint32_t kTupleItems = 24;  // PyObject*[]
+inline constexpr std::uint32_t kListItems = 24;  // PyObject**
 
 // Bits of tp_flags.
 inline constexpr std::uint64_t kFlagManagedDict = 1u << 4;
