@@ -404,7 +404,7 @@ void Walk::VisitObject(Address object) noexcept {
     case Shape::kTuple: {
       const auto count = Peek<std::int64_t>(object, cpython::kVarSize);
       const Address items = facts->shape == Shape::kTuple
-                                ? object + cpython::kTupleItems
+                                ? object + g_agent.python.layout->tuple_items
                                 : PeekPointer(object, cpython::kListItems);
       for (std::int64_t i = 0; i < count; ++i) {
         Reach(PeekPointer(items + static_cast<Address>(i) * 8, 0), {Label::kIndex, i, nullptr, 0});
@@ -526,7 +526,7 @@ void Walk::AddFramesOf(Address thread) noexcept {
           PeekPointer(frame + layout.frame_locals + static_cast<Address>(i) * 8, 0) &
           ~Address{layout.frame_tag};
       const Address local =
-          PeekPointer(names + cpython::kTupleItems + static_cast<Address>(i) * 8, 0);
+          PeekPointer(names + g_agent.python.layout->tuple_items + static_cast<Address>(i) * 8, 0);
       if (value != 0) Reach(value, KeyLabel(local, Label::kLocal));
     }
   }

@@ -91,6 +91,11 @@ bool FindPython(Interpreter& python) noexcept {
   if (api.GetAllocatedBlocks == nullptr) {
     Look(api.GetAllocatedBlocks, "_Py_GetGlobalAllocatedBlocks");  // 3.12+
   }
+  Look(api.PyUnstable_GC_VisitObjects, "PyUnstable_GC_VisitObjects");
+  Look(api.PyGC_Disable, "PyGC_Disable");
+  Look(api.PyGC_Enable, "PyGC_Enable");
+  Look(api.PyType_GetDict, "PyType_GetDict");
+  Look(api.Py_DecRef, "Py_DecRef");
   Look(api.PyObject_GetArenaAllocator, "PyObject_GetArenaAllocator");
   Look(api.PyObject_SetArenaAllocator, "PyObject_SetArenaAllocator");
   Look(api.PyMem_GetAllocator, "PyMem_GetAllocator");
@@ -113,7 +118,19 @@ bool FindPython(Interpreter& python) noexcept {
   api.type_type = LookType("PyType_Type");
   api.method_type = LookType("PyMethod_Type");
   api.code_type = python.code_type;
+  api.object_type = LookType("PyBaseObject_Type");
+  api.traceback_type = LookType("PyTraceBack_Type");
+  api.frame_type = LookType("PyFrame_Type");
+  api.generator_type = LookType("PyGen_Type");
+  api.coroutine_type = LookType("PyCoro_Type");
+  api.async_generator_type = LookType("PyAsyncGen_Type");
+  api.weakref_type = LookType("_PyWeakref_RefType");
+  api.weak_proxy_type = LookType("_PyWeakref_ProxyType");
+  api.weak_callable_proxy_type = LookType("_PyWeakref_CallableProxyType");
+  const cpython::Address exception = LookType("PyExc_BaseException");  // PyObject*
+  api.exception_type = exception == 0 ? 0 : cpython::PeekPointer(exception, 0);
   const cpython::Address none = LookType("_Py_NoneStruct");
+  api.none_object = none;
   api.none_type = none == 0 ? 0 : cpython::TypeOf(none);
   return true;
 }

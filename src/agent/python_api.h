@@ -42,14 +42,21 @@ struct PythonApi {
   void* (*PyInterpreterState_ThreadHead)(void*);
   void* (*PyThreadState_Next)(void*);
   std::ptrdiff_t (*GetAllocatedBlocks)();
+  void (*PyUnstable_GC_VisitObjects)(int (*)(PyObj*, void*), void*);  // 3.12+
+  int (*PyGC_Disable)();                                              // 3.10+; was it enabled
+  int (*PyGC_Enable)();
+  PyObj* (*PyType_GetDict)(PyObj*);  // 3.12+; a new reference
+  void (*Py_DecRef)(PyObj*);
   void (*PyObject_GetArenaAllocator)(ArenaAllocator*);
   void (*PyObject_SetArenaAllocator)(ArenaAllocator*);
   void (*PyMem_GetAllocator)(int domain, DomainAllocator*);
   void (*PyMem_SetAllocator)(int domain, DomainAllocator*);
   // Type objects.
-  cpython::Address dict_type, list_type, tuple_type, set_type, frozenset_type, module_type,
-      function_type, cell_type, str_type, bytes_type, bytearray_type, int_type, float_type,
-      bool_type, complex_type, none_type, type_type, method_type, code_type;
+  cpython::Address none_object, dict_type, list_type, tuple_type, set_type, frozenset_type,
+      module_type, function_type, cell_type, str_type, bytes_type, bytearray_type, int_type,
+      float_type, bool_type, complex_type, none_type, type_type, method_type, code_type,
+      object_type, exception_type, traceback_type, frame_type, generator_type, coroutine_type,
+      async_generator_type, weakref_type, weak_proxy_type, weak_callable_proxy_type;
 };
 extern PythonApi g_python_api;
 

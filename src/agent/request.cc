@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "agent/heap_dump.h"
 #include "agent/heap_graph.h"
 #include "agent/private_memory.h"
 #include "agent/python_api.h"
@@ -37,6 +38,22 @@ bool Claim() noexcept {
       expected, static_cast<std::uint32_t>(RequestState::kRunning), std::memory_order_acq_rel);
 }
 
+bool IsHeapDump() noexcept {
+  return g_agent.ring->request_kind == static_cast<std::uint32_t>(wire::RequestKind::kHeapDump);
+}
+
+void RunHeapDump() noexcept {
+  wire::RingHeader* ring = g_agent.ring;
+  const HeapDumpResult result =
+      WriteHeapDump({ring->request_output, ring->request_scan != 0 ? ring->request_input : nullptr,
+                     ring->request_limit_ns, ring->request_clone_ns, ring->request_headroom,
+                     ring->request_in_place != 0});
+  ring->request_pause_ns.store(result.pause_ns, std::memory_order_relaxed);
+  ring->request_method.store(static_cast<std::uint32_t>(result.method), std::memory_order_relaxed);
+  Finish(result.error == nullptr ? RequestState::kDone : RequestState::kFailed,
+         result.error == nullptr ? "" : result.error);
+}
+
 void Run(bool takes_gil) noexcept {
   wire::RingHeader* ring = g_agent.ring;
   const HeapGraphResult result =
@@ -64,7 +81,11 @@ void* Serve(void*) {
                                       : "the interpreter is not running (any more)");
     return nullptr;
   }
-  Run(true);
+  if (IsHeapDump()) {
+    RunHeapDump();
+  } else {
+    Run(true);
+  }
   return nullptr;
 }
 
@@ -103,11 +124,15 @@ void OnSignal(int, siginfo_t*, void*) {
 std::atomic<std::uint32_t> g_pending_serial{0};
 
 int OnPendingCall(void*) {
-  if (CurrentMode() == kModeRecording && Claim()) {
-    t_serves_request = true;
-    Run(false);
-    t_serves_request = false;
+  if (CurrentMode() != kModeRecording || !Claim()) return 0;
+  if (IsHeapDump()) {
+    // This thread runs Python code; it shall not wait until a clone has written all.
+    if (!StartThread()) Finish(RequestState::kFailed, "no thread could be started");
+    return 0;
   }
+  t_serves_request = true;
+  Run(false);
+  t_serves_request = false;
   return 0;
 }
 

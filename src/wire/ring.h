@@ -49,7 +49,7 @@ enum class AgentState : std::uint32_t {
 };
 
 // What the recorder or an analysis asks of the agent; see request_* below.
-enum class RequestKind : std::uint32_t { kNone = 0, kHeapGraph = 1 };
+enum class RequestKind : std::uint32_t { kNone = 0, kHeapGraph = 1, kHeapDump = 2 };
 enum class RequestState : std::uint32_t {
   kIdle = 0,
   kPosted = 1,   // by the recorder
@@ -57,6 +57,11 @@ enum class RequestState : std::uint32_t {
   kDone = 3,
   kFailed = 4,  // request_error says why
 };
+
+// A dump that is asked to scan waits, once its stream is written, for the objects to look for: the
+// file request_input, an array of sorted u64 addresses. The answers follow the stream
+// (agent/holder_scan.h).
+enum class DumpStage : std::uint32_t { kStream = 0, kWaiting = 1, kAsked = 2 };
 
 struct RingHeader {
   char magic[8];
@@ -128,6 +133,15 @@ struct RingHeader {
   // Field 28 of /proc/PID/stat: another value there tells that the process executes another
   // program. 0: not known.
   std::uint64_t start_stack;
+
+  // Of a heap dump; written by who asks for it.
+  std::uint64_t request_clone_ns;  // per MiB of memory, measured on this machine just now; 0: not
+  std::uint64_t request_headroom;  // bytes that the target's cgroup has left; 0: no limit
+  std::uint32_t request_in_place;  // 1: do not try a clone
+  // How far a dump is (DumpStage); stored by the clone and by who asks.
+  std::atomic<std::uint32_t> request_stage;
+  std::uint32_t request_scan;                 // 1: wait for questions when the stream is written
+  std::atomic<std::uint32_t> request_method;  // the agent's answer: 1 clone, 2 in place
 };
 static_assert(sizeof(RingHeader) <= 4096);
 

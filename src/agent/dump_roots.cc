@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/dump_roots.h"
+
+#include <cstring>
+
+#include "agent/agent.h"
+
+namespace memwhy::agent {
+namespace {
+
+using cpython::Address;
+using cpython::Family;
+using cpython::Peek;
+using cpython::PeekPointer;
+using wire::DumpRoot;
+using wire::EdgeKind;
+using wire::RootCounts;
+
+constexpr int kMostThreads = 1 << 16;
+constexpr int kMostFrames = 1 << 20;
+
+}  // namespace
+
+void DumpRoots::AddReferences(const cpython::Reference* list, Address base) noexcept {
+  for (; list->name != nullptr; ++list) {
+    const Address value = PeekPointer(base, list->offset);
+    if (value != 0 && walk_.types_.IsObject(value)) {
+      walk_.edges_.AddNamed(value, {EdgeKind::kInternal, list->name, 0});
+    }
+  }
+}
+
+// An alias: it is the dict sys.modules that holds them.
+void DumpRoots::WriteModules(Address modules) noexcept {
+  const DictTable table = FindTable(modules);
+  if (table.values != 0 || table.count == 0 ||
+      !walk_.map_.IsReadable(table.entries,
+                             static_cast<std::size_t>(table.count) * table.entry_bytes)) {
+    return;
+  }
+  for (std::int64_t i = 0; i < table.count; ++i) {
+    const Address entry = table.entries + static_cast<Address>(i) * table.entry_bytes;
+    const Address key = PeekPointer(entry, table.entry_bytes == 24 ? 8 : 0);
+    const Address value = PeekPointer(entry, table.entry_bytes - 8);
+    if (key == 0 || value == 0 || value == walk_.none_) continue;
+    walk_.edges_.Clear();
+    walk_.edges_.Add(value);
+    walk_.WriteRoot(DumpRoot::kModule, RootCounts::kNone, 0, 0, {EdgeKind::kNone, nullptr, key});
+  }
+}
+
+// What a running frame of 3.11+ refers to.
+void DumpRoots::ReadFrame(Address frame, Address code) noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  const Address locals = frame + layout.frame_locals;
+  if (Peek<char>(frame, layout.frame_owner) != cpython::kOwnedByGenerator) {
+    walk_.edges_.AddNamed(code, {EdgeKind::kInternal, "f_code", 0});
+    AddReferences(layout.frame_references, frame);
+  }
+  walk_.reader_.ReadLocals(code, locals, true, walk_.edges_);
+}
+
+// Nobody knows how much of a running frame's evaluation stack is in use: what looks like a
+// reference may be one. `frame` is a frame object up to 3.10.
+void DumpRoots::ReadStack(Address frame, Address code) noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  const int depth = Peek<int>(code, layout.code_stack_size);
+  if (depth <= 0 || depth > 1 << 16) return;
+  Address stack = 0;
+  if (layout.frame_value_stack != cpython::kAbsent) {
+    const bool is_running = layout.minor == 10
+                                ? Peek<int>(frame, layout.frame_stack_pointer) < 0
+                                : PeekPointer(frame, layout.frame_stack_pointer) == 0;
+    if (!is_running) return;  // its traversal tells
+    stack = PeekPointer(frame, layout.frame_value_stack);
+  } else {
+    stack = frame + layout.frame_locals +
+            static_cast<Address>(Peek<int>(code, layout.code_locals_count)) * 8;
+  }
+  Address end = stack + static_cast<Address>(depth) * 8;
+  if (stack == 0 || !walk_.map_.IsReadable(stack, end - stack)) return;
+  if (layout.frame_stacktop != cpython::kAbsent) {
+    const int top = Peek<int>(frame, layout.frame_stacktop);
+    const Address known = frame + layout.frame_locals + static_cast<Address>(top) * 8;
+    if (top >= 0 && known < end) end = known;
+  }
+  for (Address at = stack; at < end; at += 8) {
+    const Address value = PeekPointer(at, 0);
+    if ((value & 7) == 0 && value != 0 && walk_.types_.IsObject(value)) walk_.edges_.Add(value);
+  }
+}
+
+template <Family family>
+void DumpRoots::WriteFrames(Address thread) noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  const std::uint64_t id = PeekPointer(thread, layout.thread_id);
+  int left = kMostFrames;
+  for (Address frame = cpython::TopFrame<family>(layout, thread); frame != 0 && left > 0;
+       frame = PeekPointer(frame, layout.frame_previous), --left) {
+    Address code = 0;
+    std::int32_t instruction = 0;
+    const bool is_own = cpython::ReadFrame<family>(layout, frame, &code, &instruction);
+    if (code == 0 || !walk_.types_.IsObject(code) ||
+        cpython::TypeOf(code) != g_agent.python.code_type) {
+      continue;
+    }
+    walk_.edges_.Clear();
+    RootCounts counts = RootCounts::kEach;
+    if constexpr (family == Family::kFrameObjects) {
+      walk_.edges_.Add(frame);
+      // Each call holds its frame; that of a generator belongs to the generator.
+      if (PeekPointer(frame, layout.frame_generator) != 0) counts = RootCounts::kNone;
+    } else {
+      if (!is_own && Peek<char>(frame, layout.frame_owner) >= cpython::kOwnedByCStack) continue;
+      ReadFrame(frame, code);
+    }
+    const bool qualified = layout.code_qualname != cpython::kAbsent;
+    const Address name = PeekPointer(code, qualified ? layout.code_qualname : layout.code_name);
+    const int line = Peek<int>(code, layout.code_first_line);
+    const std::uint32_t first_line = line > 0 ? static_cast<std::uint32_t>(line) : 0;
+    walk_.WriteRoot(DumpRoot::kFrame, counts, id, first_line, {EdgeKind::kNone, nullptr, name});
+    walk_.edges_.Clear();
+    ReadStack(frame, code);
+    walk_.WriteRoot(DumpRoot::kStack, RootCounts::kMaybe, id, first_line,
+                    {EdgeKind::kNone, nullptr, name});
+  }
+}
+
+void DumpRoots::WriteThread(Address thread) noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  const std::uint64_t id = PeekPointer(thread, layout.thread_id);
+  switch (cpython::FamilyOf(layout)) {
+    case Family::kFrameObjects:
+      WriteFrames<Family::kFrameObjects>(thread);
+      break;
+    case Family::kCFrames:
+      WriteFrames<Family::kCFrames>(thread);
+      break;
+    case Family::kThreadFrames:
+      WriteFrames<Family::kThreadFrames>(thread);
+      break;
+  }
+  walk_.edges_.Clear();
+  const Address context = PeekPointer(thread, layout.thread_context);
+  if (context != 0 && walk_.types_.IsObject(context)) walk_.edges_.Add(context);
+  walk_.WriteRoot(DumpRoot::kContext, RootCounts::kEach, id, 0, {EdgeKind::kNone, "context", 0});
+  walk_.edges_.Clear();
+  AddReferences(layout.thread_references, thread);
+  // The exception that is handled: the last item is the thread's own, the others are generators'.
+  Address item = PeekPointer(thread, layout.thread_exc_info);
+  const std::uint32_t previous = layout.exc_item_words * 8;
+  int left = kMostFrames;
+  while (item != 0 && walk_.map_.IsReadable(item, previous + 8) && left-- > 0 &&
+         PeekPointer(item, previous) != 0) {
+    item = PeekPointer(item, previous);
+  }
+  if (item != 0 && walk_.map_.IsReadable(item, previous + 8)) {
+    for (std::uint32_t i = 0; i < layout.exc_item_words; ++i) {
+      const Address value = PeekPointer(item, 8 * i);
+      if (value != 0 && walk_.types_.IsObject(value)) {
+        walk_.edges_.AddNamed(value, {EdgeKind::kInternal, "exc_info", 0});
+      }
+    }
+  }
+  walk_.WriteRoot(DumpRoot::kThread, RootCounts::kEach, id, 0,
+                  {EdgeKind::kNone, "thread state", 0});
+}
+
+void DumpRoots::Write(Address interpreter) noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  if (void* modules = g_python_api.PyImport_GetModuleDict();
+      modules != nullptr &&
+      interpreter == PeekPointer(g_agent.python.runtime, layout.runtime_main_interpreter)) {
+    WriteModules(reinterpret_cast<Address>(modules));
+  }
+  int left = kMostThreads;
+  for (Address thread = PeekPointer(interpreter, layout.interpreter_thread_head);
+       thread != 0 && left > 0; thread = PeekPointer(thread, layout.thread_next), --left) {
+    WriteThread(thread);
+  }
+  walk_.edges_.Clear();
+  AddReferences(layout.interpreter_references, interpreter);
+  walk_.WriteRoot(DumpRoot::kInterpreter, RootCounts::kEach, 0, 0,
+                  {EdgeKind::kNone, "interpreter", 0});
+}
+
+}  // namespace memwhy::agent

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The roots of a heap dump, typed and named: what the interpreter, its modules, threads and running
+// frames refer to without being objects themselves. Part of DumpWalk; same conditions.
+#pragma once
+
+#include "agent/dump_walk.h"
+#include "cpython/frames.h"
+
+namespace memwhy::agent {
+
+class DumpRoots {
+ public:
+  explicit DumpRoots(DumpWalk& walk) noexcept : walk_(walk) {}
+  // Of one interpreter.
+  void Write(cpython::Address interpreter) noexcept;
+
+ private:
+  void WriteModules(cpython::Address modules) noexcept;
+  void WriteThread(cpython::Address thread) noexcept;
+  template <cpython::Family family>
+  void WriteFrames(cpython::Address thread) noexcept;
+  void ReadFrame(cpython::Address frame, cpython::Address code) noexcept;
+  void ReadStack(cpython::Address frame, cpython::Address code) noexcept;
+  void AddReferences(const cpython::Reference* list, cpython::Address base) noexcept;
+
+  DumpWalk& walk_;
+};
+
+}  // namespace memwhy::agent

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/dump_stream.h"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "agent/raw_memory.h"
+
+namespace memwhy::agent {
+
+bool DumpStream::Start(int fd) noexcept {
+  fd_ = fd;
+  buffer_ = static_cast<std::uint8_t*>(MapRaw(kBufferBytes));
+  return buffer_ != nullptr;
+}
+
+bool DumpStream::Flush() noexcept {
+  std::size_t at = 0;
+  while (at < used_ && !failed_) {
+    // The system call itself: a clone has no thread of the C library that could be cancelled.
+    const long n = syscall(SYS_write, fd_, buffer_ + at, used_ - at);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {
+      failed_ = true;
+    } else {
+      at += static_cast<std::size_t>(n);
+    }
+  }
+  written_ += used_;
+  used_ = 0;
+  return !failed_;
+}
+
+void DumpStream::Stop() noexcept {
+  if (buffer_ != nullptr) UnmapRaw(buffer_, kBufferBytes);
+  buffer_ = nullptr;
+}
+
+}  // namespace memwhy::agent

@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/dump_types.h"
+
+#include <cstring>
+
+#include "agent/agent.h"
+
+namespace memwhy::agent {
+namespace {
+
+using cpython::Address;
+using cpython::Peek;
+using cpython::PeekPointer;
+using wire::EdgeKind;
+
+constexpr std::size_t kTableSlots = 1 << 17;
+constexpr std::uint32_t kMostTypes = kTableSlots / 2;
+constexpr int kMostBases = 256;          // of one type; more is damage
+constexpr std::size_t kTypeBytes = 400;  // of a type object that we look at
+constexpr std::int64_t kMostBasicBytes = 1 << 20;
+
+std::size_t HashType(Address type) noexcept {
+  return static_cast<std::size_t>((type >> 4) * 0x9e3779b97f4a7c15ull >> 32) & (kTableSlots - 1);
+}
+
+const char* PlainName(Address type) noexcept {
+  return reinterpret_cast<const char*>(PeekPointer(type, cpython::kTypeName));
+}
+
+bool IsStr(Address object) noexcept {
+  return object != 0 && (Peek<std::uint64_t>(cpython::TypeOf(object), cpython::kTypeFlags) &
+                         cpython::kFlagStr) != 0;
+}
+
+bool DerivesFrom(Address type, Address wanted) noexcept {
+  if (wanted == 0) return false;
+  int left = kMostBases;
+  for (Address base = type; base != 0 && left > 0;
+       base = PeekPointer(base, cpython::kTypeBase), --left) {
+    if (base == wanted) return true;
+  }
+  return false;
+}
+
+bool DerivesFrom(Address type, const char* name) noexcept {
+  int left = kMostBases;
+  for (Address base = type; base != 0 && left > 0;
+       base = PeekPointer(base, cpython::kTypeBase), --left) {
+    if (std::strcmp(PlainName(base), name) == 0) return true;
+  }
+  return false;
+}
+
+ObjectSize SizeRule(Address type, std::uint64_t flags, std::int64_t item_bytes) noexcept {
+  const PythonApi& api = g_python_api;
+  if ((flags & cpython::kFlagInt) != 0) return ObjectSize::kInt;
+  if ((flags & cpython::kFlagStr) != 0) return ObjectSize::kStr;
+  if ((flags & cpython::kFlagDict) != 0) {
+    return DerivesFrom(type, "collections.OrderedDict") ? ObjectSize::kOrderedDict
+                                                        : ObjectSize::kDict;
+  }
+  if ((flags & cpython::kFlagList) != 0) return ObjectSize::kList;
+  if (DerivesFrom(type, api.set_type) || DerivesFrom(type, api.frozenset_type)) {
+    return ObjectSize::kSet;
+  }
+  if (DerivesFrom(type, api.bytearray_type)) return ObjectSize::kByteArray;
+  if (type == api.code_type) return ObjectSize::kCode;
+  if (type == api.frame_type) return ObjectSize::kFrame;
+  if (type == api.generator_type || type == api.coroutine_type ||
+      type == api.async_generator_type) {
+    return ObjectSize::kGenerator;
+  }
+  if (DerivesFrom(type, "collections.deque")) return ObjectSize::kDeque;
+  return item_bytes != 0 ? ObjectSize::kItems : ObjectSize::kFixed;
+}
+
+}  // namespace
+
+bool DumpTypes::Start(const MemoryMap& map) noexcept {
+  map_ = &map;
+  if (!GrowRaw(table_, kTableSlots)) return false;
+  const Mapping* python = map.Find(g_python_api.type_type);
+  python_inode_ = python == nullptr ? 0 : python->inode;
+  // A class written in Python that every interpreter has: importlib's ModuleSpec. Its traversal is
+  // that of all such classes.
+  void* modules = g_python_api.PyImport_GetModuleDict();
+  const auto find = [](void* dict, const char* name) -> void* {
+    std::ptrdiff_t position = 0;
+    void* key = nullptr;
+    void* value = nullptr;
+    char text[64];
+    while (dict != nullptr && g_python_api.PyDict_Next(dict, &position, &key, &value) != 0) {
+      if (!IsStr(reinterpret_cast<Address>(key))) continue;
+      const int n = cpython::PeekText(*g_agent.python.layout, reinterpret_cast<Address>(key), text,
+                                      sizeof(text));
+      if (n == static_cast<int>(std::strlen(name)) &&
+          std::memcmp(text, name, static_cast<std::size_t>(n)) == 0) {
+        return value;
+      }
+    }
+    return nullptr;
+  };
+  void* importlib = modules == nullptr ? nullptr : find(modules, "_frozen_importlib");
+  void* spec =
+      importlib == nullptr ? nullptr : find(g_python_api.PyModule_GetDict(importlib), "ModuleSpec");
+  if (spec != nullptr) {
+    subtype_traverse_ = Peek<void*>(reinterpret_cast<Address>(spec), cpython::kTypeTraverse);
+  }
+  return true;
+}
+
+bool DumpTypes::IsTrusted(const void* function) const noexcept {
+  if (function == nullptr) return false;
+  const Mapping* mapping = map_->Find(reinterpret_cast<Address>(function));
+  return mapping != nullptr && mapping->inode != 0 &&
+         (mapping->inode == python_inode_ || mapping->is_stdlib);
+}
+
+// The first base that is no class written in Python.
+Address DumpTypes::SolidBase(Address type) const noexcept {
+  Address base = type;
+  while (base != 0 && subtype_traverse_ != nullptr &&
+         Peek<void*>(base, cpython::kTypeTraverse) == subtype_traverse_) {
+    base = PeekPointer(base, cpython::kTypeBase);
+  }
+  // Without cycles a class written in Python has no traversal (__slots__ = () upon int).
+  return base;
+}
+
+void DumpTypes::AddMember(DumpType& facts, std::uint32_t offset, EdgeKind kind,
+                          const char* name) noexcept {
+  for (std::uint32_t i = 0; i < facts.member_count; ++i) {
+    if (facts.members[i].offset == offset) return;
+  }
+  if (facts.member_count == DumpType::kMaxMembers) return;
+  facts.members[facts.member_count++] = {offset, kind, name};
+}
+
+void DumpTypes::LearnMembers(DumpType& facts) noexcept {
+  constexpr int kObjectMember = 6;     // T_OBJECT
+  constexpr int kObjectExMember = 16;  // T_OBJECT_EX
+  constexpr int kMostDefinitions = 4096;
+  const cpython::Layout& layout = *g_agent.python.layout;
+  const PythonApi& api = g_python_api;
+  const auto add_all = [&](const cpython::Reference* list, EdgeKind kind, const char* prefix) {
+    const std::size_t skip = std::strlen(prefix);
+    for (; list->name != nullptr; ++list) {
+      const char* name = list->name;
+      if (std::strncmp(name, prefix, skip) == 0) name += skip;
+      AddMember(facts, list->offset, kind, name);
+    }
+  };
+  if (facts.type == api.function_type) {
+    // func_code reads __code__, as Python code names it.
+    for (const cpython::Reference* list = layout.function_references; list->name != nullptr;
+         ++list) {
+      const char* name = list->name + 5;
+      const char* shown = std::strcmp(name, "code") == 0         ? "__code__"
+                          : std::strcmp(name, "globals") == 0    ? "__globals__"
+                          : std::strcmp(name, "defaults") == 0   ? "__defaults__"
+                          : std::strcmp(name, "kwdefaults") == 0 ? "__kwdefaults__"
+                          : std::strcmp(name, "closure") == 0    ? "__closure__"
+                          : std::strcmp(name, "dict") == 0       ? "__dict__"
+                          : std::strcmp(name, "module") == 0     ? "__module__"
+                                                                 : "__annotations__";
+      AddMember(facts, list->offset,
+                std::strcmp(name, "dict") == 0 ? EdgeKind::kAttributes : EdgeKind::kAttribute,
+                shown);
+    }
+  }
+  if (facts.type == api.code_type) add_all(layout.code_references, EdgeKind::kAttribute, "");
+  if (facts.type == api.traceback_type) {
+    add_all(layout.traceback_references, EdgeKind::kAttribute, "");
+  }
+  if (facts.type == api.cell_type) AddMember(facts, 16, EdgeKind::kAttribute, "cell_contents");
+  if (facts.type == api.method_type) {
+    AddMember(facts, 16, EdgeKind::kAttribute, "__func__");
+    AddMember(facts, 24, EdgeKind::kAttribute, "__self__");
+  }
+  if (DerivesFrom(facts.type, api.exception_type)) {
+    for (const cpython::Reference* list = layout.exception_references; list->name != nullptr;
+         ++list) {
+      const char* name = list->name;
+      if (std::strcmp(name, "dict") == 0) {
+        AddMember(facts, list->offset, EdgeKind::kAttributes, "__dict__");
+      } else {
+        const char* shown = std::strcmp(name, "args") == 0        ? "args"
+                            : std::strcmp(name, "traceback") == 0 ? "__traceback__"
+                            : std::strcmp(name, "context") == 0   ? "__context__"
+                                                                  : "__cause__";
+        AddMember(facts, list->offset, EdgeKind::kAttribute, shown);
+      }
+    }
+  }
+  // The members of a struct sequence are its items, which have names already: their numbers.
+  if (facts.is_tuple) return;
+  for (Address base = facts.type; base != 0; base = PeekPointer(base, cpython::kTypeBase)) {
+    Address member = PeekPointer(base, cpython::kTypeMembers);
+    for (int i = 0; member != 0 && i < kMostDefinitions; ++i, member += cpython::kMemberBytes) {
+      const auto* name = reinterpret_cast<const char*>(PeekPointer(member, 0));
+      if (name == nullptr) break;
+      const int type = Peek<int>(member, cpython::kMemberType);
+      const auto offset = Peek<std::int64_t>(member, cpython::kMemberOffset);
+      if (type != kObjectMember && type != kObjectExMember) continue;
+      if (offset < 16 || offset + 8 > facts.basic_bytes) continue;
+      AddMember(facts, static_cast<std::uint32_t>(offset),
+                std::strcmp(name, "__dict__") == 0 ? EdgeKind::kAttributes : EdgeKind::kAttribute,
+                name);
+    }
+  }
+}
+
+void DumpTypes::Learn(DumpType& facts) noexcept {
+  const PythonApi& api = g_python_api;
+  const cpython::Layout& layout = *g_agent.python.layout;
+  const Address type = facts.type;
+  const auto flags = Peek<std::uint64_t>(type, cpython::kTypeFlags);
+  facts.is_collected = (flags & cpython::kFlagHaveGc) != 0;
+  facts.is_owned = (flags & cpython::kFlagHeapType) != 0;
+  facts.basic_bytes = Peek<std::int64_t>(type, cpython::kTypeBasicSize);
+  facts.item_bytes = Peek<std::int64_t>(type, cpython::kTypeItemSize);
+  facts.traverse = Peek<decltype(facts.traverse)>(type, cpython::kTypeTraverse);
+  facts.is_gc = Peek<decltype(facts.is_gc)>(type, cpython::kTypeIsGc);
+  facts.weak_list = Peek<std::int64_t>(type, cpython::kTypeWeakListOffset);
+  facts.size = SizeRule(type, flags, facts.item_bytes);
+  facts.is_dict = (flags & cpython::kFlagDict) != 0;
+  facts.is_list = (flags & cpython::kFlagList) != 0;
+  facts.is_tuple = (flags & cpython::kFlagTuple) != 0;
+  facts.is_set = facts.size == ObjectSize::kSet;
+  facts.is_deque = facts.size == ObjectSize::kDeque;
+  const char* plain = PlainName(type);
+  // 3.8 to 3.14 call them so.
+  facts.is_context_variable =
+      !facts.is_owned &&
+      (std::strcmp(plain, "ContextVar") == 0 || std::strcmp(plain, "_contextvars.ContextVar") == 0);
+  facts.is_hamt_node = std::strcmp(plain, "hamt_bitmap_node") == 0;
+  const bool has_managed = layout.minor >= 11 && (flags & cpython::kFlagManagedDict) != 0;
+  facts.has_attributes = has_managed || Peek<std::int64_t>(type, cpython::kTypeDictOffset) > 0;
+  // Of a str the smallest there is, an empty one of ASCII.
+  facts.fixed_bytes =
+      facts.size == ObjectSize::kStr ? layout.unicode_ascii_bytes : facts.basic_bytes;
+  if (facts.is_collected) facts.before_bytes += layout.gc_head_bytes;
+  // What lies before the gc head: 3.11 values and dict, 3.12+ dict and the list of weak references.
+  if (has_managed) facts.before_bytes += 16;
+  facts.fixed_bytes += facts.before_bytes;
+
+  if (type == api.dict_type) {
+    facts.kind = ObjectKind::kDict;
+  } else if (type == api.list_type) {
+    facts.kind = ObjectKind::kList;
+  } else if (type == api.tuple_type) {
+    facts.kind = ObjectKind::kTuple;
+  } else if (type == api.bool_type || type == api.complex_type || type == api.float_type ||
+             type == api.none_type || type == api.int_type || type == api.str_type ||
+             type == api.bytes_type || type == api.bytearray_type ||
+             // What a link refers to is told by its cache.
+             std::strcmp(plain, "functools._lru_list_elem") == 0) {
+    facts.kind = ObjectKind::kLeaf;
+  } else if (type == api.code_type) {
+    facts.kind = ObjectKind::kCode;
+  } else if (type == api.frame_type) {
+    facts.kind = ObjectKind::kFrame;
+  } else if (type == api.generator_type || type == api.coroutine_type ||
+             type == api.async_generator_type) {
+    facts.kind = ObjectKind::kGenerator;
+  } else if ((flags & cpython::kFlagType) != 0) {
+    facts.kind = ObjectKind::kType;
+  } else if (DerivesFrom(type, api.weakref_type) || type == api.weak_proxy_type ||
+             type == api.weak_callable_proxy_type) {
+    facts.kind = ObjectKind::kWeakref;
+  } else if (DerivesFrom(type, "functools._lru_cache_wrapper")) {
+    facts.kind = ObjectKind::kLruCache;
+  } else if (DerivesFrom(type, "numpy.ndarray")) {
+    facts.kind = ObjectKind::kArray;
+  } else {
+    const Address solid = SolidBase(type);
+    const auto solid_bytes =
+        solid == 0 ? std::int64_t{16} : Peek<std::int64_t>(solid, cpython::kTypeBasicSize);
+    if (facts.is_collected && type != solid && (solid == 0 || solid == api.object_type)) {
+      facts.kind = ObjectKind::kInstance;
+    } else if (facts.is_collected && facts.traverse != nullptr) {
+      facts.kind = ObjectKind::kTraversed;
+      const void* own = Peek<void*>(solid, cpython::kTypeTraverse);
+      const bool is_plain_base = facts.is_dict || facts.is_list || facts.is_tuple || facts.is_set;
+      facts.is_searched =
+          own == nullptr ? solid_bytes > 16 && !is_plain_base &&
+                               (Peek<std::uint64_t>(solid, cpython::kTypeFlags) &
+                                (cpython::kFlagInt | cpython::kFlagStr | cpython::kFlagBytes)) == 0
+                         : !IsTrusted(own);
+    } else {
+      const bool is_plain =
+          (flags & (cpython::kFlagInt | cpython::kFlagStr | cpython::kFlagBytes)) != 0 ||
+          DerivesFrom(type, api.float_type) || DerivesFrom(type, api.complex_type) ||
+          facts.basic_bytes <= 16;
+      facts.kind = is_plain && !facts.is_owned ? ObjectKind::kLeaf : ObjectKind::kOpaque;
+      facts.is_searched = !is_plain;
+    }
+  }
+  facts.has_function_name = facts.kind == ObjectKind::kCode || facts.kind == ObjectKind::kFrame ||
+                            facts.kind == ObjectKind::kGenerator;
+  if (facts.kind != ObjectKind::kType && facts.kind != ObjectKind::kWeakref &&
+      facts.kind != ObjectKind::kGenerator && facts.kind != ObjectKind::kLeaf) {
+    LearnMembers(facts);
+  }
+}
+
+DumpType* DumpTypes::Find(Address type) noexcept {
+  std::size_t at = HashType(type);
+  while (table_.items[at] != nullptr) {
+    if (table_.items[at]->type == type) {
+      last_type_ = type;
+      return last_ = table_.items[at];
+    }
+    at = (at + 1) & (kTableSlots - 1);
+  }
+  if (count_ == kMostTypes) return nullptr;
+  if (slab_count_ == 0 || slab_used_ == kSlabTypes) {
+    if (!GrowRaw(slabs_, slab_count_ + 1)) return nullptr;
+    auto* slab = static_cast<DumpType*>(MapRaw(kSlabTypes * sizeof(DumpType)));
+    if (slab == nullptr) return nullptr;
+    slabs_.items[slab_count_++] = slab;
+    slab_used_ = 0;
+  }
+  DumpType& facts = slabs_.items[slab_count_ - 1][slab_used_++];
+  facts.type = type;
+  facts.id = count_++;
+  facts.shape_count = -1;
+  Learn(facts);
+  table_.items[at] = &facts;
+  last_type_ = type;
+  return last_ = &facts;
+}
+
+bool DumpTypes::IsKnown(Address type) const noexcept {
+  if (type == last_type_) return true;
+  for (std::size_t at = HashType(type); table_.items[at] != nullptr;
+       at = (at + 1) & (kTableSlots - 1)) {
+    if (table_.items[at]->type == type) return true;
+  }
+  return false;
+}
+
+bool DumpTypes::IsType(Address type) noexcept {
+  if (IsKnown(type)) return true;
+  if ((type & 7) != 0 || !map_->IsReadable(type, kTypeBytes)) return false;
+  const Address meta = cpython::TypeOf(type);
+  if (meta != g_python_api.type_type) {
+    if ((meta & 7) != 0 || !map_->IsReadable(meta, kTypeBytes)) return false;
+    if ((Peek<std::uint64_t>(meta, cpython::kTypeFlags) & cpython::kFlagType) == 0) return false;
+    if (cpython::TypeOf(meta) != g_python_api.type_type) return false;
+  }
+  const auto basic = Peek<std::int64_t>(type, cpython::kTypeBasicSize);
+  return basic >= 16 && basic <= kMostBasicBytes &&
+         map_->IsReadable(PeekPointer(type, cpython::kTypeName), 1);
+}
+
+bool DumpTypes::IsObject(Address address) noexcept {
+  if ((address & 7) != 0 || address < 4096 || !map_->IsReadable(address, 16)) return false;
+  const auto count = Peek<std::uint64_t>(address, 0);
+  if ((count & 0xffffffff) == 0) return false;
+  if (g_agent.python.layout->minor < 14 && count > (std::uint64_t{1} << 33)) return false;
+  return IsType(cpython::TypeOf(address));
+}
+
+std::size_t DumpTypes::NameOf(Address type, char* out, std::size_t room) noexcept {
+  const auto flags = Peek<std::uint64_t>(type, cpython::kTypeFlags);
+  const char* plain = PlainName(type);
+  if ((flags & cpython::kFlagHeapType) == 0) {
+    const std::size_t n = strnlen(plain, room);
+    std::memcpy(out, plain, n);
+    return n;
+  }
+  const cpython::Layout& layout = *g_agent.python.layout;
+  std::size_t n = 0;
+  const Address dict = PeekPointer(type, cpython::kTypeDict);
+  const Address module = dict == 0 ? 0 : cpython::PeekEarlyKey(layout, dict, "__module__");
+  if (IsStr(module)) {
+    const int length = cpython::PeekText(layout, module, out, static_cast<int>(room / 2));
+    if (length > 0 && !(length == 8 && std::memcmp(out, "builtins", 8) == 0)) {
+      n = static_cast<std::size_t>(length);
+      out[n++] = '.';
+    }
+  }
+  const Address name = PeekPointer(type, layout.type_qualified_name);
+  const int length =
+      IsStr(name) ? cpython::PeekText(layout, name, out + n, static_cast<int>(room - n)) : -1;
+  if (length > 0) return n + static_cast<std::size_t>(length);
+  const std::size_t rest = strnlen(plain, room - n);
+  std::memcpy(out + n, plain, rest);
+  return n + rest;
+}
+
+void DumpTypes::Release() noexcept {
+  for (std::size_t i = 0; i < slab_count_; ++i) {
+    UnmapRaw(slabs_.items[i], kSlabTypes * sizeof(DumpType));
+  }
+  slab_count_ = 0;
+  FreeRaw(slabs_);
+  FreeRaw(table_);
+}
+
+}  // namespace memwhy::agent

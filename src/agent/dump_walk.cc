@@ -1,0 +1,729 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/dump_walk.h"
+
+#include <cstring>
+
+#include "agent/agent.h"
+#include "agent/dump_roots.h"
+#include "agent/private_memory.h"
+
+namespace memwhy::agent {
+namespace {
+
+using cpython::Address;
+using cpython::Peek;
+using cpython::PeekPointer;
+using wire::DumpRoot;
+using wire::DumpTag;
+using wire::EdgeKind;
+using wire::ShapeRest;
+using wire::SkipReason;
+
+// The first shapes, without labels.
+constexpr std::uint32_t kShapePairs = 0;
+constexpr std::uint32_t kShapeIndexed = 1;
+constexpr Address kLinkFlags = 7;                     // of the collector, in its links
+constexpr std::size_t kFilterBits = 1u << 18;         // 32 KiB: stays in the cache
+constexpr std::uint64_t kMostHiddenCount = 1u << 20;  // references of a hidden object
+constexpr std::uint64_t kMostListItems = std::uint64_t{1} << 40;
+
+std::uint64_t Mix(std::uint64_t hash, std::uint64_t value) noexcept {
+  hash = (hash ^ value) * 0x9e3779b97f4a7c15ull;
+  return hash ^ (hash >> 29);
+}
+
+std::size_t FilterBit(Address type) noexcept {
+  return static_cast<std::size_t>((type >> 4) * 0x9e3779b97f4a7c15ull >> 20) & (kFilterBits - 1);
+}
+
+bool IsImmortal(Address object) noexcept {
+  return g_agent.python.layout->minor >= 12 && Peek<std::int32_t>(object, 0) < 0;
+}
+
+std::uint64_t CountOf(Address object) noexcept {
+  return g_agent.python.layout->minor >= 14 ? Peek<std::uint32_t>(object, 0)
+                                            : Peek<std::uint64_t>(object, 0);
+}
+
+// Cuts UTF-8 text to 64 characters.
+std::size_t CutText(const char* text, std::size_t bytes) noexcept {
+  constexpr int kMostCharacters = 64;
+  std::size_t at = 0;
+  for (int characters = 0; at < bytes && characters < kMostCharacters; ++characters) {
+    do {
+      ++at;
+    } while (at < bytes && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80);
+  }
+  return at;
+}
+
+}  // namespace
+
+DumpWalk::~DumpWalk() {
+  FreeRaw(levels_);
+  FreeRaw(scratch_);
+  FreeRaw(shapes_);
+  FreeRaw(pending_types_);
+}
+
+void DumpWalk::Skip(Address object, SkipReason why) noexcept {
+  ++skipped_;
+  out_.PutTag(DumpTag::kSkipped);
+  out_.PutByte(static_cast<std::uint8_t>(why));
+  out_.PutAddress(object & ~Address{7});
+}
+
+bool DumpWalk::IsTracked(const DumpType& facts, Address object) const noexcept {
+  if (!facts.is_collected) return false;
+  if (facts.is_gc != nullptr && facts.is_gc(reinterpret_cast<void*>(object)) == 0) return false;
+  return PeekPointer(object - g_agent.python.layout->gc_head_bytes, 0) != 0;
+}
+
+// Objects that the interpreter itself never lets go: their reference counts say nothing.
+bool DumpWalk::IsConstant(const DumpType& facts, Address object) const noexcept {
+  if (IsImmortal(object)) return true;
+  if (facts.kind == ObjectKind::kType) {
+    return (Peek<std::uint64_t>(object, cpython::kTypeFlags) & cpython::kFlagHeapType) == 0;
+  }
+  const int minor = g_agent.python.layout->minor;
+  if (minor >= 12) return false;
+  // 3.11 gives what it builds in (deep-frozen modules) a count of 999,999,999.
+  constexpr std::uint64_t kFrozenCount = 900'000'000;
+  if (minor == 11 && CountOf(object) >= kFrozenCount) return true;
+  const PythonApi& api = g_python_api;
+  if (facts.type == api.int_type) {
+    const auto size = Peek<std::int64_t>(object, cpython::kVarSize);
+    if (size == 0) return true;
+    const auto digit = Peek<std::uint32_t>(object, 24);
+    return (size == 1 && digit <= 256) || (size == -1 && digit <= 5);
+  }
+  if (facts.type == api.str_type || facts.type == api.bytes_type ||
+      facts.kind == ObjectKind::kTuple) {
+    const auto length = Peek<std::int64_t>(object, 16);
+    return facts.kind == ObjectKind::kTuple ? length == 0 : length <= 1;
+  }
+  if (facts.type == api.bool_type || facts.type == api.none_type) return true;
+  return !facts.is_owned && facts.basic_bytes == 16;  // Ellipsis, NotImplemented
+}
+
+void DumpWalk::PutText(const EdgeLabel& label) noexcept {
+  if (label.str != 0) {
+    int n = -1;
+    if (types_.IsObject(label.str) &&
+        (Peek<std::uint64_t>(cpython::TypeOf(label.str), cpython::kTypeFlags) &
+         cpython::kFlagStr) != 0) {
+      n = cpython::PeekText(*g_agent.python.layout, label.str, text_, sizeof(text_));
+    }
+    out_.PutText(text_, n <= 0 ? 0 : CutText(text_, static_cast<std::size_t>(n)));
+    return;
+  }
+  const std::size_t n = label.text == nullptr ? 0 : strnlen(label.text, wire::kMaxKeyBytes);
+  out_.PutText(label.text == nullptr ? "" : label.text, n);
+}
+
+bool DumpWalk::NameType(DumpType& facts) noexcept {
+  if (facts.is_named) return true;
+  // Ids are given out in the order of Get; records must come in that order too.
+  char name[wire::kMaxKeyBytes];
+  while (named_types_ <= facts.id) {
+    DumpType* next = types_.at(named_types_++);
+    next->is_named = true;
+    const std::size_t n = DumpTypes::NameOf(next->type, name, sizeof(name));
+    out_.PutTag(DumpTag::kType);
+    out_.PutText(name, n);
+    std::uint32_t flags = 0;
+    if (next->size != ObjectSize::kFixed ||
+        (next->has_attributes && g_agent.python.layout->minor >= 11)) {
+      flags |= wire::kTypeHasExtra;
+    }
+    if (next->kind == ObjectKind::kLeaf) flags |= wire::kTypeIsLeaf;
+    if (next->is_owned) flags |= wire::kTypeIsOwned;
+    out_.PutNumber(flags);
+    out_.PutNumber(static_cast<std::uint64_t>(next->fixed_bytes));
+    out_.PutAddress(next->type);
+    if (GrowRaw(pending_types_, pending_type_count_ + 1)) {
+      pending_types_.items[pending_type_count_++] = next->type;
+    }
+  }
+  return true;
+}
+
+// A frame, generator or function says what it is called.
+void DumpWalk::NameFunction(const DumpType& facts, Address object) noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  Address code = 0;
+  if (facts.kind == ObjectKind::kCode) {
+    code = object;
+  } else if (facts.kind == ObjectKind::kFrame || facts.kind == ObjectKind::kGenerator) {
+    code = reader_.CodeOf(facts, object);
+  }
+  if (code == 0 || !types_.IsObject(code) || cpython::TypeOf(code) != g_python_api.code_type)
+    return;
+  const bool qualified = layout.code_qualname != cpython::kAbsent;
+  const Address name = PeekPointer(code, qualified ? layout.code_qualname : layout.code_name);
+  if (name == 0 || !types_.IsObject(name)) return;
+  const int n = cpython::PeekText(layout, name, text_, sizeof(text_));
+  if (n <= 0) return;
+  out_.PutTag(DumpTag::kText);
+  out_.PutAddress(object);
+  out_.PutText(text_, CutText(text_, static_cast<std::size_t>(n)));
+}
+
+// What a key says, once for each key: text or number.
+void DumpWalk::NameKey(Address key) noexcept {
+  DumpType* facts = types_.Get(cpython::TypeOf(key));
+  if (facts == nullptr) return;
+  Address text = 0;
+  if (facts->size == ObjectSize::kStr) {
+    text = key;
+  } else if (facts->is_context_variable) {
+    text = PeekPointer(key, 16);  // PyContextVar.var_name
+  } else if (facts->size != ObjectSize::kInt) {
+    return;
+  }
+  if (!marks_.Name(key)) return;
+  if (text != 0) {
+    const int n = cpython::PeekText(*g_agent.python.layout, text, text_, sizeof(text_));
+    if (n < 0) return;
+    out_.PutTag(DumpTag::kText);
+    out_.PutAddress(key);
+    out_.PutText(text_, CutText(text_, static_cast<std::size_t>(n)));
+    return;
+  }
+  // Up to two digits of 30 bits. From 3.12 on lv_tag is digits << 3 | sign (0 +, 1 zero, 2 -).
+  const auto size = Peek<std::int64_t>(key, cpython::kVarSize);
+  const bool is_new = g_agent.python.layout->minor >= 12;
+  const std::int64_t digits = is_new ? size >> 3 : size < 0 ? -size : size;
+  const bool is_negative = is_new ? (size & 3) == 2 : size < 0;
+  if (digits < 0 || digits > 2) return;
+  std::int64_t value = 0;
+  for (std::int64_t i = digits - 1; i >= 0; --i) {
+    value = (value << 30) | Peek<std::uint32_t>(key, static_cast<std::uint32_t>(24 + 4 * i));
+  }
+  out_.PutTag(DumpTag::kNumber);
+  out_.PutAddress(key);
+  out_.PutSigned(is_negative ? -value : value);
+}
+
+// The id of the labels of `edges`, defined at first sight. The process stands still: an address
+// stands for its text.
+std::uint32_t DumpWalk::ShapeOf(const EdgeList& edges) noexcept {
+  if (edges.label_count() == 0) {
+    if (edges.rest == ShapeRest::kPairs) return kShapePairs;
+    if (edges.rest == ShapeRest::kIndexed) return kShapeIndexed;
+  }
+  std::uint64_t hash = Mix(edges.label_count() + 1, static_cast<std::uint64_t>(edges.rest));
+  for (std::size_t i = 0; i < edges.label_count(); ++i) {
+    const EdgeLabel& label = edges.label(i);
+    hash = Mix(hash, static_cast<std::uint64_t>(label.kind));
+    hash = Mix(hash, label.str != 0 ? label.str : reinterpret_cast<std::uint64_t>(label.text));
+  }
+  if (hash == 0) hash = 1;
+  if ((shape_count_ + 1) * 2 > shapes_.capacity) {
+    RawArray<ShapeSlot> wider;
+    wider.capacity = shapes_.capacity == 0 ? 4096 : shapes_.capacity * 2;
+    wider.items = static_cast<ShapeSlot*>(MapRaw(wider.capacity * sizeof(ShapeSlot)));
+    if (wider.items == nullptr) {
+      failed_ = true;
+      return kShapeIndexed;
+    }
+    for (std::size_t i = 0; i < shapes_.capacity; ++i) {
+      if (shapes_.items[i].hash == 0) continue;
+      std::size_t at = shapes_.items[i].hash & (wider.capacity - 1);
+      while (wider.items[at].hash != 0) at = (at + 1) & (wider.capacity - 1);
+      wider.items[at] = shapes_.items[i];
+    }
+    FreeRaw(shapes_);
+    shapes_ = wider;
+  }
+  std::size_t at = hash & (shapes_.capacity - 1);
+  while (shapes_.items[at].hash != 0) {
+    if (shapes_.items[at].hash == hash) return shapes_.items[at].id;
+    at = (at + 1) & (shapes_.capacity - 1);
+  }
+  const auto id = static_cast<std::uint32_t>(2 + shape_count_++);
+  shapes_.items[at] = {hash, id};
+  out_.PutTag(DumpTag::kShape);
+  out_.PutByte(static_cast<std::uint8_t>(edges.rest));
+  out_.PutNumber(edges.label_count());
+  for (std::size_t i = 0; i < edges.label_count(); ++i) {
+    out_.Reserve();
+    out_.PutByte(static_cast<std::uint8_t>(edges.label(i).kind));
+    PutText(edges.label(i));
+  }
+  return id;
+}
+
+void DumpWalk::PutHead(DumpType& facts, Address object, std::int64_t extra) noexcept {
+  out_.Reserve();
+  out_.PutNumber(wire::kFirstType + facts.id);
+  out_.PutAddress(object);
+  if (facts.size != ObjectSize::kFixed ||
+      (facts.has_attributes && g_agent.python.layout->minor >= 11)) {
+    out_.PutNumber(extra > 0 ? static_cast<std::uint64_t>(extra) : 0);
+  }
+  const std::uint64_t count = IsConstant(facts, object) ? 0 : CountOf(object);
+  out_.PutNumber(count << 1 | static_cast<std::uint64_t>(IsTracked(facts, object)));
+  ++objects_;
+}
+
+void DumpWalk::PushLevel(const Level& level) noexcept {
+  if (level.count == 0) return;
+  if (!GrowRaw(levels_, level_count_ + 1)) {
+    failed_ = true;
+    return;
+  }
+  levels_.items[level_count_++] = level;
+}
+
+void DumpWalk::WriteDict(DumpType& facts, Address dict) noexcept {
+  const DictTable table = FindTable(dict);
+  if (dict == interned_) {
+    // Its references are not counted, and it lets strings go: it holds nothing.
+    FinishObject(facts, dict, reader_.ExtraBytes(facts, dict));
+    return;
+  }
+  const bool has_entries = table.entries != 0 && table.count > 0;
+  if (has_entries &&
+      (!map_.IsReadable(table.entries, static_cast<std::size_t>(table.count) * table.entry_bytes) ||
+       (table.values != 0 &&
+        !map_.IsReadable(table.values, static_cast<std::size_t>(table.count) * 8)))) {
+    Skip(dict, SkipReason::kFault);
+    return;
+  }
+  const std::int64_t extra = reader_.ExtraBytes(facts, dict);
+  const std::uint32_t key_at = table.entry_bytes == 24 ? 8 : 0;
+  const std::uint32_t value_at = table.entry_bytes - 8;
+  if (table.values != 0) {
+    // A split table: the keys belong to all dicts that share it.
+    if (!table.is_embedded) {
+      for (std::int64_t i = 0; i < table.count; ++i) {
+        const Address entry = table.entries + static_cast<Address>(i) * table.entry_bytes;
+        edges_.AddNamed(PeekPointer(table.values + static_cast<Address>(i) * 8, 0),
+                        {EdgeKind::kAttribute, nullptr, PeekPointer(entry, key_at)});
+      }
+    }
+    FinishObject(facts, dict, extra);
+    return;
+  }
+  std::uint64_t entries = 0;
+  for (std::int64_t i = 0; i < table.count; ++i) {
+    const Address entry = table.entries + static_cast<Address>(i) * table.entry_bytes;
+    const Address key = PeekPointer(entry, key_at);
+    if (key == 0 || PeekPointer(entry, value_at) == 0) continue;
+    at_ = key;
+    NameKey(key);
+    ++entries;
+  }
+  at_ = dict;
+  PutHead(facts, dict, extra);
+  out_.PutNumber(entries * 2 << 1 | 1);
+  out_.PutNumber(kShapePairs);
+  out_.BeginEdges(dict);
+  for (std::int64_t i = 0; i < table.count; ++i) {
+    const Address entry = table.entries + static_cast<Address>(i) * table.entry_bytes;
+    const Address key = PeekPointer(entry, key_at);
+    const Address value = PeekPointer(entry, value_at);
+    if (key == 0 || value == 0) continue;
+    out_.PutEdge(key);
+    out_.PutEdge(value);
+  }
+  edge_count_ += entries * 2;
+  PushLevel({table.entries, 0, table.count * 2, table.entry_bytes, key_at, false});
+}
+
+void DumpWalk::WriteItems(DumpType& facts, Address object) noexcept {
+  const auto count = Peek<std::int64_t>(object, cpython::kVarSize);
+  const Address items = facts.kind == ObjectKind::kTuple
+                            ? object + g_agent.python.layout->tuple_items
+                            : PeekPointer(object, cpython::kListItems);
+  if (count < 0 || static_cast<std::uint64_t>(count) > kMostListItems ||
+      (count > 0 && !map_.IsReadable(items, static_cast<std::size_t>(count) * 8))) {
+    Skip(object, SkipReason::kFault);
+    return;
+  }
+  PutHead(facts, object, reader_.ExtraBytes(facts, object));
+  out_.PutNumber(static_cast<std::uint64_t>(count) << 1 | 1);
+  out_.PutNumber(kShapeIndexed);
+  out_.BeginEdges(object);
+  for (std::int64_t i = 0; i < count; ++i) {
+    out_.PutEdge(PeekPointer(items + static_cast<Address>(i) * 8, 0));
+  }
+  edge_count_ += static_cast<std::uint64_t>(count);
+  PushLevel({items, 0, count, 8, 0, false});
+}
+
+// Writes the record of an object whose references are in edges_.
+void DumpWalk::FinishObject(DumpType& facts, Address object, std::int64_t extra) noexcept {
+  const bool has_shape =
+      edges_.has_shape || edges_.label_count() != 0 || edges_.rest != ShapeRest::kPlain;
+  std::uint32_t shape = edges_.shape;
+  if (has_shape && !edges_.has_shape) {
+    shape = ShapeOf(edges_);
+    if (facts.kind == ObjectKind::kInstance) facts.shape = shape;
+    if (edges_.rest == ShapeRest::kPairs) {
+      for (std::size_t i = edges_.label_count(); i + 1 < edges_.count(); i += 2) {
+        if (edges_.target(i) == 0) continue;
+        at_ = edges_.target(i);
+        NameKey(at_);
+      }
+    }
+  }
+  at_ = object;
+  PutHead(facts, object, extra);
+  out_.PutNumber(edges_.count() << 1 | static_cast<std::uint64_t>(has_shape));
+  if (has_shape) out_.PutNumber(shape);
+  out_.BeginEdges(object);
+  const std::size_t first = scratch_count_;
+  for (std::size_t i = 0; i < edges_.count(); ++i) {
+    const Address target = edges_.target(i);
+    out_.PutEdge(target);
+    if (target == 0) continue;
+    ++edge_count_;
+    if (marks_.IsSeen(target)) continue;
+    if (!GrowRaw(scratch_, scratch_count_ + 1)) {
+      failed_ = true;
+      return;
+    }
+    scratch_.items[scratch_count_++] = target;
+  }
+  if (edges_.weak != 0 && edges_.weak != none_) {
+    out_.PutTag(DumpTag::kWeak);
+    out_.PutAddress(object);
+    out_.PutSigned((static_cast<std::int64_t>(edges_.weak) - static_cast<std::int64_t>(object)) >>
+                   3);
+  }
+  PushLevel({first, 0, static_cast<std::int64_t>(scratch_count_ - first), 8, 0, true});
+}
+
+void DumpWalk::WriteObject(Address object) noexcept {
+  at_ = object;
+  const Address type = cpython::TypeOf(object);
+  if (!types_.IsType(type)) {
+    Skip(object, SkipReason::kBadType);
+    return;
+  }
+  DumpType* facts = types_.Get(type);
+  if (facts == nullptr) {
+    Skip(object, SkipReason::kTooManyTypes);
+    return;
+  }
+  if (!facts->is_named) NameType(*facts);
+  switch (facts->kind) {
+    case ObjectKind::kLeaf:
+      PutHead(*facts, object, reader_.ExtraBytes(*facts, object));
+      return;
+    case ObjectKind::kDict:
+      edges_.Clear();
+      WriteDict(*facts, object);
+      return;
+    case ObjectKind::kList:
+    case ObjectKind::kTuple:
+      WriteItems(*facts, object);
+      return;
+    default:
+      edges_.Clear();
+      reader_.Read(*facts, object, edges_);
+      at_ = object;
+      if (facts->has_function_name) NameFunction(*facts, object);
+      FinishObject(*facts, object, reader_.ExtraBytes(*facts, object));
+      WriteArrayBuffer(*facts, object);
+      return;
+  }
+}
+
+// Memory that an array owns and that is no object.
+void DumpWalk::WriteArrayBuffer(const DumpType& facts, Address object) noexcept {
+  if (facts.kind != ObjectKind::kArray) return;
+  const ArrayBuffer buffer = reader_.BufferOf(object);
+  if (buffer.bytes == 0 || !marks_.See(buffer.address)) return;
+  out_.PutTag(DumpTag::kBuffer);
+  out_.PutAddress(buffer.address & ~Address{7});
+  out_.PutNumber(buffer.bytes);
+  out_.PutByte(static_cast<std::uint8_t>(wire::BufferKind::kArray));
+}
+
+void DumpWalk::Follow(Address target) noexcept {
+  if (target == 0 || (target & 7) != 0 || marks_.IsSeen(target)) return;
+  at_ = target;
+  const Address type = cpython::TypeOf(target);
+  if (!types_.IsType(type)) {
+    if (marks_.See(target)) Skip(target, SkipReason::kBadType);
+    return;
+  }
+  const DumpType* facts = types_.Get(type);
+  // The tracked ones come with the collector's lists.
+  if (facts == nullptr || IsTracked(*facts, target)) return;
+  if (marks_.See(target)) WriteObject(target);
+}
+
+void DumpWalk::WriteTreeUnguarded() noexcept {
+  if (start_ != 0) {
+    const Address object = start_;
+    start_ = 0;
+    WriteObject(object);
+  }
+  while (level_count_ != 0 && !failed_) {
+    Level& level = levels_.items[level_count_ - 1];
+    if (level.next == level.count) {
+      if (level.is_scratch) scratch_count_ = level.items;
+      --level_count_;
+      continue;
+    }
+    const std::int64_t index = level.next++;
+    Address target = 0;
+    if (level.is_scratch) {
+      target = scratch_.items[level.items + static_cast<std::size_t>(index)];
+    } else if (level.stride == 8) {
+      target = PeekPointer(level.items + static_cast<Address>(index) * 8, 0);
+    } else {
+      // A dict's entry: key and value by turns.
+      const Address entry = level.items + static_cast<Address>(index >> 1) * level.stride;
+      target = PeekPointer(entry, (index & 1) == 0 ? level.key_at : level.stride - 8);
+      if ((index & 1) == 0 && PeekPointer(entry, level.stride - 8) == 0) target = 0;
+    }
+    Follow(target);
+  }
+}
+
+void DumpWalk::WriteTree(Address object) noexcept {
+  start_ = object;
+  level_count_ = 0;
+  scratch_count_ = 0;
+  do {
+    if (guards_ && MEMWHY_GUARD(guard_) != 0) Skip(at_, SkipReason::kFault);
+    WriteTreeUnguarded();
+    if (guards_) guard_.Disarm();
+    // Static types are in no list of the collector.
+    start_ = 0;
+    while (start_ == 0 && pending_type_count_ != 0) {
+      const Address type = pending_types_.items[--pending_type_count_];
+      if (marks_.IsSeen(type)) continue;
+      at_ = type;
+      const DumpType* facts = types_.Get(cpython::TypeOf(type));
+      if (facts != nullptr && !IsTracked(*facts, type) && marks_.See(type)) start_ = type;
+    }
+  } while (start_ != 0 && !failed_);
+}
+
+// Collects the heads of the collector's lists: what stands before an object and was not visited
+// just before it.
+int DumpWalk::OnVisited(void* object, void* self) noexcept {
+  auto* walk = static_cast<DumpWalk*>(self);
+  const std::uint32_t gc_head = g_agent.python.layout->gc_head_bytes;
+  const Address head = reinterpret_cast<Address>(object) - gc_head;
+  const Address before = PeekPointer(head, 8) & ~kLinkFlags;
+  if (before != walk->at_ && walk->head_count_ < kMostLists) {
+    walk->heads_[walk->head_count_++] = before;
+  }
+  walk->at_ = head;
+  return 1;
+}
+
+// False: the head is none, so the collector's structures are not as we know them.
+bool DumpWalk::WriteList(Address head, std::uint32_t list) noexcept {
+  const std::uint32_t gc_head = g_agent.python.layout->gc_head_bytes;
+  Address at = PeekPointer(head, 0) & ~kLinkFlags;
+  if (!map_.IsReadable(at, gc_head) || (PeekPointer(at, 8) & ~kLinkFlags) != head) return false;
+  out_.PutTag(DumpTag::kList);
+  out_.PutNumber(list);
+  for (; at != head && !failed_ && !out_.failed(); at = PeekPointer(at, 0) & ~kLinkFlags) {
+    if (!map_.IsReadable(at, gc_head + 16)) {
+      Skip(at, SkipReason::kFault);
+      break;
+    }
+    __builtin_prefetch(reinterpret_cast<const void*>(PeekPointer(at, 0) & ~kLinkFlags));
+    if (marks_.See(at + gc_head)) WriteTree(at + gc_head);
+  }
+  return true;
+}
+
+void DumpWalk::WriteLists(Address interpreter) noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  bool is_known = layout.gc_generations != cpython::kAbsent;
+  if (is_known) {
+    const Address base = layout.minor == 8 ? g_agent.python.runtime : interpreter;
+    for (std::uint32_t list = 0; list < 3 && is_known; ++list) {
+      is_known = WriteList(
+          base + layout.gc_generations + Address{list} * layout.gc_generation_bytes, list);
+    }
+    if (is_known) WriteList(base + layout.gc_permanent, wire::kListPermanent);
+  }
+  if (!is_known && g_python_api.PyUnstable_GC_VisitObjects != nullptr) {
+    // It takes a reference while it calls, so it only leads to the lists.
+    at_ = 0;
+    head_count_ = 0;
+    g_python_api.PyUnstable_GC_VisitObjects(&OnVisited, this);
+    for (std::uint32_t i = 0; i < head_count_; ++i) WriteList(heads_[i], wire::kListUnknown);
+  }
+}
+
+void DumpWalk::WriteCollector(bool collects, Address interpreter) noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  out_.PutTag(DumpTag::kCollector);
+  out_.PutByte(collects ? 1 : 0);
+  if (layout.gc_generations == cpython::kAbsent) {
+    out_.PutNumber(0);
+    return;
+  }
+  const Address base = layout.minor == 8 ? g_agent.python.runtime : interpreter;
+  out_.PutNumber(3);
+  for (std::uint32_t list = 0; list < 3; ++list) {
+    // struct gc_generation {PyGC_Head head; int threshold; int count}
+    const Address generation =
+        base + layout.gc_generations + Address{list} * layout.gc_generation_bytes;
+    const int threshold = Peek<int>(generation, layout.gc_head_bytes);
+    const int count = Peek<int>(generation, layout.gc_head_bytes + 4);
+    out_.PutNumber(static_cast<std::uint64_t>(threshold < 0 ? 0 : threshold));
+    out_.PutNumber(static_cast<std::uint64_t>(count < 0 ? 0 : count));
+  }
+}
+
+// Objects that no other leads to, untracked ones: what an extension has leaked, or what only C code
+// holds. They betray themselves by a word that is the address of a type, behind a word that can be
+// a reference count.
+void DumpWalk::WriteHidden(const FreeMemory& free) noexcept {
+  hidden_filter_ = static_cast<std::uint64_t*>(MapRaw(kFilterBits / 8));
+  if (hidden_filter_ == nullptr) {
+    failed_ = true;
+    return;
+  }
+  for (std::uint32_t id = 0; id < types_.count(); ++id) {
+    const std::size_t bit = FilterBit(types_.at(id)->type);
+    hidden_filter_[bit >> 6] |= std::uint64_t{1} << (bit & 63);
+  }
+  out_.PutTag(DumpTag::kList);
+  out_.PutNumber(wire::kListUnknown);
+  for (std::size_t i = 0; i < map_.count() && !failed_; ++i) {
+    const Mapping& mapping = map_.at(i);
+    if (!mapping.is_readable || !mapping.is_writable || mapping.is_shared) continue;
+    // Static objects of libraries are no leaks, and those that matter are referred to.
+    if (mapping.inode != 0 || mapping.begin - g_private.begin < g_private.bytes) continue;
+    if (MEMWHY_GUARD(guard_) == 0) WriteHiddenOf(mapping, free);
+    guard_.Disarm();
+  }
+  UnmapRaw(hidden_filter_, kFilterBits / 8);
+}
+
+// Whether the last object before `at` reaches over it: a tuple of n items whose first is a type
+// looks like an object with n references.
+bool DumpWalk::IsInside(Address at) noexcept {
+  // Bits stand for 16 bytes; objects outside of libraries begin at multiples of that.
+  const Address before = marks_.SeenBefore(at);
+  if (before == 0) return false;
+  const Address type = cpython::TypeOf(before);
+  if (!types_.IsKnown(type)) return false;
+  const DumpType* facts = types_.Get(type);
+  if (facts == nullptr) return false;
+  const bool is_apart = facts->size == ObjectSize::kDict || facts->size == ObjectSize::kList ||
+                        facts->size == ObjectSize::kOrderedDict ||
+                        facts->size == ObjectSize::kSet || facts->size == ObjectSize::kByteArray ||
+                        facts->size == ObjectSize::kDeque;
+  const std::int64_t extra = is_apart ? 0 : reader_.ExtraBytes(*facts, before);
+  return at < before + static_cast<Address>(facts->own_bytes() + extra);
+}
+
+void DumpWalk::WriteHiddenOf(const Mapping& mapping, const FreeMemory& free) noexcept {
+  // What is found is written page by page: writing has a guard of its own.
+  pages_.Each(mapping.begin, mapping.end, [&](Address begin, Address end) {
+    Address found[4096 / 16];
+    std::size_t count = 0;
+    for (Address at = (begin + 15) & ~Address{15}; at + 16 <= end; at += 16) {
+      const Address type = PeekPointer(at, 8);
+      const std::size_t bit = FilterBit(type);
+      if ((hidden_filter_[bit >> 6] >> (bit & 63) & 1) == 0) continue;
+      const auto references = Peek<std::uint64_t>(at, 0);
+      if (references == 0 || references > kMostHiddenCount || IsImmortal(at)) continue;
+      if (marks_.IsSeen(at) || !types_.IsKnown(type) || free.Contains(at)) continue;
+      if (!free.CanBegin(at) || IsInside(at)) continue;
+      const DumpType* facts = types_.Get(type);
+      // Without a head of the collector's it was never an object of such a type.
+      if (facts == nullptr || facts->kind == ObjectKind::kType || IsTracked(*facts, at)) continue;
+      const std::int64_t extra =
+          facts->size == ObjectSize::kDict || facts->size == ObjectSize::kList
+              ? 0
+              : reader_.ExtraBytes(*facts, at);
+      if (extra < 0 || static_cast<Address>(facts->own_bytes() + extra) > mapping.end - at)
+        continue;
+      found[count++] = at;
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      if (marks_.See(found[i])) WriteTree(found[i]);
+    }
+    if (count != 0 && guards_) guard_.Arm();
+  });
+}
+
+bool DumpWalk::Run(bool collects, const FreeMemory* free) noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  none_ = g_python_api.none_object;
+  if (!types_.Start(map_)) return false;
+  out_.Reserve();
+  for (const char c : wire::kDumpMagic) out_.PutByte(static_cast<std::uint8_t>(c));
+  out_.PutNumber(wire::kDumpVersion);
+  for (const ShapeRest rest : {ShapeRest::kPairs, ShapeRest::kIndexed}) {
+    out_.PutTag(DumpTag::kShape);
+    out_.PutByte(static_cast<std::uint8_t>(rest));
+    out_.PutNumber(0);
+  }
+  constexpr int kMostInterpreters = 1024;
+  const Address first = PeekPointer(g_agent.python.runtime, layout.runtime_interpreters);
+  WriteCollector(collects, PeekPointer(g_agent.python.runtime, layout.runtime_main_interpreter));
+  int left = kMostInterpreters;
+  for (Address at = first; at != 0 && left > 0;
+       at = PeekPointer(at, layout.interpreter_next), --left) {
+    if (layout.interpreter_interned != cpython::kAbsent) {
+      interned_ = PeekPointer(at, layout.interpreter_interned);
+    }
+    WriteLists(at);
+    if (layout.minor == 8) break;  // one collector for all
+  }
+  DumpRoots roots(*this);
+  left = kMostInterpreters;
+  for (Address at = first; at != 0 && left > 0;
+       at = PeekPointer(at, layout.interpreter_next), --left) {
+    roots.Write(at);
+  }
+  if (free != nullptr && guards_) WriteHidden(*free);
+  out_.PutTag(DumpTag::kEnd);
+  out_.PutNumber(objects_);
+  out_.PutNumber(edge_count_);
+  out_.PutNumber(skipped_);
+  return out_.Flush() && !failed_ && !marks_.failed() && !edges_.failed();
+}
+
+void DumpWalk::WriteRoot(DumpRoot kind, wire::RootCounts counts, std::uint64_t thread,
+                         std::uint32_t line, const EdgeLabel& name) noexcept {
+  if (edges_.count() == 0) return;
+  const bool has_shape = edges_.label_count() != 0;
+  const std::uint32_t shape = has_shape ? ShapeOf(edges_) : 0;
+  out_.PutTag(DumpTag::kRoot);
+  out_.PutByte(static_cast<std::uint8_t>(kind));
+  out_.PutByte(static_cast<std::uint8_t>(counts));
+  out_.PutNumber(thread);
+  out_.PutNumber(line);
+  PutText(name);
+  out_.Reserve();
+  out_.PutNumber(edges_.count() << 1 | static_cast<std::uint64_t>(has_shape));
+  if (has_shape) out_.PutNumber(shape);
+  out_.BeginRootEdges();
+  for (std::size_t i = 0; i < edges_.count(); ++i) out_.PutEdge(edges_.target(i));
+  // What hangs on it alone.
+  RawArray<Address> targets;
+  if (!GrowRaw(targets, edges_.count())) {
+    failed_ = true;
+    return;
+  }
+  const std::size_t count = edges_.count();
+  for (std::size_t i = 0; i < count; ++i) targets.items[i] = edges_.target(i);
+  for (std::size_t i = 0; i < count && !failed_; ++i) WriteUnseen(targets.items[i]);
+  FreeRaw(targets);
+}
+
+// A root's target and what is behind it, tracked or not.
+void DumpWalk::WriteUnseen(Address object) noexcept {
+  if (object == 0 || !types_.IsObject(object)) return;
+  if (marks_.See(object)) WriteTree(object);
+}
+
+}  // namespace memwhy::agent

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/free_memory.h"
+
+#include <gnu/libc-version.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "agent/agent.h"
+#include "cpython/peek.h"
+
+namespace memwhy::agent {
+namespace {
+
+using cpython::Address;
+using cpython::Peek;
+using cpython::PeekPointer;
+
+constexpr std::uint32_t kPoolOverhead = 48;
+constexpr std::uint32_t kSizeClasses = 32;
+constexpr std::uint32_t kMostPoolBytes = 1u << 20;
+
+// tcache_perthread_struct: 64 counts of 16 bits, 64 pointers; the first chunk of the heap.
+constexpr std::uint32_t kCacheBins = 64;
+constexpr std::size_t kCacheChunkBytes = 0x290;
+
+bool HasSafeLinking() noexcept {
+  const char* version = gnu_get_libc_version();
+  return std::strtol(version, nullptr, 10) == 2 && std::strtol(version + 2, nullptr, 10) >= 32;
+}
+
+}  // namespace
+
+void FreeMemory::Add(Address begin, Address end) noexcept {
+  if (begin >= end) return;
+  if (!GrowRaw(ranges_, count_ + 1)) {
+    failed_ = true;
+    return;
+  }
+  ranges_.items[count_++] = {begin, end};
+}
+
+// struct pool_header: count 0, freeblock 8, szidx 36, nextoffset 40.
+void FreeMemory::LoadPool(Address pool, std::uint32_t pool_bytes) noexcept {
+  const auto count = Peek<std::uint32_t>(pool, 0);
+  const auto size_class = Peek<std::uint32_t>(pool, 36);
+  if (count == 0) {
+    Add(pool + kPoolOverhead, pool + pool_bytes);
+    return;
+  }
+  const std::uint32_t block = (size_class + 1) * 16;
+  const auto next = Peek<std::uint32_t>(pool, 40);
+  if (size_class >= kSizeClasses || next > pool_bytes) return;
+  Add(pool + (next < kPoolOverhead ? kPoolOverhead : next), pool + pool_bytes);
+  Address free = PeekPointer(pool, 8);
+  for (std::uint32_t left = pool_bytes / 16; free != 0 && left > 0; --left) {
+    if (free < pool + kPoolOverhead || free + block > pool + pool_bytes) return;
+    Add(free, free + block);
+    free = PeekPointer(free, 0);
+  }
+}
+
+void FreeMemory::LoadPools(const MemoryMap& map) noexcept {
+  const wire::RingHeader* ring = g_agent.ring;
+  if (ring == nullptr || g_agent.arenas == nullptr) return;
+  const std::uint32_t pool_bytes = ring->pool_bytes;
+  const std::uint32_t arena_bytes = ring->arena_bytes;
+  if (pool_bytes < 4096 || pool_bytes > kMostPoolBytes || (pool_bytes & (pool_bytes - 1)) != 0)
+    return;
+  arena_bytes_ = arena_bytes;
+  pool_bytes_ = pool_bytes;
+  const std::uint32_t used = ring->arenas_used.load(std::memory_order_relaxed);
+  for (std::uint32_t i = 0; i < used && i < ring->arena_capacity; ++i) {
+    const Address arena = g_agent.arenas[i];
+    if (arena == 0 || !map.IsReadable(arena, arena_bytes)) continue;
+    if (GrowRaw(arenas_, arena_count_ + 1)) arenas_.items[arena_count_++] = arena;
+    const Address first = (arena + pool_bytes - 1) & ~Address{pool_bytes - 1};
+    for (Address pool = first; pool + pool_bytes <= arena + arena_bytes; pool += pool_bytes) {
+      LoadPool(pool, pool_bytes);
+    }
+  }
+}
+
+// What the main thread has freed just now looks in use to a walk over the chunks.
+void FreeMemory::LoadThreadCache(Address cache, const Mapping& heap) noexcept {
+  if (!HasSafeLinking()) return;
+  for (std::uint32_t bin = 0; bin < kCacheBins; ++bin) {
+    const std::uint32_t count = Peek<std::uint16_t>(cache, 2 * bin);
+    Address entry = PeekPointer(cache, 2 * kCacheBins + 8 * bin);
+    for (std::uint32_t i = 0; i < count && i < 65536; ++i) {
+      if ((entry & 15) != 0 || entry < heap.begin + 16 || entry + 16 > heap.end) break;
+      const Address size = PeekPointer(entry - 8, 0) & ~Address{7};
+      if (size < 32 || size > heap.end - entry) break;
+      Add(entry, entry + size - 16);
+      entry = PeekPointer(entry, 0) ^ (entry >> 12);
+    }
+  }
+}
+
+// Chunks from the heap's first to its last: {previous size, size | flags, content}; bit 0 of the
+// next one's size tells whether one is in use.
+void FreeMemory::LoadHeap(const Mapping& heap) noexcept {
+  Address chunk = heap.begin;
+  if (heap.end - chunk < kCacheChunkBytes ||
+      (PeekPointer(chunk, 8) & ~Address{7}) != kCacheChunkBytes) {
+    return;
+  }
+  LoadThreadCache(chunk + 16, heap);
+  while (heap.end - chunk >= 32) {
+    const Address size = PeekPointer(chunk, 8) & ~Address{7};
+    if (size < 32 || (size & 15) != 0 || size > heap.end - chunk) return;
+    const Address next = chunk + size;
+    if (heap.end - next < 32) {
+      Add(chunk + 16, next);  // the top: never given out, or got back
+      return;
+    }
+    if ((PeekPointer(next, 8) & 1) == 0) Add(chunk + 16, next);
+    chunk = next;
+  }
+}
+
+bool FreeMemory::Load(const MemoryMap& map) noexcept {
+  LoadPools(map);
+  for (std::size_t i = 0; i < map.count(); ++i) {
+    // Other mappings of that name follow where the kernel had to split it.
+    if (map.at(i).is_heap && map.at(i).is_readable) {
+      LoadHeap(map.at(i));
+      break;
+    }
+  }
+  std::sort(arenas_.items, arenas_.items + arena_count_);
+  std::sort(ranges_.items, ranges_.items + count_,
+            [](const Range& a, const Range& b) { return a.begin < b.begin; });
+  return !failed_;
+}
+
+bool FreeMemory::CanBegin(Address address) const noexcept {
+  const Address* next = std::upper_bound(arenas_.items, arenas_.items + arena_count_, address);
+  if (next == arenas_.items || address - next[-1] >= arena_bytes_) return true;
+  const Address pool = address & ~(pool_bytes_ - 1);
+  if (pool < next[-1] || address < pool + kPoolOverhead) return false;
+  const auto size_class = Peek<std::uint32_t>(pool, 36);
+  if (size_class >= kSizeClasses) return false;
+  // The collector's head and what lies before it: attributes and weak references.
+  const Address in_block = (address - pool - kPoolOverhead) % ((size_class + 1) * 16);
+  return in_block == 0 || in_block == 16 || in_block == 32;
+}
+
+bool FreeMemory::Contains(Address address) const noexcept {
+  const Range* next =
+      std::upper_bound(ranges_.items, ranges_.items + count_, address,
+                       [](Address value, const Range& range) { return value < range.begin; });
+  return next != ranges_.items && address < (next - 1)->end;
+}
+
+}  // namespace memwhy::agent

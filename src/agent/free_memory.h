@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Memory of this process that its allocators have got back: what lies there are remains, not
+// references and not objects. Knows the pools of pymalloc, as the agent saw its arenas, and the
+// main heap of glibc with its main thread's cache. What it does not know counts as in use.
+// Runs in a clone; reads only; no malloc.
+//
+// Sources: CPython Objects/obmalloc.c (struct pool_header, 3.8 to 3.14); glibc malloc/malloc.c
+// (chunk headers, tcache_perthread_struct with safe-linking, 2.32 and later).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "agent/memory_map.h"
+#include "agent/raw_memory.h"
+
+namespace memwhy::agent {
+
+class FreeMemory {
+ public:
+  ~FreeMemory() {
+    FreeRaw(arenas_);
+    FreeRaw(ranges_);
+  }
+  // False: no memory for the list.
+  bool Load(const MemoryMap& map) noexcept;
+  bool Contains(std::uintptr_t address) const noexcept;
+  // Whether an object can begin at `address`: in a pool of pymalloc at the start of a block, or
+  // behind the head of the collector's there. Elsewhere anything goes.
+  bool CanBegin(std::uintptr_t address) const noexcept;
+  std::size_t ranges() const { return count_; }
+
+ private:
+  struct Range {
+    std::uintptr_t begin;
+    std::uintptr_t end;
+  };
+  void Add(std::uintptr_t begin, std::uintptr_t end) noexcept;
+  void LoadPools(const MemoryMap& map) noexcept;
+  void LoadPool(std::uintptr_t pool, std::uint32_t pool_bytes) noexcept;
+  void LoadHeap(const Mapping& heap) noexcept;
+  void LoadThreadCache(std::uintptr_t cache, const Mapping& heap) noexcept;
+
+  RawArray<std::uintptr_t> arenas_;  // by address
+  std::size_t arena_count_ = 0;
+  std::uintptr_t arena_bytes_ = 0;
+  std::uintptr_t pool_bytes_ = 0;
+  RawArray<Range> ranges_;
+  std::size_t count_ = 0;
+  bool failed_ = false;
+};
+
+}  // namespace memwhy::agent

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/heap_dump.h"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include "agent/agent.h"
+#include "agent/dump_walk.h"
+#include "agent/holder_scan.h"
+#include "agent/process_memory.h"
+#include "agent/python_api.h"
+
+namespace memwhy::agent {
+namespace {
+
+using cpython::Peek;
+
+constexpr double kMiB = 1024 * 1024;
+// Measured on idle machines of 2 cores: docs/benchmarks.md. Only first guesses: the poster measures
+// the first one on this machine, and a walk in place tells the second for the next.
+constexpr std::uint64_t kUsualCloneNsPerMiB = 16'000;
+constexpr std::uint64_t kHugePageGain = 45;           // a clone shares huge pages that much faster
+constexpr std::uint64_t kPinnedNsPerMiB = 2'600'000;  // copied at once, page by page
+constexpr std::uint64_t kFixedNs = 300'000;
+std::uint64_t g_walk_ns_per_block = 120;  // of pymalloc's blocks in use
+constexpr std::uint64_t kFixedBytes = 8u << 20;
+constexpr unsigned kMostSeconds = 300;                  // a clone ends itself after that
+constexpr std::uint64_t kMostWaitNs = 120'000'000'000;  // for questions
+constexpr int kCollectionTries = 400;  // of 5 ms: for a collection under way to end
+
+struct Prediction {
+  DumpMethod method = DumpMethod::kClone;
+  std::uint64_t pause_ns = 0;
+  std::uint64_t bytes = 0;
+};
+
+std::uint64_t Scale(std::uint64_t bytes, std::uint64_t ns_per_mib) noexcept {
+  return static_cast<std::uint64_t>(static_cast<double>(bytes) / kMiB *
+                                    static_cast<double>(ns_per_mib));
+}
+
+std::uint64_t BlocksInUse() noexcept {
+  const std::ptrdiff_t blocks =
+      g_python_api.GetAllocatedBlocks == nullptr ? 0 : g_python_api.GetAllocatedBlocks();
+  return blocks < 0 ? 0 : static_cast<std::uint64_t>(blocks);
+}
+
+Prediction Predict(const HeapDumpOptions& options, const ProcessMemory& memory,
+                   std::uint64_t blocks) noexcept {
+  const std::uint64_t rate =
+      options.clone_ns_per_mib == 0 ? kUsualCloneNsPerMiB : options.clone_ns_per_mib;
+  const std::uint64_t all = memory.anonymous_bytes + memory.huge_bytes;
+  // Marks: 1 KiB for 64 KiB.
+  const std::uint64_t marks = all / 64;
+  Prediction clone{DumpMethod::kClone,
+                   kFixedNs + Scale(memory.anonymous_bytes, rate) +
+                       Scale(memory.huge_bytes, rate / kHugePageGain) +
+                       Scale(memory.pinned_bytes, kPinnedNsPerMiB),
+                   // Its page tables, what it marks, and a tenth of the pages written meanwhile.
+                   kFixedBytes + all / 512 + marks + memory.pinned_bytes + all / 10};
+  const Prediction in_place{DumpMethod::kInPlace, kFixedNs + blocks * g_walk_ns_per_block,
+                            kFixedBytes + marks};
+  if (options.in_place) return in_place;
+  // Pinned pages would be copied under everyone's feet.
+  if (memory.pinned_bytes != 0 && clone.pause_ns > in_place.pause_ns) return in_place;
+  if (options.headroom_bytes != 0 && clone.bytes > options.headroom_bytes) return in_place;
+  return clone;
+}
+
+int OpenOutput(const char* path) noexcept {
+  // A FIFO without a reader fails at once instead of waiting for ever.
+  int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
+  if (fd < 0) return fd;
+  const int flags = fcntl(fd, F_GETFL);
+  if (flags >= 0) fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+  return fd;
+}
+
+void OnTimeout(int) { syscall(SYS_exit_group, 3); }
+
+// The clone's whole life. It has one thread, no locks that it could trust, and copies of all
+// descriptors, of which it keeps one.
+// The stream is written; who reads it works out what to look for. False: nobody asks.
+bool WaitForQuestions() noexcept {
+  std::atomic<std::uint32_t>& stage = g_agent.ring->request_stage;
+  stage.store(static_cast<std::uint32_t>(wire::DumpStage::kWaiting), std::memory_order_release);
+  const std::uint64_t began = wire::MonotonicNs();
+  while (wire::MonotonicNs() - began < kMostWaitNs) {
+    if (stage.load(std::memory_order_acquire) ==
+        static_cast<std::uint32_t>(wire::DumpStage::kAsked)) {
+      return true;
+    }
+    const timespec wait{0, 1'000'000};
+    nanosleep(&wait, nullptr);
+  }
+  return false;
+}
+
+[[noreturn]] void RunClone(int fd, bool collects, const char* scan_path) noexcept {
+  SetMode(kModeDormant);
+  syscall(SYS_prctl, PR_SET_NAME, "memwhy-dump", 0, 0, 0);
+  if (fd > 0) syscall(SYS_close_range, 0, fd - 1, 0);
+  syscall(SYS_close_range, fd + 1, ~0u, 0);
+  // Of all processes the kernel might choose it shall choose this one.
+  const int oom = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  if (oom >= 0) {
+    [[maybe_unused]] const ssize_t n = write(oom, "1000", 4);
+    close(oom);
+  }
+  struct sigaction action{};
+  action.sa_handler = &OnTimeout;
+  sigaction(SIGALRM, &action, nullptr);
+  sigset_t alarm_only;
+  sigemptyset(&alarm_only);
+  sigaddset(&alarm_only, SIGALRM);
+  sigprocmask(SIG_UNBLOCK, &alarm_only, nullptr);
+  const itimerval limit{{0, 0}, {kMostSeconds, 0}};
+  setitimer(ITIMER_REAL, &limit, nullptr);
+  FaultGuard::Install();
+  MemoryMap map;
+  DumpStream out;
+  bool is_whole = false;
+  if (map.Load() && out.Start(fd)) {
+    FreeMemory free;
+    DumpWalk walk(out, map, true);
+    is_whole = free.Load(map) && walk.Run(collects, &free);
+    if (is_whole && scan_path != nullptr && WaitForQuestions()) {
+      FaultGuard guard;
+      is_whole = AnswerHolderScan(scan_path, map, free, guard, out) && out.Flush();
+    }
+  }
+  syscall(SYS_exit_group, is_whole ? 0 : 1);
+  __builtin_unreachable();
+}
+
+// Automatic collections off while the clone lives: one would write to every page. Its state before.
+bool HoldCollection() noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  if (g_python_api.PyGC_Disable != nullptr) return g_python_api.PyGC_Disable() != 0;
+  if (layout.gc_enabled == cpython::kAbsent) return false;
+  auto* enabled = reinterpret_cast<int*>(
+      (layout.minor == 8
+           ? g_agent.python.runtime
+           : reinterpret_cast<cpython::Address>(g_python_api.PyInterpreterState_Get())) +
+      layout.gc_enabled);
+  const bool before = *enabled != 0;
+  *enabled = 0;
+  return before;
+}
+
+void ReleaseCollection() noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  if (g_python_api.PyGC_Enable != nullptr) {
+    g_python_api.PyGC_Enable();
+  } else if (layout.gc_enabled != cpython::kAbsent) {
+    *reinterpret_cast<int*>((layout.minor == 8 ? g_agent.python.runtime
+                                               : reinterpret_cast<cpython::Address>(
+                                                     g_python_api.PyInterpreterState_Get())) +
+                            layout.gc_enabled) = 1;
+  }
+}
+
+// With the GIL.
+bool IsCollectorOn() noexcept {
+  const bool is_on = HoldCollection();
+  if (is_on) ReleaseCollection();
+  return is_on;
+}
+
+bool IsCollecting() noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  if (layout.gc_collecting == cpython::kAbsent) return false;
+  const cpython::Address base =
+      layout.minor == 8 ? g_agent.python.runtime
+                        : reinterpret_cast<cpython::Address>(g_python_api.PyInterpreterState_Get());
+  return Peek<int>(base, layout.gc_collecting) != 0;
+}
+
+bool IsFinalizing() noexcept {
+  return cpython::PeekPointer(g_agent.python.runtime, g_agent.python.layout->runtime_finalizing) !=
+         0;
+}
+
+// Takes the GIL at a moment when no collection is under way: its objects would be in no list.
+int TakeGil() noexcept {
+  for (int i = 0;; ++i) {
+    const int state = g_python_api.PyGILState_Ensure();
+    if (!IsCollecting() || i == kCollectionTries) return state;
+    g_python_api.PyGILState_Release(state);
+    const timespec wait{0, 5'000'000};
+    nanosleep(&wait, nullptr);
+  }
+}
+
+// 0: written. Else an errno of clone, or -1: the clone failed later.
+int DumpByClone(int fd, const char* scan_path, HeapDumpResult& result) noexcept {
+  const int state = TakeGil();
+  const std::uint64_t began = wire::MonotonicNs();
+  const bool collects = HoldCollection();
+  const long pid = syscall(SYS_clone, 0, nullptr, nullptr, nullptr, 0);
+  if (pid == 0) RunClone(fd, collects, scan_path);
+  const int error = pid < 0 ? errno : 0;
+  if (error != 0 && collects) ReleaseCollection();
+  g_python_api.PyGILState_Release(state);
+  if (error != 0) return error;
+  result.pause_ns = wire::MonotonicNs() - began;
+  result.method = DumpMethod::kClone;
+  int status = 0;
+  while (syscall(SYS_wait4, pid, &status, __WALL, nullptr) < 0 && errno == EINTR) {
+  }
+  if (collects && !IsFinalizing()) {
+    const int again = g_python_api.PyGILState_Ensure();
+    ReleaseCollection();
+    g_python_api.PyGILState_Release(again);
+  }
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return 0;
+  result.error = WIFSIGNALED(status) ? "the clone was killed while it wrote the dump"
+                 : WEXITSTATUS(status) == 3
+                     ? "the clone took longer than 300 s and ended itself"
+                     : "the clone could not write the dump (no memory, or nobody reads it)";
+  return -1;
+}
+
+void DumpInPlace(int fd, HeapDumpResult& result, std::uint64_t blocks) noexcept {
+  MemoryMap map;
+  DumpStream out;
+  if (!map.Load() || !out.Start(fd)) {
+    result.error = "no memory for the dump";
+    return;
+  }
+  result.method = DumpMethod::kInPlace;
+  bool is_whole = false;
+  {
+    DumpWalk walk(out, map, false);
+    const int state = TakeGil();
+    const std::uint64_t began = wire::MonotonicNs();
+    is_whole = walk.Run(IsCollectorOn(), nullptr);
+    g_python_api.PyGILState_Release(state);
+    result.pause_ns = wire::MonotonicNs() - began;
+  }
+  out.Stop();
+  if (blocks > 10'000) g_walk_ns_per_block = result.pause_ns / blocks;
+  if (!is_whole) result.error = "no memory for the dump, or nobody reads it";
+}
+
+}  // namespace
+
+HeapDumpResult WriteHeapDump(const HeapDumpOptions& options) noexcept {
+  HeapDumpResult result;
+  const std::uint64_t blocks = BlocksInUse();
+  const ProcessMemory memory = ReadProcessMemory();
+  Prediction prediction = Predict(options, memory, blocks);
+  const auto tell = [&] {
+    result.predicted_ns = prediction.pause_ns;
+    result.predicted_bytes = prediction.bytes;
+    if (g_agent.ring == nullptr) return;
+    g_agent.ring->request_method.store(static_cast<std::uint32_t>(prediction.method),
+                                       std::memory_order_relaxed);
+    g_agent.ring->request_predicted_bytes.store(prediction.bytes, std::memory_order_relaxed);
+    g_agent.ring->request_predicted_ns.store(prediction.pause_ns, std::memory_order_release);
+  };
+  const auto is_refused = [&] {
+    if (options.limit_ns != 0 && prediction.pause_ns > options.limit_ns) {
+      result.error = "the predicted pause is beyond the limit (--max-pause)";
+    } else if (options.headroom_bytes != 0 && prediction.bytes > options.headroom_bytes) {
+      result.error = "the memory cgroup has no room for a dump, not even in place";
+    }
+    return result.error != nullptr;
+  };
+  tell();
+  if (is_refused()) return result;
+  const int fd = OpenOutput(options.output_path);
+  if (fd < 0) {
+    result.error = "the dump's output could not be opened";
+    return result;
+  }
+  if (prediction.method == DumpMethod::kClone) {
+    const int error = DumpByClone(fd, options.scan_path, result);
+    if (error > 0) {
+      // EAGAIN: no more processes; ENOMEM: no commit; EPERM, ENOSYS: a filter of system calls.
+      prediction = Predict({options.output_path, nullptr, options.limit_ns,
+                            options.clone_ns_per_mib, options.headroom_bytes, true},
+                           memory, blocks);
+      tell();
+      if (!is_refused()) DumpInPlace(fd, result, blocks);
+    }
+  } else {
+    DumpInPlace(fd, result, blocks);
+  }
+  if (close(fd) != 0 && result.error == nullptr) result.error = "the dump could not be written";
+  return result;
+}
+
+}  // namespace memwhy::agent

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/holder_scan.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "agent/agent.h"
+#include "agent/present_pages.h"
+#include "agent/private_memory.h"
+#include "agent/raw_memory.h"
+#include "cpython/peek.h"
+
+namespace memwhy::agent {
+namespace {
+
+using cpython::Address;
+
+constexpr std::size_t kFilterBits = 1u << 22;  // 512 KiB: stays in the cache
+constexpr std::size_t kPlaces = 4;             // told of each object, twice
+
+struct Answer {
+  std::uint64_t words;
+  std::uint64_t static_words;
+  Address static_places[kPlaces];  // the first of them
+  Address other_places[kPlaces];
+};
+
+std::size_t FilterBit(Address address) noexcept {
+  return static_cast<std::size_t>((address >> 3) * 0x9e3779b97f4a7c15ull >> 20) & (kFilterBits - 1);
+}
+
+class Scan {
+ public:
+  Scan(const Address* objects, std::size_t count, const FreeMemory& free) noexcept
+      : objects_(objects), count_(count), free_(free) {}
+  ~Scan() {
+    if (filter_ != nullptr) UnmapRaw(filter_, kFilterBits / 8);
+    FreeRaw(answers_);
+    FreeRaw(table_);
+  }
+
+  bool Start() noexcept {
+    filter_ = static_cast<std::uint64_t*>(MapRaw(kFilterBits / 8));
+    if (filter_ == nullptr || !GrowRaw(answers_, count_ + 1)) return false;
+    std::size_t capacity = 1024;
+    while (capacity < count_ * 2) capacity *= 2;
+    table_.items = static_cast<std::uint32_t*>(MapRaw(capacity * sizeof(std::uint32_t)));
+    if (table_.items == nullptr) return false;
+    table_.capacity = capacity;
+    for (std::size_t i = 0; i < count_; ++i) {
+      const std::size_t bit = FilterBit(objects_[i]);
+      filter_[bit >> 6] |= std::uint64_t{1} << (bit & 63);
+      std::size_t at = Hash(objects_[i]);
+      while (table_.items[at] != 0) at = (at + 1) & (capacity - 1);
+      table_.items[at] = static_cast<std::uint32_t>(i + 1);
+    }
+    return true;
+  }
+
+  void Words(Address begin, Address end, bool is_static) noexcept {
+    const auto* at = reinterpret_cast<const Address*>(begin);
+    const auto* stop = reinterpret_cast<const Address*>(end & ~Address{7});
+    for (; at < stop; ++at) {
+      const Address value = *at;
+      const std::size_t bit = FilterBit(value);
+      if ((filter_[bit >> 6] >> (bit & 63) & 1) != 0) {
+        Hit(value, reinterpret_cast<Address>(at), is_static);
+      }
+    }
+  }
+
+  void Write(std::uint64_t unread, DumpStream& out) noexcept {
+    constexpr char kMagic[8] = {'M', 'W', 'Y', 'S', 'C', 'A', 'N', '1'};
+    out.PutBytes(kMagic, sizeof(kMagic));
+    const std::uint64_t count = count_;
+    out.PutBytes(&count, sizeof(count));
+    out.PutBytes(&unread, sizeof(unread));
+    for (std::size_t i = 0; i < count_; ++i) {
+      const Answer& answer = answers_.items[i];
+      const std::uint64_t others = answer.words - answer.static_words;
+      const std::uint64_t first = answer.static_words < kPlaces ? answer.static_words : kPlaces;
+      const std::uint64_t second = others < kPlaces ? others : kPlaces;
+      const std::uint64_t head[] = {answer.words, answer.static_words, first + second};
+      out.PutBytes(head, sizeof(head));
+      out.PutBytes(answer.static_places, first * sizeof(Address));
+      out.PutBytes(answer.other_places, second * sizeof(Address));
+    }
+  }
+
+ private:
+  std::size_t Hash(Address address) const noexcept {
+    return static_cast<std::size_t>((address >> 3) * 0xff51afd7ed558ccdull >> 24) &
+           (table_.capacity - 1);
+  }
+  void Hit(Address value, Address place, bool is_static) noexcept {
+    for (std::size_t at = Hash(value); table_.items[at] != 0;
+         at = (at + 1) & (table_.capacity - 1)) {
+      const std::uint32_t i = table_.items[at] - 1;
+      if (objects_[i] != value) continue;
+      if (free_.Contains(place)) return;  // remains of what was there
+      Answer& answer = answers_.items[i];
+      const std::uint64_t others = answer.words++ - answer.static_words;
+      if (is_static) {
+        if (answer.static_words < kPlaces) answer.static_places[answer.static_words] = place;
+        ++answer.static_words;
+      } else if (others < kPlaces) {
+        answer.other_places[others] = place;
+      }
+      return;
+    }
+  }
+
+  const Address* objects_;
+  std::size_t count_;
+  const FreeMemory& free_;
+  std::uint64_t* filter_ = nullptr;
+  RawArray<Answer> answers_;
+  RawArray<std::uint32_t> table_;  // object + 1
+};
+
+// Where a library's data ends, zeroed part included, by the program headers in its first mapping;
+// 0: they are not there.
+Address EndOfData(const Mapping& first) noexcept {
+  if (!first.is_readable || first.offset != 0 || first.end - first.begin < sizeof(ElfW(Ehdr)))
+    return 0;
+  const auto header = cpython::Peek<ElfW(Ehdr)>(first.begin, 0);
+  if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) return 0;
+  if (header.e_phentsize != sizeof(ElfW(Phdr))) return 0;
+  Address lowest = ~Address{0};
+  Address end = 0;
+  for (std::uint32_t i = 0; i < header.e_phnum; ++i) {
+    const Address at = first.begin + header.e_phoff + Address{i} * sizeof(ElfW(Phdr));
+    if (at + sizeof(ElfW(Phdr)) > first.end) return 0;
+    const auto segment = cpython::Peek<ElfW(Phdr)>(at, 0);
+    if (segment.p_type != PT_LOAD) continue;
+    if (segment.p_vaddr < lowest) lowest = segment.p_vaddr;
+    if ((segment.p_flags & PF_W) != 0 && segment.p_vaddr + segment.p_memsz > end) {
+      end = segment.p_vaddr + segment.p_memsz;
+    }
+  }
+  return end == 0 ? 0 : first.begin + end - (lowest & ~Address{4095});
+}
+
+// `data_end`: before it lies the data of a library.
+void ScanOne(Scan& scan, const Mapping& mapping, Address data_end, PresentPages& pages) noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  const Address interpreter =
+      cpython::PeekPointer(g_agent.python.runtime, layout.runtime_main_interpreter);
+  const Address interpreter_end = interpreter + layout.interpreter_bytes;
+  const auto words = [&scan](bool is_data) {
+    return [&scan, is_data](Address begin, Address end) { scan.Words(begin, end, is_data); };
+  };
+  Address at = mapping.begin;
+  if (data_end > at) {
+    const Address end = data_end < mapping.end ? data_end : mapping.end;
+    pages.Each(at, end, words(true));
+    at = end;
+  }
+  if (interpreter >= at && interpreter_end <= mapping.end) {
+    pages.Each(at, interpreter, words(false));
+    pages.Each(interpreter, interpreter_end, words(true));
+    at = interpreter_end;
+  }
+  pages.Each(at, mapping.end, words(false));
+}
+
+// Whether it could be read to its end.
+bool ScanGuarded(Scan& scan, const Mapping& mapping, Address data_end, PresentPages& pages,
+                 FaultGuard& guard) noexcept {
+  if (MEMWHY_GUARD(guard) != 0) {
+    guard.Disarm();
+    return false;
+  }
+  ScanOne(scan, mapping, data_end, pages);
+  guard.Disarm();
+  return true;
+}
+
+// Returns how many mappings could not be read to their end.
+std::uint64_t ScanAll(Scan& scan, const MemoryMap& map, FaultGuard& guard) noexcept {
+  PresentPages pages;
+  std::uint64_t unread = 0;
+  Address data_end = 0;  // of the library whose mappings come last
+  for (std::size_t i = 0; i < map.count(); ++i) {
+    const Mapping& mapping = map.at(i);
+    if (mapping.inode != 0 && mapping.offset == 0) data_end = EndOfData(mapping);
+    if (!mapping.is_readable || !mapping.is_writable || mapping.is_shared) continue;
+    if (mapping.begin - g_private.begin < g_private.bytes) continue;
+    if (!ScanGuarded(scan, mapping, data_end, pages, guard)) ++unread;
+  }
+  return unread;
+}
+
+}  // namespace
+
+bool AnswerHolderScan(const char* path, const MemoryMap& map, const FreeMemory& free,
+                      FaultGuard& guard, DumpStream& out) noexcept {
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  struct stat status{};
+  if (fstat(fd, &status) != 0 || status.st_size < 0) {
+    close(fd);
+    return false;
+  }
+  const auto bytes = static_cast<std::size_t>(status.st_size) & ~std::size_t{7};
+  auto* objects = static_cast<Address*>(MapRaw(bytes + 8));
+  if (objects == nullptr) {
+    close(fd);
+    return false;
+  }
+  std::size_t held = 0;
+  while (held < bytes) {
+    const ssize_t n = read(fd, reinterpret_cast<char*>(objects) + held, bytes - held);
+    if (n <= 0) break;
+    held += static_cast<std::size_t>(n);
+  }
+  close(fd);
+  bool is_done = false;
+  {
+    Scan scan(objects, held / 8, free);
+    if (scan.Start()) {
+      scan.Write(ScanAll(scan, map, guard), out);
+      is_done = true;
+    }
+  }
+  UnmapRaw(objects, bytes + 8);
+  return is_done;
+}
+
+}  // namespace memwhy::agent

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where in this process's memory are there pointers to some objects? Looks at every aligned word of
+// all private writable memory that is in use, but ours. Runs in a clone; no malloc.
+//
+// Answer, behind the stream of the dump: magic[8] u64(n) u64(mappings that could not be read), then
+// for each address in the order asked u64(words) u64(static words) u64(m) u64(address of a
+// word)[m], those in libraries' data first.
+#pragma once
+
+#include <cstdint>
+
+#include "agent/dump_stream.h"
+#include "agent/fault_guard.h"
+#include "agent/free_memory.h"
+#include "agent/memory_map.h"
+
+namespace memwhy::agent {
+
+// `path`: a file of sorted u64 addresses. False: it cannot be read, or no memory.
+bool AnswerHolderScan(const char* path, const MemoryMap& map, const FreeMemory& free,
+                      FaultGuard& guard, DumpStream& out) noexcept;
+
+}  // namespace memwhy::agent

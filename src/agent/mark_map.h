@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One bit per possible object, by address: two objects never begin in the same 16 bytes. Costs 1
+// KiB per touched 64 KiB of address space, both sets of bits together. No malloc; one thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "agent/raw_memory.h"
+
+namespace memwhy::agent {
+
+class MarkMap {
+ public:
+  ~MarkMap() { Release(); }
+
+  bool IsSeen(std::uintptr_t address) noexcept {
+    const Block* block = Find(address);
+    return block != nullptr && Test(block->seen, address);
+  }
+  // True when the bit was not set before. False also when memory runs out: then failed().
+  bool See(std::uintptr_t address) noexcept {
+    Block* block = FindOrAdd(address);
+    return block != nullptr && Set(block->seen, address);
+  }
+  // A second, independent bit: the text of this object was written.
+  bool Name(std::uintptr_t address) noexcept {
+    Block* block = FindOrAdd(address);
+    return block != nullptr && Set(block->named, address);
+  }
+  // The last address before this one whose first bit is set, within the same 64 KiB; 0: none.
+  std::uintptr_t SeenBefore(std::uintptr_t address) noexcept {
+    const Block* block = Find(address);
+    if (block == nullptr) return 0;
+    std::size_t bit = (address >> 4) & 4095;
+    while (bit-- > 0) {
+      if ((block->seen[bit >> 6] >> (bit & 63) & 1) != 0) {
+        return (address & ~std::uintptr_t{0xffff}) | bit << 4;
+      }
+    }
+    return 0;
+  }
+  bool failed() const { return failed_; }
+  std::size_t blocks() const { return count_; }
+  void Release() noexcept;
+
+ private:
+  static constexpr std::size_t kWords = 64;  // 4096 bits for 64 KiB in steps of 16 bytes
+  struct Block {
+    std::uintptr_t number;  // address >> 16
+    std::uint64_t seen[kWords];
+    std::uint64_t named[kWords];
+  };
+  struct Slab {
+    Block* blocks;
+  };
+
+  static bool Test(const std::uint64_t* bits, std::uintptr_t address) noexcept {
+    const std::size_t bit = (address >> 4) & 4095;
+    return ((bits[bit >> 6] >> (bit & 63)) & 1) != 0;
+  }
+  static bool Set(std::uint64_t* bits, std::uintptr_t address) noexcept {
+    const std::size_t bit = (address >> 4) & 4095;
+    const std::uint64_t mask = std::uint64_t{1} << (bit & 63);
+    const bool was_clear = (bits[bit >> 6] & mask) == 0;
+    bits[bit >> 6] |= mask;
+    return was_clear;
+  }
+  Block* Find(std::uintptr_t address) noexcept {
+    const std::uintptr_t number = address >> 16;
+    if (last_ != nullptr && last_->number == number) return last_;
+    if (table_.capacity == 0) return nullptr;
+    std::size_t at = Hash(number) & (table_.capacity - 1);
+    while (table_.items[at] != nullptr) {
+      if (table_.items[at]->number == number) return last_ = table_.items[at];
+      at = (at + 1) & (table_.capacity - 1);
+    }
+    return nullptr;
+  }
+  Block* FindOrAdd(std::uintptr_t address) noexcept {
+    Block* block = Find(address);
+    return block != nullptr ? block : Add(address >> 16);
+  }
+  Block* Add(std::uintptr_t number) noexcept;
+  static std::size_t Hash(std::uintptr_t number) noexcept {
+    return static_cast<std::size_t>(number * 0x9e3779b97f4a7c15ull >> 24);
+  }
+
+  RawArray<Block*> table_;  // open addressing, a power of two
+  std::size_t count_ = 0;
+  RawArray<Slab> slabs_;
+  std::size_t slab_count_ = 0;
+  std::size_t slab_used_ = 0;
+  Block* last_ = nullptr;
+  bool failed_ = false;
+};
+
+}  // namespace memwhy::agent

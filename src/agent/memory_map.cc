@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/memory_map.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+
+namespace memwhy::agent {
+namespace {
+constexpr std::size_t kUsualMappings = 16 * 1024;  // 1 MiB of address space, of memory what is used
+}  // namespace
+
+// "begin-end rwxp offset device inode path"
+void MemoryMap::Add(const char* line, const char* end) noexcept {
+  char* at = nullptr;
+  Mapping mapping{};
+  mapping.begin = std::strtoull(line, &at, 16);
+  mapping.end = std::strtoull(at + 1, &at, 16);
+  if (end - at < 6) return;
+  mapping.is_readable = at[1] == 'r';
+  mapping.is_writable = at[2] == 'w';
+  mapping.is_shared = at[4] == 's';
+  mapping.offset = std::strtoull(at + 5, &at, 16);
+  while (at < end && *at == ' ') ++at;
+  while (at < end && *at != ' ') ++at;  // the device, "08:01"
+  mapping.inode = std::strtoull(at, &at, 10);
+  const auto rest = static_cast<std::size_t>(end - at);
+  const auto* path = static_cast<const char*>(std::memchr(at, '/', rest));
+  mapping.is_file = path != nullptr;
+  if (path != nullptr) {
+    mapping.is_stdlib =
+        memmem(path, static_cast<std::size_t>(end - path), "/lib-dynload/", 13) != nullptr;
+  }
+  const auto* name = static_cast<const char*>(std::memchr(at, '[', rest));
+  if (name != nullptr && path == nullptr) {
+    const auto left = static_cast<std::size_t>(end - name);
+    mapping.is_stack = left >= 6 && std::memcmp(name, "[stack", 6) == 0;
+    mapping.is_heap = left >= 5 && std::memcmp(name, "[heap", 5) == 0;
+    // The kernel's own pages: not everything there may be read.
+    if (left >= 2 && name[1] == 'v') mapping.is_readable = false;
+  }
+  if (!GrowRaw(items_, count_ + 1)) return;
+  items_.items[count_++] = mapping;
+}
+
+bool MemoryMap::Load() noexcept {
+  count_ = 0;
+  last_ = nullptr;
+  // An array that grew would leave a mapping behind that the list says is there.
+  if (!GrowRaw(items_, kUsualMappings)) return false;
+  const int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  char text[8192];
+  std::size_t held = 0;
+  while (true) {
+    const ssize_t n = read(fd, text + held, sizeof(text) - 1 - held);
+    if (n <= 0) break;
+    held += static_cast<std::size_t>(n);
+    text[held] = 0;
+    const char* line = text;
+    for (const char* end = std::strchr(line, '\n'); end != nullptr; end = std::strchr(line, '\n')) {
+      Add(line, end);
+      line = end + 1;
+    }
+    held = static_cast<std::size_t>(text + held - line);
+    std::memmove(text, line, held);
+    if (held == sizeof(text) - 1) break;  // no line is that long
+  }
+  close(fd);
+  return count_ != 0;
+}
+
+bool MemoryMap::IsReadableOver(const Mapping* mapping, std::uintptr_t end) const noexcept {
+  const Mapping* const last = items_.items + count_;
+  while (mapping->end < end) {
+    const Mapping* next = mapping + 1;
+    if (next == last || next->begin != mapping->end || !next->is_readable) return false;
+    mapping = next;
+  }
+  return true;
+}
+
+const Mapping* MemoryMap::Find(std::uintptr_t address) const noexcept {
+  std::size_t low = 0;
+  std::size_t high = count_;
+  while (low < high) {
+    const std::size_t middle = low + (high - low) / 2;
+    if (items_.items[middle].end <= address) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  if (low == count_ || address < items_.items[low].begin) return nullptr;
+  return &items_.items[low];
+}
+
+}  // namespace memwhy::agent

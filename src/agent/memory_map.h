@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The mappings of this process as /proc/self/maps has them, by address: may this word be read, and
+// what does it lie in? No malloc. One thread.
+#pragma once
+
+#include <cstdint>
+
+#include "agent/raw_memory.h"
+
+namespace memwhy::agent {
+
+struct Mapping {
+  std::uintptr_t begin;
+  std::uintptr_t end;
+  bool is_readable;
+  bool is_writable;
+  bool is_shared;
+  bool is_file;
+  bool is_stack;         // "[stack]"
+  bool is_heap;          // "[heap]"
+  bool is_stdlib;        // an extension module of CPython's own
+  std::uint64_t inode;   // 0: no file
+  std::uint64_t offset;  // in the file
+};
+
+class MemoryMap {
+ public:
+  ~MemoryMap() { Release(); }
+  // False: it cannot be read, or there is no memory for it.
+  bool Load() noexcept;
+  void Release() noexcept { FreeRaw(items_); }
+
+  std::size_t count() const { return count_; }
+  const Mapping& at(std::size_t index) const { return items_.items[index]; }
+  // The mapping of `address`, or null.
+  const Mapping* Find(std::uintptr_t address) const noexcept;
+  bool IsReadable(std::uintptr_t address, std::size_t bytes) const noexcept {
+    const Mapping* mapping = last_;
+    if (mapping == nullptr || address < mapping->begin || address >= mapping->end) {
+      mapping = Find(address);
+      if (mapping == nullptr) return false;
+      last_ = mapping;
+    }
+    if (!mapping->is_readable) return false;
+    return bytes <= mapping->end - address || IsReadableOver(mapping, address + bytes);
+  }
+
+ private:
+  void Add(const char* line, const char* end) noexcept;
+  // On from `mapping` over its neighbours up to `end`.
+  bool IsReadableOver(const Mapping* mapping, std::uintptr_t end) const noexcept;
+  RawArray<Mapping> items_;
+  std::size_t count_ = 0;
+  mutable const Mapping* last_ = nullptr;
+};
+
+}  // namespace memwhy::agent

@@ -1,0 +1,622 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/object_reader.h"
+
+#include <cstring>
+
+#include "agent/agent.h"
+#include "cpython/attributes.h"
+
+namespace memwhy::agent {
+namespace {
+
+using cpython::Address;
+using cpython::Peek;
+using cpython::PeekPointer;
+using wire::EdgeKind;
+using wire::ShapeRest;
+
+constexpr std::int64_t kMostItems = std::int64_t{1} << 40;  // a length beyond is damage
+
+const cpython::Layout& TheLayout() noexcept { return *g_agent.python.layout; }
+
+std::uint32_t MemberOffset(const cpython::Reference* list, const char* name) noexcept {
+  for (; list->name != nullptr; ++list) {
+    if (std::strcmp(list->name, name) == 0) return list->offset;
+  }
+  return cpython::kAbsent;
+}
+
+// log2 of the slots of a keys table; -1: none.
+int KeysLog2(Address keys) noexcept {
+  const cpython::Layout& layout = TheLayout();
+  if (layout.keys_size == cpython::kAbsent) return Peek<std::uint8_t>(keys, 8);  // dk_log2_size
+  const auto size = Peek<std::int64_t>(keys, layout.keys_size);
+  return size <= 1 ? 0 : 63 - __builtin_clzll(static_cast<std::uint64_t>(size));
+}
+
+std::int64_t UsableEntries(int log2) noexcept {
+  return ((std::int64_t{1} << log2) << 1) / 3;  // USABLE_FRACTION
+}
+
+std::int64_t IndexBytes(Address keys) noexcept {
+  const cpython::Layout& layout = TheLayout();
+  if (layout.keys_size == cpython::kAbsent) {
+    return std::int64_t{1} << Peek<std::uint8_t>(keys, layout.keys_log2_index_bytes);
+  }
+  const auto size = Peek<std::int64_t>(keys, layout.keys_size);
+  return size * (size <= 0xff ? 1 : size <= 0xffff ? 2 : size <= 0xffffffff ? 4 : 8);
+}
+
+// 0: hash, key, value; else key, value (3.11+).
+bool HasShortEntries(Address keys) noexcept {
+  const cpython::Layout& layout = TheLayout();
+  return layout.keys_kind != cpython::kAbsent && Peek<std::uint8_t>(keys, layout.keys_kind) != 0;
+}
+
+Address KeyTableOf(Address dict) noexcept { return PeekPointer(dict, TheLayout().dict_keys); }
+
+}  // namespace
+
+DictTable FindTable(Address dict) noexcept {
+  const cpython::Layout& layout = TheLayout();
+  DictTable table;
+  const Address keys = KeyTableOf(dict);
+  if (keys == 0) return table;
+  table.values = PeekPointer(dict, layout.dict_values);
+  table.entries = keys + layout.keys_indices + static_cast<Address>(IndexBytes(keys));
+  table.count = Peek<std::int64_t>(keys, layout.keys_entry_count);
+  if (HasShortEntries(keys)) table.entry_bytes = 16;
+  if (table.values != 0) {
+    if (layout.minor >= 13) {
+      // struct _dictvalues {uint8_t capacity, size, embedded, valid; PyObject* values[]}
+      table.is_embedded = Peek<std::uint8_t>(table.values, 2) != 0;
+      const std::int64_t capacity = Peek<std::uint8_t>(table.values, 0);
+      if (table.count > capacity) table.count = capacity;
+      table.values += 8;
+    }
+  }
+  if (table.count < 0 || table.count > kMostItems) table.count = 0;
+  return table;
+}
+
+int ObjectReader::OnTold(void* target, void* edges) noexcept {
+  static_cast<EdgeList*>(edges)->Tell(reinterpret_cast<Address>(target));
+  return 0;
+}
+
+int ObjectReader::OnBaseTold(void* target, void* self) noexcept {
+  auto* reader = static_cast<ObjectReader*>(self);
+  if (GrowRaw(reader->base_told_, reader->base_count_ + 1)) {
+    reader->base_told_.items[reader->base_count_++] = reinterpret_cast<Address>(target);
+  }
+  return 0;
+}
+
+void ObjectReader::Traverse(const DumpType& facts, Address object, EdgeList& edges) noexcept {
+  if (!facts.is_collected || facts.traverse == nullptr) return;
+  auto* at = reinterpret_cast<void*>(object);
+  if (facts.is_gc != nullptr && facts.is_gc(at) == 0) return;
+  facts.traverse(at, &OnTold, &edges);
+}
+
+// Members by name. With `is_complete` each is a reference that the traversal would tell too, so
+// that it was not asked.
+void ObjectReader::ReadMembers(const DumpType& facts, Address object, bool is_complete,
+                               EdgeList& edges) noexcept {
+  for (std::uint32_t i = 0; i < facts.member_count; ++i) {
+    const NamedMember& member = facts.members[i];
+    Address value = PeekPointer(object, member.offset);
+    if (value != 0 && !edges.Untell(value) && !is_complete && !types_.IsObject(value)) value = 0;
+    edges.AddNamed(value, {member.kind, member.name, 0});
+  }
+}
+
+void ObjectReader::ReadAttributes(const DumpType& facts, Address object, bool is_complete,
+                                  EdgeList& edges) noexcept {
+  if (!facts.has_attributes) return;
+  const cpython::Attributes found = cpython::FindAttributes(TheLayout(), object);
+  const bool is_dict_told = found.dict != 0 && (is_complete || edges.Untell(found.dict));
+  edges.AddNamed(is_dict_told ? found.dict : 0, {EdgeKind::kAttributes, "__dict__", 0});
+  for (std::int64_t i = 0; found.values != 0 && i < found.count; ++i) {
+    const Address value = PeekPointer(found.values + static_cast<Address>(i) * 8, 0);
+    const Address key = PeekPointer(found.entries + static_cast<Address>(i) * 16, 0);
+    const bool is_told = value != 0 && (is_complete || edges.Untell(value));
+    edges.AddNamed(is_told ? value : 0, {EdgeKind::kAttribute, nullptr, key});
+  }
+}
+
+void ObjectReader::ReadInstance(DumpType& facts, Address object, EdgeList& edges) noexcept {
+  const cpython::Attributes found =
+      facts.has_attributes ? cpython::FindAttributes(TheLayout(), object) : cpython::Attributes{};
+  const std::int64_t count = found.values == 0 ? 0 : found.count;
+  if (facts.shape_count == count && facts.shape_keys == found.entries) {
+    edges.has_shape = true;
+    edges.shape = facts.shape;
+  }
+  facts.shape_keys = found.entries;
+  facts.shape_count = count;
+  for (std::uint32_t i = 0; i < facts.member_count; ++i) {
+    const NamedMember& member = facts.members[i];
+    edges.AddNamed(PeekPointer(object, member.offset), {member.kind, member.name, 0});
+  }
+  if (facts.has_attributes) {
+    edges.AddNamed(found.dict, {EdgeKind::kAttributes, "__dict__", 0});
+    for (std::int64_t i = 0; i < count; ++i) {
+      edges.AddNamed(
+          PeekPointer(found.values + static_cast<Address>(i) * 8, 0),
+          {EdgeKind::kAttribute, nullptr,
+           edges.has_shape ? 0 : PeekPointer(found.entries + static_cast<Address>(i) * 16, 0)});
+    }
+  }
+}
+
+void ObjectReader::ReadType(Address type, EdgeList& edges) noexcept {
+  const cpython::Layout& layout = TheLayout();
+  const PythonApi& api = g_python_api;
+  const bool is_heap =
+      (Peek<std::uint64_t>(type, cpython::kTypeFlags) & cpython::kFlagHeapType) != 0;
+  Address dict = PeekPointer(type, cpython::kTypeDict);
+  if (dict == 0 && api.PyType_GetDict != nullptr && api.Py_DecRef != nullptr) {
+    // 3.12+: a built-in type's dict belongs to the interpreter.
+    void* own = api.PyType_GetDict(reinterpret_cast<void*>(type));
+    if (own != nullptr) {
+      dict = reinterpret_cast<Address>(own);
+      api.Py_DecRef(own);
+    }
+  }
+  struct Field {
+    std::uint32_t offset;
+    const char* name;
+  };
+  constexpr Field kFields[] = {{336, "__bases__"},
+                               {344, "__mro__"},
+                               {352, "tp_cache"},
+                               {360, "tp_subclasses"},
+                               {cpython::kTypeBase, "__base__"}};
+  edges.Untell(dict);
+  edges.AddNamed(dict, {EdgeKind::kAttributes, "__dict__", 0});
+  for (const Field& field : kFields) {
+    Address value = PeekPointer(type, field.offset);
+    // 3.12+ keeps small numbers where a built-in type's subclasses were.
+    if (value != 0 && !edges.Untell(value) && !types_.IsObject(value)) value = 0;
+    edges.AddNamed(value,
+                   {field.offset < 350 || field.offset == cpython::kTypeBase ? EdgeKind::kAttribute
+                                                                             : EdgeKind::kInternal,
+                    field.name, 0});
+  }
+  if (!is_heap) return;
+  const Field own[] = {{layout.type_heap_name, "__name__"},
+                       {layout.type_qualified_name, "__qualname__"},
+                       {layout.type_slots, "__slots__"}};
+  for (const Field& field : own) {
+    const Address value = PeekPointer(type, field.offset);
+    edges.AddNamed(value != 0 && types_.IsObject(value) ? value : 0,
+                   {EdgeKind::kAttribute, field.name, 0});
+  }
+  edges.AddTold();
+  const Address keys = PeekPointer(type, layout.type_cached_keys);
+  if (keys == 0) return;
+  const Address entries = keys + layout.keys_indices + static_cast<Address>(IndexBytes(keys));
+  const auto count = Peek<std::int64_t>(keys, layout.keys_entry_count);
+  const bool is_short = HasShortEntries(keys);
+  for (std::int64_t i = 0; i < count && i < 1024; ++i) {
+    const Address key = is_short ? PeekPointer(entries + static_cast<Address>(i) * 16, 0)
+                                 : PeekPointer(entries + static_cast<Address>(i) * 24, 8);
+    if (key != 0 && types_.IsObject(key)) edges.Add(key);
+  }
+}
+
+void ObjectReader::ReadCode(Address code, EdgeList& edges) noexcept {
+  const cpython::Layout& layout = TheLayout();
+  for (const cpython::Reference* r = layout.code_references; r->name != nullptr; ++r) {
+    const Address value = PeekPointer(code, r->offset);
+    edges.AddNamed(value != 0 && types_.IsObject(value) ? value : 0,
+                   {EdgeKind::kAttribute, r->name, 0});
+  }
+  if (layout.code_cached == cpython::kAbsent) return;
+  const Address cached = PeekPointer(code, layout.code_cached);
+  if (cached == 0 || !map_.IsReadable(cached, 32)) return;
+  for (std::uint32_t i = 0; i < 4; ++i) {
+    const Address value = PeekPointer(cached, 8 * i);
+    if (value != 0 && types_.IsObject(value)) edges.Add(value);
+  }
+}
+
+void ObjectReader::ReadLocals(Address code, Address locals, bool is_owner,
+                              EdgeList& edges) noexcept {
+  const cpython::Layout& layout = TheLayout();
+  const int count = Peek<int>(code, layout.code_locals_count);
+  if (count < 0 || count > 1 << 16) return;
+  const auto read = [&](Address names, int from, int number) {
+    for (int i = 0; i < number; ++i) {
+      const Address place = locals + static_cast<Address>(from + i) * 8;
+      const Address word = PeekPointer(place, 0);
+      Address value = word & ~Address{layout.frame_tag};
+      // 3.14: a tagged reference is borrowed, or of an immortal object.
+      if (value != word) value = 0;
+      if (value != 0 && !is_owner && !edges.Untell(value)) value = 0;
+      if (value != 0 && is_owner && !types_.IsObject(value)) value = 0;
+      const Address name =
+          PeekPointer(names + TheLayout().tuple_items + static_cast<Address>(i) * 8, 0);
+      edges.AddNamed(value, {EdgeKind::kLocal, nullptr, name});
+    }
+  };
+  const Address names = PeekPointer(code, layout.code_locals_names);
+  if (names == 0) return;
+  read(names, 0, count);
+  if (layout.minor >= 11) return;
+  // Up to 3.10 the cells follow: cell variables, then free ones.
+  int from = count;
+  for (const char* member : {"co_cellvars", "co_freevars"}) {
+    const std::uint32_t offset = MemberOffset(layout.code_references, member);
+    const Address tuple = offset == cpython::kAbsent ? 0 : PeekPointer(code, offset);
+    if (tuple == 0) continue;
+    const auto number = static_cast<int>(Peek<std::int64_t>(tuple, cpython::kVarSize));
+    read(tuple, from, number);
+    from += number;
+  }
+}
+
+void ObjectReader::SearchWords(Address begin, Address end, Address skip, EdgeList& edges) noexcept {
+  for (Address at = begin; at + 8 <= end; at += 8) {
+    if (at == skip) continue;
+    const Address value = PeekPointer(at, 0);
+    if (value == 0 || (value & 7) != 0 || edges.IsTold(value)) continue;
+    if (types_.IsObject(value)) edges.Tell(value);
+  }
+}
+
+Address ObjectReader::CodeOf(const DumpType& facts, Address object) const noexcept {
+  const cpython::Layout& layout = TheLayout();
+  Address frame = object;
+  if (facts.kind == ObjectKind::kGenerator) {
+    frame = object + layout.generator_frame;
+    if (layout.generator_state == cpython::kAbsent) frame = PeekPointer(frame, 0);
+  } else if (layout.frame_object_frame != cpython::kAbsent) {
+    frame = PeekPointer(object, layout.frame_object_frame);
+  }
+  if (frame == 0 || !map_.IsReadable(frame, 64)) return 0;
+  return PeekPointer(frame, layout.frame_code) & ~Address{layout.frame_tag};
+}
+
+void ObjectReader::ReadFrame(Address frame, EdgeList& edges) noexcept {
+  const cpython::Layout& layout = TheLayout();
+  if (layout.frame_object_frame != cpython::kAbsent) {
+    const Address inner = PeekPointer(frame, layout.frame_object_frame);
+    if (inner == 0 || !map_.IsReadable(inner, layout.frame_locals)) return;
+    const Address code = PeekPointer(inner, layout.frame_code) & ~Address{layout.frame_tag};
+    if (code != 0 && types_.IsObject(code) && cpython::TypeOf(code) == g_python_api.code_type) {
+      ReadLocals(code, inner + layout.frame_locals, false, edges);
+    }
+    return;
+  }
+  const Address code = PeekPointer(frame, layout.frame_code);
+  if (code == 0 || cpython::TypeOf(code) != g_python_api.code_type) return;
+  ReadLocals(code, frame + layout.frame_locals, false, edges);
+}
+
+void ObjectReader::ReadGenerator(Address generator, EdgeList& edges) noexcept {
+  const cpython::Layout& layout = TheLayout();
+  constexpr std::int8_t kCleared = 4;
+  constexpr std::int8_t kExecuting = 0;
+  if (layout.generator_state == cpython::kAbsent) return;  // its frame is an object
+  const auto state = Peek<std::int8_t>(generator, layout.generator_state);
+  if (state >= kCleared || state == kExecuting) return;
+  const Address frame = generator + layout.generator_frame;
+  const Address code = PeekPointer(frame, layout.frame_code) & ~Address{layout.frame_tag};
+  if (code == 0 || !types_.IsObject(code) || cpython::TypeOf(code) != g_python_api.code_type) {
+    return;
+  }
+  ReadLocals(code, frame + layout.frame_locals, false, edges);
+}
+
+// lru_cache_object begins with the list's root {object, previous, next, ...}; its traversal tells
+// what the links refer to, and not that the list holds each link once more than the dict does.
+void ObjectReader::ReadLruCache(Address cache, EdgeList& edges) noexcept {
+  constexpr std::uint32_t kNext = 24;
+  constexpr std::int64_t kMostLinks = std::int64_t{1} << 32;
+  std::int64_t count = 0;
+  for (Address link = PeekPointer(cache, kNext); link != 0 && link != cache && count < kMostLinks;
+       link = PeekPointer(link, kNext), ++count) {
+    // From 3.10 on it tells the links' type, too, once for each: that is each link's own.
+    edges.Untell(cpython::TypeOf(link));
+    edges.Tell(link);
+  }
+}
+
+// PyArrayObject_fields: data 16, nd 24, dims 32, base 48, descr 56, flags 64 (numpy's public ABI).
+ArrayBuffer ObjectReader::BufferOf(Address array) const noexcept {
+  constexpr int kOwnsData = 4;
+  constexpr int kMostDimensions = 64;
+  const Address data = PeekPointer(array, 16);
+  const int dimensions = Peek<int>(array, 24);
+  const Address dims = PeekPointer(array, 32);
+  const Address descr = PeekPointer(array, 56);
+  if ((Peek<int>(array, 64) & kOwnsData) == 0 || data == 0 || descr == 0) return {};
+  if (dimensions < 0 || dimensions > kMostDimensions || !map_.IsReadable(descr, 48)) return {};
+  if (!map_.IsReadable(data, 1)) return {};
+  // PyArray_Descr: typeobj 16, kind 24; elsize is an int at 32 up to numpy 1, 8 bytes at 40 since.
+  const auto old_size = Peek<std::int32_t>(descr, 32);
+  const auto new_size = Peek<std::int64_t>(descr, 40);
+  const bool is_new = new_size > 0 && new_size < 1 << 20 && old_size <= 0;
+  std::int64_t bytes = is_new ? new_size : old_size;
+  if (Peek<char>(descr, 24) == 'O') bytes = 8;
+  for (int i = 0; i < dimensions; ++i) {
+    const auto length = Peek<std::int64_t>(dims + static_cast<Address>(i) * 8, 0);
+    if (length < 0 || __builtin_mul_overflow(bytes, length, &bytes) || bytes > kMostItems)
+      return {};
+  }
+  return {data, static_cast<std::uint64_t>(bytes)};
+}
+
+void ObjectReader::ReadArray(Address array, EdgeList& edges) noexcept {
+  const ArrayBuffer buffer = BufferOf(array);
+  if (buffer.bytes == 0) return;
+  if (Peek<char>(PeekPointer(array, 56), 24) != 'O') {
+    edges.Tell(buffer.address & ~Address{7});
+    return;
+  }
+  if (!map_.IsReadable(buffer.address, buffer.bytes)) return;
+  for (std::size_t i = 0; i < edges.told_count(); ++i) {
+    if (edges.told(i) != 0) edges.AddNamed(edges.told(i), {});
+  }
+  edges.AddNamed(buffer.address, {EdgeKind::kNative, "data", 0});
+  edges.rest = ShapeRest::kIndexed;
+  for (Address at = buffer.address; at < buffer.address + buffer.bytes; at += 8) {
+    edges.Add(PeekPointer(at, 0));
+  }
+}
+
+// PyHamtNode_Bitmap: ob_size 16, bitmap 24, array 32 of {key, value}, or {null, node behind it}.
+void ObjectReader::ReadHamtNode(Address node, EdgeList& edges) noexcept {
+  const auto count = Peek<std::int64_t>(node, cpython::kVarSize);
+  if (count < 0 || count > 64) return;
+  edges.rest = ShapeRest::kPairs;
+  for (std::int64_t i = 0; i < count; ++i) {
+    edges.Add(PeekPointer(node + 32 + static_cast<Address>(i) * 8, 0));
+  }
+}
+
+// What the traversal of the base container tells is read from the container itself.
+void ObjectReader::TakeOutBase(Address object, Address base, EdgeList& edges) noexcept {
+  base_count_ = 0;
+  const auto traverse =
+      Peek<int (*)(void*, int (*)(void*, void*), void*)>(base, cpython::kTypeTraverse);
+  traverse(reinterpret_cast<void*>(object), &OnBaseTold, this);
+  if (base_count_ == 0 || base_count_ > edges.told_count()) return;
+  for (std::size_t first = 0; first + base_count_ <= edges.told_count(); ++first) {
+    // A tuple's traversal goes backwards, that of a struct sequence forwards.
+    const Address* told = edges.told() + first;
+    const bool is_same = std::memcmp(told, base_told_.items, base_count_ * 8) == 0;
+    std::size_t same = 0;
+    while (!is_same && same < base_count_ &&
+           told[same] == base_told_.items[base_count_ - 1 - same]) {
+      ++same;
+    }
+    if (is_same || same == base_count_) {
+      edges.UntellRange(first, base_count_);
+      return;
+    }
+  }
+}
+
+void ObjectReader::Read(DumpType& facts, Address object, EdgeList& edges) noexcept {
+  switch (facts.kind) {
+    case ObjectKind::kLeaf:
+    case ObjectKind::kDict:
+    case ObjectKind::kList:
+    case ObjectKind::kTuple:
+      return;
+    case ObjectKind::kInstance:
+      ReadInstance(facts, object, edges);
+      return;
+    case ObjectKind::kCode:
+      ReadCode(object, edges);
+      return;
+    default:
+      break;
+  }
+  Traverse(facts, object, edges);
+  if (facts.is_owned) edges.Untell(facts.type);  // the reader knows it
+  if (facts.is_dict) TakeOutBase(object, g_python_api.dict_type, edges);
+  if (facts.is_list) TakeOutBase(object, g_python_api.list_type, edges);
+  if (facts.is_tuple) TakeOutBase(object, g_python_api.tuple_type, edges);
+  if (facts.kind == ObjectKind::kWeakref) {
+    edges.weak = PeekPointer(object, 16);
+    ReadAttributes(facts, object, false, edges);
+    edges.AddTold();
+    return;
+  }
+  if (facts.kind == ObjectKind::kType) {
+    ReadType(object, edges);
+    return;
+  }
+  if (facts.is_hamt_node) {
+    ReadHamtNode(object, edges);
+    return;
+  }
+  const std::size_t traversed = edges.told_count();
+  if (facts.is_searched) {
+    const Address weak = facts.weak_list > 0 ? object + static_cast<Address>(facts.weak_list) : 0;
+    SearchWords(object + 16, object + static_cast<Address>(facts.basic_bytes), weak, edges);
+  }
+  ReadMembers(facts, object, false, edges);
+  ReadAttributes(facts, object, false, edges);
+  if (facts.kind == ObjectKind::kFrame) ReadFrame(object, edges);
+  if (facts.kind == ObjectKind::kGenerator) ReadGenerator(object, edges);
+  if (facts.kind == ObjectKind::kLruCache) ReadLruCache(object, edges);
+  if (facts.kind == ObjectKind::kArray) {
+    ReadArray(object, edges);
+    if (edges.rest == ShapeRest::kIndexed) return;
+  }
+  // Pointers in the body that gc does not know of.
+  for (std::size_t i = traversed; facts.is_searched && i < edges.told_count(); ++i) {
+    if (edges.told(i) == 0) continue;
+    edges.AddNamed(edges.told(i), {EdgeKind::kNative, nullptr, 0});
+    edges.UntellRange(i, 1);
+  }
+  if (facts.is_deque) edges.rest = ShapeRest::kIndexed;
+  if (!facts.is_dict && !facts.is_list && !facts.is_tuple) {
+    edges.AddTold();
+    return;
+  }
+  // A container with more than its items: what else there is comes first, without a name.
+  for (std::size_t i = 0; i < edges.told_count(); ++i) {
+    if (edges.told(i) != 0) edges.AddNamed(edges.told(i), {});
+  }
+  if (facts.is_dict) {
+    const DictTable table = FindTable(object);
+    edges.rest = ShapeRest::kPairs;
+    for (std::int64_t i = 0; i < table.count; ++i) {
+      const Address entry = table.entries + static_cast<Address>(i) * table.entry_bytes;
+      const Address key = PeekPointer(entry, table.entry_bytes == 24 ? 8 : 0);
+      const Address value = table.values != 0
+                                ? PeekPointer(table.values + static_cast<Address>(i) * 8, 0)
+                                : PeekPointer(entry, table.entry_bytes - 8);
+      if (key == 0 || value == 0) continue;
+      edges.Add(key);
+      edges.Add(value);
+    }
+    return;
+  }
+  const auto count = Peek<std::int64_t>(object, cpython::kVarSize);
+  const Address items =
+      facts.is_tuple ? object + TheLayout().tuple_items : PeekPointer(object, cpython::kListItems);
+  edges.rest = ShapeRest::kIndexed;
+  for (std::int64_t i = 0; i < count; ++i) {
+    edges.Add(PeekPointer(items + static_cast<Address>(i) * 8, 0));
+  }
+}
+
+std::int64_t ObjectReader::ExtraBytes(const DumpType& facts, Address object) const noexcept {
+  const cpython::Layout& layout = TheLayout();
+  std::int64_t bytes = 0;
+  switch (facts.size) {
+    case ObjectSize::kFixed:
+      break;
+    case ObjectSize::kItems: {
+      const auto count = Peek<std::int64_t>(object, cpython::kVarSize);
+      if (facts.kind == ObjectKind::kType) {
+        bytes = count > 0 && count < 4096 ? count * facts.item_bytes : 0;
+      } else if (count > 0 && count < kMostItems) {
+        bytes = count * facts.item_bytes;
+        // Not every type that has items counts them in ob_size.
+        if (!map_.IsReadable(object, static_cast<std::size_t>(facts.basic_bytes + bytes)))
+          bytes = 0;
+      }
+      break;
+    }
+    case ObjectSize::kInt: {
+      // From 3.12 on ob_size is lv_tag: digits << 3 | flags.
+      const auto size = Peek<std::int64_t>(object, cpython::kVarSize);
+      const std::int64_t digits = layout.minor >= 12 ? size >> 3 : size < 0 ? -size : size;
+      const std::int64_t own = (facts.basic_bytes - 24) / 4;  // 3.12+: one digit is in the type's
+      if (digits > own && digits < kMostItems)
+        bytes = 4 * (digits - (own > 0 && own < 2 ? own : 0));
+      break;
+    }
+    case ObjectSize::kStr: {
+      const auto length = Peek<std::int64_t>(object, 16);
+      if (length < 0 || length > kMostItems) break;
+      const auto state = Peek<std::uint32_t>(object, 32);
+      const std::uint32_t kind = (state >> 2) & 7;
+      const bool is_compact = ((state >> 5) & 1) != 0;
+      const bool is_ascii = ((state >> 6) & 1) != 0;
+      const std::int64_t text = (length + 1) * (is_ascii ? 1 : kind);
+      const std::int64_t head = !is_compact ? facts.basic_bytes  // its text lies apart
+                                : is_ascii  ? layout.unicode_ascii_bytes
+                                            : layout.unicode_compact_bytes;
+      bytes = head - layout.unicode_ascii_bytes + text;
+      break;
+    }
+    case ObjectSize::kOrderedDict:
+      // PyODictObject: od_fast_nodes 64 of od_fast_nodes_size 72; a node is {key, hash, next,
+      // prev}.
+      if (PeekPointer(object, 64) != 0) {
+        const auto fast = Peek<std::int64_t>(object, 72);
+        if (fast > 0 && fast < kMostItems) bytes += 8 * fast;
+      }
+      bytes += 32 * Peek<std::int64_t>(object, layout.dict_used);
+      [[fallthrough]];
+    case ObjectSize::kDict: {
+      const Address keys = KeyTableOf(object);
+      if (keys == 0) break;
+      const int log2 = KeysLog2(keys);
+      if (log2 < 3 || log2 > 40) break;  // the empty table that all share
+      const Address values = PeekPointer(object, layout.dict_values);
+      if (values == 0) {
+        bytes += layout.keys_indices + IndexBytes(keys) +
+                 UsableEntries(log2) * (HasShortEntries(keys) ? 16 : 24);
+      } else if (!FindTable(object).is_embedded) {
+        bytes += UsableEntries(log2) * 8;
+      }
+      break;
+    }
+    case ObjectSize::kList: {
+      const auto allocated = Peek<std::int64_t>(object, 32);
+      if (allocated > 0 && allocated < kMostItems) bytes = 8 * allocated;
+      break;
+    }
+    case ObjectSize::kSet: {
+      // PySetObject: fill 16, used 24, mask 32, table 40, ..., smalltable
+      const auto mask = Peek<std::int64_t>(object, 32);
+      if (mask > 7 && mask < kMostItems) bytes = (mask + 1) * 16;
+      break;
+    }
+    case ObjectSize::kByteArray: {
+      const auto allocated = Peek<std::int64_t>(object, 24);
+      if (allocated > 0 && allocated < kMostItems) bytes = allocated;
+      break;
+    }
+    case ObjectSize::kDeque: {
+      // Blocks of 64 items and two links; the first item stands at leftindex of its block.
+      const auto length = Peek<std::int64_t>(object, cpython::kVarSize);
+      const auto left = Peek<std::int64_t>(object, 40);
+      if (length >= 0 && length < kMostItems && left >= 0 && left <= 64) {
+        bytes = 528 * (length == 0 ? 1 : (left + length + 63) / 64);
+      }
+      break;
+    }
+    case ObjectSize::kCode: {
+      if (layout.minor >= 11) {
+        const auto units = Peek<std::int64_t>(object, cpython::kVarSize);
+        if (units > 0 && units < kMostItems) bytes = units * 2;
+      }
+      break;
+    }
+    case ObjectSize::kFrame: {
+      if (layout.minor <= 10) {
+        const auto words = Peek<std::int64_t>(object, cpython::kVarSize);
+        if (words > 0 && words < kMostItems) bytes = words * 8;
+      }
+      break;
+    }
+    case ObjectSize::kGenerator: {
+      if (layout.minor < 11) break;
+      const Address code = PeekPointer(object + layout.generator_frame, layout.frame_code) &
+                           ~Address{layout.frame_tag};
+      if (code == 0 || !map_.IsReadable(code, 128)) break;
+      const int words =
+          Peek<int>(code, layout.code_locals_count) + Peek<int>(code, layout.code_stack_size);
+      if (words > 0 && words < 1 << 20) bytes = std::int64_t{8} * words;
+      break;
+    }
+  }
+  if (facts.has_attributes && layout.minor >= 11) {
+    const cpython::Attributes found = cpython::FindAttributes(layout, object);
+    // 3.13 has them in the object, before in a block of their own: a head and the values.
+    if (found.values != 0) {
+      const Address keys = PeekPointer(facts.type, layout.type_cached_keys);
+      // Before 3.13: as many as the table had room for, behind a head of a byte each and two more.
+      const std::int64_t capacity = layout.minor >= 13
+                                        ? std::int64_t{Peek<std::uint8_t>(found.values - 8, 0)}
+                                        : Peek<std::int64_t>(keys, 16) + found.count;  // dk_usable
+      if (capacity >= 0 && capacity < 256) {
+        bytes += 8 * capacity + (layout.minor >= 13 ? 8 : (capacity + 2 + 7) / 8 * 8);
+      }
+    }
+  }
+  return bytes;
+}
+
+}  // namespace memwhy::agent

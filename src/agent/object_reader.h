@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The references of one object, whatever its type: what its traversal tells, what the traversal of
+// CPython or of an extension leaves out, and the names by which Python code knows them. Reads
+// only; calls nothing of the target but tp_traverse. The caller holds the GIL, or is a clone.
+//
+// What traversals leave out is from Objects/*.c of CPython 3.8 to 3.14, numpy's and Cython's
+// sources; docs/design/heap-dump.md lists it.
+#pragma once
+
+#include "agent/dump_types.h"
+#include "agent/edge_list.h"
+
+namespace memwhy::agent {
+
+// Memory of an array that is no object.
+struct ArrayBuffer {
+  cpython::Address address = 0;
+  std::uint64_t bytes = 0;  // 0: none of its own, or its items are objects
+};
+
+class ObjectReader {
+ public:
+  ObjectReader(DumpTypes& types, const MemoryMap& map) noexcept : types_(types), map_(map) {}
+  ~ObjectReader() { FreeRaw(base_told_); }
+
+  // The references of any object but exact dicts, lists and tuples. `edges` is empty.
+  void Read(DumpType& facts, cpython::Address object, EdgeList& edges) noexcept;
+  // Shallow bytes beyond facts.fixed_bytes.
+  std::int64_t ExtraBytes(const DumpType& facts, cpython::Address object) const noexcept;
+  // The code object of a frame or generator; 0: none.
+  cpython::Address CodeOf(const DumpType& facts, cpython::Address object) const noexcept;
+  ArrayBuffer BufferOf(cpython::Address array) const noexcept;
+  // The local variables of a frame at `locals`, of `code`; `is_owner`: they are counted by it, and
+  // each is added, told or not.
+  void ReadLocals(cpython::Address code, cpython::Address locals, bool is_owner,
+                  EdgeList& edges) noexcept;
+  // Words between `begin` and `end` that look like references and were not told.
+  void SearchWords(cpython::Address begin, cpython::Address end, cpython::Address skip,
+                   EdgeList& edges) noexcept;
+
+ private:
+  void Traverse(const DumpType& facts, cpython::Address object, EdgeList& edges) noexcept;
+  void ReadMembers(const DumpType& facts, cpython::Address object, bool is_complete,
+                   EdgeList& edges) noexcept;
+  void ReadAttributes(const DumpType& facts, cpython::Address object, bool is_complete,
+                      EdgeList& edges) noexcept;
+  void ReadInstance(DumpType& facts, cpython::Address object, EdgeList& edges) noexcept;
+  void ReadType(cpython::Address type, EdgeList& edges) noexcept;
+  void ReadCode(cpython::Address code, EdgeList& edges) noexcept;
+  void ReadFrame(cpython::Address frame, EdgeList& edges) noexcept;
+  void ReadGenerator(cpython::Address generator, EdgeList& edges) noexcept;
+  void ReadLruCache(cpython::Address cache, EdgeList& edges) noexcept;
+  void ReadArray(cpython::Address array, EdgeList& edges) noexcept;
+  void ReadHamtNode(cpython::Address node, EdgeList& edges) noexcept;
+  void TakeOutBase(cpython::Address object, cpython::Address base, EdgeList& edges) noexcept;
+  static int OnTold(void* target, void* edges) noexcept;
+  static int OnBaseTold(void* target, void* self) noexcept;
+
+  DumpTypes& types_;
+  const MemoryMap& map_;
+  RawArray<cpython::Address> base_told_;
+  std::size_t base_count_ = 0;
+};
+
+// The entries of a dict.
+struct DictTable {
+  cpython::Address entries = 0;
+  std::int64_t count = 0;          // entries, some of them empty
+  std::uint32_t entry_bytes = 24;  // {hash, key, value}, or {key, value} of 16
+  cpython::Address values = 0;     // split: value i belongs to entry i
+  bool is_embedded = false;        // 3.13+: the values lie in the instance and are its own
+};
+DictTable FindTable(cpython::Address dict) noexcept;
+
+}  // namespace memwhy::agent

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Walks over the pages of a range that are there: a mapping may be reserved for ever and never
+// touched, and guard pages (MADV_GUARD_INSTALL) must not be. Without /proc/self/pagemap all pages.
+#pragma once
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdint>
+
+namespace memwhy::agent {
+
+class PresentPages {
+ public:
+  PresentPages() noexcept : fd_(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)) {}
+  ~PresentPages() {
+    if (fd_ >= 0) close(fd_);
+  }
+  PresentPages(const PresentPages&) = delete;
+  PresentPages& operator=(const PresentPages&) = delete;
+
+  // each(begin, end) for the parts of [begin, end), page by page.
+  template <typename Visit>
+  void Each(std::uintptr_t begin, std::uintptr_t end, const Visit& each) noexcept {
+    if (fd_ < 0) {
+      each(begin, end);
+      return;
+    }
+    for (std::uintptr_t at = begin & ~(kPageBytes - 1); at < end; at += kChunkPages * kPageBytes) {
+      const std::uintptr_t left = (end - at + kPageBytes - 1) / kPageBytes;
+      const std::uintptr_t wanted = left < kChunkPages ? left : kChunkPages;
+      const ssize_t n = pread(fd_, entries_, wanted * 8, static_cast<off_t>(at / kPageBytes * 8));
+      const std::uintptr_t got = n < 0 ? 0 : static_cast<std::uintptr_t>(n) / 8;
+      for (std::uintptr_t i = 0; i < wanted; ++i) {
+        if (i < got &&
+            ((entries_[i] & (kPresent | kSwapped)) == 0 || (entries_[i] & kGuards) != 0)) {
+          continue;
+        }
+        const std::uintptr_t page = at + i * kPageBytes;
+        const std::uintptr_t page_end = page + kPageBytes;
+        each(page < begin ? begin : page, page_end < end ? page_end : end);
+      }
+    }
+  }
+
+ private:
+  static constexpr std::uintptr_t kPageBytes = 4096;
+  static constexpr std::uintptr_t kChunkPages = 512;
+  static constexpr std::uint64_t kPresent = std::uint64_t{1} << 63;
+  static constexpr std::uint64_t kSwapped = std::uint64_t{1} << 62;
+  static constexpr std::uint64_t kGuards = std::uint64_t{1} << 58;  // PM_GUARD_REGION, Linux 6.15
+
+  int fd_;
+  std::uint64_t entries_[kChunkPages];
+};
+
+}  // namespace memwhy::agent

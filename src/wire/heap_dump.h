@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The stream of a heap dump, version 1: every object of one process with all its references, as a
+// clone of the process (or the process itself) writes it. Prose: docs/formats/heap-dump.md.
+//
+//   stream   := magic[8] v(version) record*           (v, z, text as in event.h)
+//   record   := v(tag) body                           tag < kFirstType, else an object
+//   object   := v(kFirstType + type) z(address delta) [v(extra bytes)] v(count) [edges]
+//     address delta: (address - address of the record before that has one) >> 3
+//     extra bytes:   beyond the type's own, only for types with kTypeHasExtra
+//     count:         reference count << 1 | tracked; the reference count is 0 for immortal objects
+//     edges:         only for types without kTypeIsLeaf
+//   edges    := v(number << 1 | has shape) [v(shape)] edge[number]
+//   edge     := v(0) for a null pointer | v(zigzag(delta) + 1)
+//     delta: (target - target of the edge before, at first the object's own address) >> 3
+//   kType    := text(name) v(flags) v(bytes) z(address delta)   defines the next type, from 0
+//   kShape   := rest:b v(labels) {kind:b text}*           defines the next shape, from 0
+//   kText    := z(address delta) text                     what a str says that serves as a key
+//   kNumber  := z(address delta) z(value)                 what an int says that serves as a key
+//   kList    := v(list)                                   the collector's list of what follows:
+//                                                         0, 1, 2, kListPermanent, kListUnknown
+//   kRoot    := kind:b counts:b v(thread) v(line) text edges    shape: names of the edges
+//   kWeak    := z(address delta) z(target delta)          a weak reference and what it refers to
+//   kBuffer  := z(address delta) v(bytes) kind:b          memory that objects refer to, no object;
+//                                                         an edge to its address leads to it
+//   kSkipped := why:b z(address delta)                    an object that could not be read
+//   kCollector := b(automatic collection is on) v(lists) {v(threshold) v(count)}*
+//   kEnd     := v(objects) v(edges) v(skipped)            nothing is missing
+//
+// A shape gives the labels of the first edges; `rest` says how those behind them read: kPlain: no
+// names; kIndexed: 0, 1, 2...; kPairs: key, value, key, value of a dict. Edges are counted
+// references, unless the root says otherwise (RootCounts). An
+// object of a type with kTypeIsOwned has one reference more, to its type, that is not written.
+// A root's first edge is against the same address; kWeak's target against its source. Text is cut
+// at 64 characters.
+#pragma once
+
+#include <cstdint>
+
+namespace memwhy::wire {
+
+inline constexpr char kDumpMagic[8] = {'M', 'W', 'Y', 'D', 'U', 'M', 'P', '1'};
+inline constexpr std::uint32_t kDumpVersion = 1;
+inline constexpr std::uint32_t kFirstType = 32;
+inline constexpr std::uint32_t kMaxKeyBytes = 256;  // 64 characters of UTF-8
+
+enum class DumpTag : std::uint8_t {
+  kType = 1,
+  kShape = 2,
+  kText = 3,
+  kNumber = 4,
+  kList = 5,
+  kRoot = 6,
+  kWeak = 7,
+  kBuffer = 8,
+  kSkipped = 9,
+  kEnd = 10,
+  kCollector = 11,
+};
+
+inline constexpr std::uint32_t kTypeHasExtra = 1;  // its objects differ in size
+inline constexpr std::uint32_t kTypeIsLeaf = 2;    // its objects refer to nothing
+inline constexpr std::uint32_t kTypeIsOwned = 4;   // each object holds a reference to its type
+
+inline constexpr std::uint32_t kListPermanent = 3;
+inline constexpr std::uint32_t kListUnknown = 4;  // the collector's lists could not be told apart
+
+enum class ShapeRest : std::uint8_t { kPlain = 0, kIndexed = 1, kPairs = 2 };
+
+// How an edge reads in a path.
+enum class EdgeKind : std::uint8_t {
+  kNone = 0,
+  kAttribute = 1,   // .text
+  kAttributes = 2,  // the attribute dict: it and the key behind it read .key
+  kIndex = 3,       // [number]
+  kKey = 4,         // a dict's key itself
+  kValue = 5,       // ['text'], [number], [<type>]: by the key before it
+  kLocal = 6,       // text, of a frame
+  kCell = 7,        // text: a cell's content
+  kItem = 8,        // of a set or another container without order
+  kType = 9,        // the type of the object
+  kNative = 10,     // a pointer in an extension's memory
+  kInternal = 11,   // text: a member that Python code cannot name
+};
+
+enum class DumpRoot : std::uint8_t {
+  kModule = 0,        // an entry of sys.modules; text: its name
+  kFrame = 1,         // a running frame; text: the function's qualified name
+  kThread = 2,        // a thread state
+  kContext = 3,       // a thread's current context
+  kInterned = 4,      // interned strings and other constants of the interpreter
+  kInterpreter = 5,   // the interpreter's state; text: the member
+  kNativeGlobal = 6,  // a word in a library's data; text: library:symbol+offset
+  kKeyTable = 7,      // a table of keys that several dicts share
+  kStack = 8,         // the evaluation stack of a running frame; text as of kFrame
+};
+
+// Whether the edges of a root are references that their targets count.
+enum class RootCounts : std::uint8_t {
+  kNone = 0,   // another one holds the object for it
+  kEach = 1,   // each
+  kMaybe = 2,  // words of an evaluation stack of which nobody knows how much is in use
+};
+
+enum class BufferKind : std::uint8_t { kArray = 0, kBlock = 1, kDevice = 2 };
+
+enum class SkipReason : std::uint8_t { kFault = 0, kBadType = 1, kTooManyTypes = 2 };
+
+}  // namespace memwhy::wire
