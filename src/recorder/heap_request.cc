@@ -65,6 +65,34 @@ bool PutPath(char (&field)[N], const std::string& path) {
   return true;
 }
 
+bool IsIdle(RingMap& ring) {
+  return ring.header().request_state.load(std::memory_order_acquire) == Raw(RequestState::kIdle);
+}
+
+// The last of its fields and the word that lets the agent see them all.
+void PutRequest(wire::RingHeader& header, wire::RequestKind kind) {
+  header.request_kind = static_cast<std::uint32_t>(kind);
+  header.request_serial = header.request_serial + 1;
+  header.request_error[0] = '\0';
+  header.request_pause_ns.store(0, std::memory_order_relaxed);
+  header.request_predicted_ns.store(0, std::memory_order_relaxed);
+  header.request_predicted_bytes.store(0, std::memory_order_relaxed);
+  header.request_method.store(0, std::memory_order_relaxed);
+  header.request_state.store(Raw(RequestState::kPosted), std::memory_order_release);
+}
+
+// Of a heap dump; "" before the agent has chosen.
+std::string MethodOf(const wire::RingHeader& header) {
+  switch (header.request_method.load(std::memory_order_relaxed)) {
+    case 1:
+      return "clone";
+    case 2:
+      return "in_place";
+    default:
+      return "";
+  }
+}
+
 }  // namespace
 
 std::optional<pid_t> FindSleepingThread(const FileSystem& fs, pid_t pid) {
@@ -91,24 +119,36 @@ HeapRequest::HeapRequest(RingMap* ring, std::string input_path, std::string outp
 Result<HeapRequest> HeapRequest::Post(RingMap* ring, std::span<const NativeBlock> blocks,
                                       const std::string& input_path, const std::string& output_path,
                                       double limit_ms) {
-  wire::RingHeader& header = ring->header();
-  if (header.request_state.load(std::memory_order_acquire) != Raw(RequestState::kIdle)) {
-    return Error("another request is under way");
-  }
+  if (!IsIdle(*ring)) return Error("another request is under way");
   MEMWHY_TRY_VOID(WriteBlocks(input_path, blocks));
+  wire::RingHeader& header = ring->header();
   if (!PutPath(header.request_input, input_path) || !PutPath(header.request_output, output_path)) {
     unlink(input_path.c_str());
     return Error("the session's path is too long for a heap graph");
   }
-  header.request_kind = static_cast<std::uint32_t>(wire::RequestKind::kHeapGraph);
   header.request_limit_ns = static_cast<std::uint64_t>(std::max(0.0, limit_ms) * 1e6);
-  header.request_serial = header.request_serial + 1;
-  header.request_error[0] = '\0';
-  header.request_pause_ns.store(0, std::memory_order_relaxed);
-  header.request_predicted_ns.store(0, std::memory_order_relaxed);
-  header.request_predicted_bytes.store(0, std::memory_order_relaxed);
-  header.request_state.store(Raw(RequestState::kPosted), std::memory_order_release);
+  PutRequest(header, wire::RequestKind::kHeapGraph);
   return HeapRequest(ring, input_path, output_path);
+}
+
+Result<HeapRequest> HeapRequest::PostDump(RingMap* ring, const std::string& output_path,
+                                          const HeapDumpLimits& limits) {
+  if (!IsIdle(*ring)) return Error("another request is under way in the process");
+  wire::RingHeader& header = ring->header();
+  if (!PutPath(header.request_output, output_path)) {
+    return Error("the session's path is too long for a heap dump");
+  }
+  header.request_limit_ns = static_cast<std::uint64_t>(std::max(0.0, limits.pause_ms) * 1e6);
+  header.request_clone_ns = limits.clone_ns_per_mib;
+  header.request_headroom = limits.headroom_bytes;
+  header.request_in_place = limits.in_place ? 1 : 0;
+  header.request_scan = limits.scan_path.empty() ? 0 : 1;
+  header.request_stage.store(static_cast<std::uint32_t>(wire::DumpStage::kStream));
+  if (!PutPath(header.request_input, limits.scan_path)) {
+    return Error("the session's path is too long for a heap dump");
+  }
+  PutRequest(header, wire::RequestKind::kHeapDump);
+  return HeapRequest(ring, "", output_path);
 }
 
 void HeapRequest::Wake(const FileSystem& fs) {
@@ -128,6 +168,7 @@ std::optional<HeapGraphReply> HeapRequest::Prediction() const {
   HeapGraphReply reply;
   reply.predicted_ms = static_cast<double>(predicted) * 1e-6;
   reply.predicted_bytes = header.request_predicted_bytes.load(std::memory_order_relaxed);
+  reply.method = MethodOf(header);
   return reply;
 }
 
@@ -141,6 +182,7 @@ std::optional<HeapGraphReply> HeapRequest::Poll() {
   reply.pause_ms = static_cast<double>(header.request_pause_ns.load()) * 1e-6;
   reply.predicted_ms = static_cast<double>(header.request_predicted_ns.load()) * 1e-6;
   reply.predicted_bytes = header.request_predicted_bytes.load();
+  reply.method = MethodOf(header);
   if (state == Raw(RequestState::kDone)) {
     reply.path = output_path_;
   } else {
@@ -151,8 +193,18 @@ std::optional<HeapGraphReply> HeapRequest::Poll() {
     unlink(output_path_.c_str());
   }
   header.request_state.store(Raw(RequestState::kIdle), std::memory_order_release);
-  unlink(input_path_.c_str());
+  if (!input_path_.empty()) unlink(input_path_.c_str());
   return reply;
+}
+
+bool HeapRequest::IsWaiting() const {
+  return ring_->header().request_stage.load(std::memory_order_acquire) ==
+         static_cast<std::uint32_t>(wire::DumpStage::kWaiting);
+}
+
+void HeapRequest::Ask() {
+  ring_->header().request_stage.store(static_cast<std::uint32_t>(wire::DumpStage::kAsked),
+                                      std::memory_order_release);
 }
 
 bool HeapRequest::Withdraw() {

@@ -31,6 +31,15 @@ struct HeapGraphReply {
   double predicted_ms = 0;
   std::uint64_t predicted_bytes = 0;  // memory of the target for the time of the walk
   std::string error;                  // "" or the agent's reason
+  std::string method;                 // of a heap dump: "clone" or "in_place"; "" before
+};
+
+struct HeapDumpLimits {
+  double pause_ms = 0;                 // refuse a longer predicted pause; 0: no limit
+  std::uint64_t clone_ns_per_mib = 0;  // measured on this machine; 0: not
+  std::uint64_t headroom_bytes = 0;    // what the target's cgroup has left; 0: no limit
+  bool in_place = false;
+  std::string scan_path;  // where questions will be, as the target sees it; "" no scan
 };
 
 // The thread that a signal disturbs least: one that waits in epoll, poll, select, sleep, accept,
@@ -43,12 +52,20 @@ class HeapRequest {
   static Result<HeapRequest> Post(RingMap* ring, std::span<const NativeBlock> blocks,
                                   const std::string& input_path, const std::string& output_path,
                                   double limit_ms);
+  // Posts the request of a whole dump; `output_path` is a FIFO that somebody reads, as the target
+  // sees it.
+  static Result<HeapRequest> PostDump(RingMap* ring, const std::string& output_path,
+                                      const HeapDumpLimits& limits);
   // Signals a sleeping thread while the request is posted and not taken.
   void Wake(const FileSystem& fs);
   // What the agent expects, once it has said so: pause and memory; before the walk begins.
   std::optional<HeapGraphReply> Prediction() const;
   // The reply when there is one.
   std::optional<HeapGraphReply> Poll();
+  // A clone has written its stream and waits for questions.
+  bool IsWaiting() const;
+  // The questions are in the file at scan_path.
+  void Ask();
   // Takes the request back. False: it runs already, its end must be waited for.
   bool Withdraw();
 

@@ -38,7 +38,7 @@ struct FileHeader {
 };
 static_assert(sizeof(FileHeader) == 32);
 
-enum class BlockKind : std::uint16_t { kPieces = 1, kFact = 2, kColumns = 3 };
+enum class BlockKind : std::uint16_t { kPieces = 1, kFact = 2, kColumns = 3, kDump = 4 };
 
 constexpr bool HasPieces(BlockKind kind) {
   return kind == BlockKind::kPieces || kind == BlockKind::kColumns;

@@ -89,6 +89,8 @@ void Session::ReadBlocks() {
       case BlockKind::kFact:
         is_good = AddFact(place.offset, raw);
         break;
+      case BlockKind::kDump:  // of heap dumps: nothing of a session's
+        break;
     }
   }
 }

@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Walks a heap dump's stream (wire/heap_dump.h) record by record. The input is hostile: each number
+// is checked, nothing is allocated for what the bytes do not hold, and the walk ends at the first
+// thing that cannot be, with the reason. Records may be cut anywhere between two chunks of input.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "wire/heap_dump.h"
+#include "wire/varint.h"
+
+namespace memwhy::model {
+
+// Where the bytes of a dump come from; read twice.
+class DumpSource {
+ public:
+  virtual ~DumpSource() = default;
+  virtual Result<void> Rewind() = 0;
+  // The next bytes, valid until the next call; empty at the end.
+  virtual Result<std::span<const std::uint8_t>> Next() = 0;
+};
+
+struct DumpObject {
+  std::uint64_t address = 0;
+  std::uint32_t type = 0;
+  std::uint64_t extra_bytes = 0;
+  std::uint64_t references = 0;  // 0: immortal
+  bool is_tracked = false;
+  std::uint64_t edges = 0;           // that follow by OnEdge
+  std::uint32_t shape = 0xffffffff;  // none
+};
+
+struct DumpRootRecord {
+  wire::DumpRoot kind{};
+  wire::RootCounts counts{};
+  std::uint64_t thread = 0;
+  std::uint64_t line = 0;
+  std::string_view name;
+  std::uint64_t edges = 0;
+  std::uint32_t shape = 0xffffffff;
+};
+
+// The collector's settings; lists it has, youngest first, none where they are not known.
+struct DumpCollector {
+  bool is_enabled = false;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> lists;  // threshold, count
+};
+
+struct DumpTotals {
+  std::uint64_t objects = 0;
+  std::uint64_t edges = 0;
+  std::uint64_t skipped = 0;
+};
+
+struct DumpLabel {
+  wire::EdgeKind kind{};
+  std::string text;
+};
+
+// What a walk calls. A derived class hides what it wants to see; nothing is virtual.
+struct DumpVisitor {
+  void OnType(std::string_view, std::uint64_t, std::uint64_t, std::uint64_t) {}
+  void OnShape(wire::ShapeRest, std::vector<DumpLabel>) {}
+  void OnText(std::uint64_t, std::string_view) {}
+  void OnNumber(std::uint64_t, std::int64_t) {}
+  void OnList(std::uint64_t) {}
+  void OnObject(const DumpObject&) {}
+  void OnRoot(const DumpRootRecord&) {}
+  void OnEdge(std::uint64_t) {}  // 0: null
+  void OnWeak(std::uint64_t, std::uint64_t) {}
+  void OnBuffer(std::uint64_t, std::uint64_t, wire::BufferKind) {}
+  void OnSkipped(wire::SkipReason, std::uint64_t) {}
+  void OnCollector(const DumpCollector&) {}
+  void OnEnd(const DumpTotals&) {}
+};
+
+template <typename Visitor>
+class DumpDecoder {
+ public:
+  DumpDecoder(DumpSource& source, Visitor& visitor) : source_(source), visitor_(visitor) {}
+
+  // Ends at kEnd, at the input's end, or at damage. An error: the source's, or no dump at all.
+  Result<void> Run() {
+    MEMWHY_TRY_VOID(source_.Rewind());
+    std::uint8_t magic[8];
+    for (std::uint8_t& byte : magic) {
+      if (!Byte(&byte)) return End("a heap dump's stream is empty");
+    }
+    if (std::memcmp(magic, wire::kDumpMagic, 8) != 0) return Error("not a heap dump's stream");
+    std::uint64_t version = 0;
+    if (!Number(&version) || version != wire::kDumpVersion) {
+      return Error("a heap dump's stream of another version (" + std::to_string(version) +
+                   "; this memwhy reads 1)");
+    }
+    while (!is_whole_ && Record()) {
+    }
+    if (failure_) return std::move(*failure_);
+    if (!is_whole_ && damage_.empty()) damage_ = "the dump ends before its end record";
+    return {};
+  }
+  // "" when the dump is whole.
+  const std::string& damage() const { return damage_; }
+
+ private:
+  static constexpr std::uint64_t kMostTypes = 1u << 20;
+  static constexpr std::uint64_t kMostShapes = 1u << 28;
+
+  Result<void> End(const char* why) {
+    if (failure_) return std::move(*failure_);
+    return Error(why);
+  }
+  bool Damaged(const char* what) {
+    if (damage_.empty() && !failure_) damage_ = what;
+    return false;
+  }
+  bool Refill() {
+    if (failure_ || is_at_end_) return false;
+    auto next = source_.Next();
+    if (!next) {
+      failure_ = next.error();
+      return false;
+    }
+    if (next->empty()) {
+      is_at_end_ = true;
+      return false;
+    }
+    at_ = next->data();
+    end_ = at_ + next->size();
+    return true;
+  }
+  bool Byte(std::uint8_t* value) {
+    if (at_ == end_ && !Refill()) return false;
+    *value = *at_++;
+    return true;
+  }
+  bool Number(std::uint64_t* value) {
+    if (end_ - at_ >= wire::kMaxVarintBytes) {
+      const std::uint8_t* next = wire::GetVarint(at_, end_, value);
+      if (next == nullptr) return Damaged("a number does not fit 64 bits");
+      at_ = next;
+      return true;
+    }
+    std::uint64_t result = 0;
+    for (int shift = 0; shift < 64; shift += 7) {
+      std::uint8_t byte = 0;
+      if (!Byte(&byte)) return false;
+      if (shift == 63 && byte > 1) return Damaged("a number does not fit 64 bits");
+      result |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
+      if ((byte & 0x80) == 0) {
+        *value = result;
+        return true;
+      }
+    }
+    return Damaged("a number does not fit 64 bits");
+  }
+  bool Address(std::uint64_t* value) {
+    std::uint64_t raw = 0;
+    if (!Number(&raw)) return false;
+    last_ += static_cast<std::uint64_t>(wire::UnZigZag(raw)) << 3;
+    *value = last_;
+    return true;
+  }
+  bool Text(std::string* text) {
+    std::uint64_t bytes = 0;
+    if (!Number(&bytes)) return false;
+    if (bytes > wire::kMaxKeyBytes) return Damaged("a name is longer than any may be");
+    text->resize(static_cast<std::size_t>(bytes));
+    for (char& c : *text) {
+      std::uint8_t byte = 0;
+      if (!Byte(&byte)) return false;
+      c = static_cast<char>(byte);
+    }
+    return true;
+  }
+  bool Edges(std::uint64_t from, std::uint64_t count) {
+    for (std::uint64_t i = 0; i < count; ++i) {
+      std::uint64_t raw = 0;
+      if (!Number(&raw)) return false;
+      if (raw != 0) from += static_cast<std::uint64_t>(wire::UnZigZag(raw - 1)) << 3;
+      visitor_.OnEdge(raw == 0 ? 0 : from);
+    }
+    return true;
+  }
+  bool EdgeHead(std::uint64_t* edges, std::uint32_t* shape) {
+    std::uint64_t head = 0;
+    if (!Number(&head)) return false;
+    *edges = head >> 1;
+    *shape = 0xffffffff;
+    if ((head & 1) != 0) {
+      std::uint64_t id = 0;
+      if (!Number(&id)) return false;
+      if (id >= shapes_) return Damaged("an object names a shape that was not defined");
+      *shape = static_cast<std::uint32_t>(id);
+    }
+    return true;
+  }
+  bool Record() {
+    std::uint64_t tag = 0;
+    if (!Number(&tag)) return false;
+    if (tag >= wire::kFirstType) return Object(tag - wire::kFirstType);
+    switch (static_cast<wire::DumpTag>(tag)) {
+      case wire::DumpTag::kType:
+        return Type();
+      case wire::DumpTag::kShape:
+        return Shape();
+      case wire::DumpTag::kText: {
+        std::uint64_t address = 0;
+        if (!Address(&address) || !Text(&text_)) return false;
+        visitor_.OnText(address, text_);
+        return true;
+      }
+      case wire::DumpTag::kNumber: {
+        std::uint64_t address = 0;
+        std::uint64_t value = 0;
+        if (!Address(&address) || !Number(&value)) return false;
+        visitor_.OnNumber(address, wire::UnZigZag(value));
+        return true;
+      }
+      case wire::DumpTag::kList: {
+        std::uint64_t list = 0;
+        if (!Number(&list)) return false;
+        if (list > wire::kListUnknown) return Damaged("a list of the collector that cannot be");
+        visitor_.OnList(list);
+        return true;
+      }
+      case wire::DumpTag::kRoot:
+        return Root();
+      case wire::DumpTag::kWeak: {
+        std::uint64_t source = 0;
+        std::uint64_t delta = 0;
+        if (!Address(&source) || !Number(&delta)) return false;
+        visitor_.OnWeak(source, source + (static_cast<std::uint64_t>(wire::UnZigZag(delta)) << 3));
+        return true;
+      }
+      case wire::DumpTag::kBuffer: {
+        std::uint64_t address = 0;
+        std::uint64_t bytes = 0;
+        std::uint8_t kind = 0;
+        if (!Address(&address) || !Number(&bytes) || !Byte(&kind)) return false;
+        visitor_.OnBuffer(address, bytes, static_cast<wire::BufferKind>(kind));
+        return true;
+      }
+      case wire::DumpTag::kSkipped: {
+        std::uint8_t why = 0;
+        std::uint64_t address = 0;
+        if (!Byte(&why) || !Address(&address)) return false;
+        visitor_.OnSkipped(static_cast<wire::SkipReason>(why), address);
+        return true;
+      }
+      case wire::DumpTag::kCollector: {
+        std::uint8_t is_enabled = 0;
+        std::uint64_t lists = 0;
+        if (!Byte(&is_enabled) || !Number(&lists)) return false;
+        if (lists > 8) return Damaged("a collector of more lists than there may be");
+        DumpCollector collector;
+        collector.is_enabled = is_enabled != 0;
+        for (std::uint64_t i = 0; i < lists; ++i) {
+          std::uint64_t threshold = 0;
+          std::uint64_t count = 0;
+          if (!Number(&threshold) || !Number(&count)) return false;
+          collector.lists.emplace_back(threshold, count);
+        }
+        visitor_.OnCollector(collector);
+        return true;
+      }
+      case wire::DumpTag::kEnd: {
+        DumpTotals totals;
+        if (!Number(&totals.objects) || !Number(&totals.edges) || !Number(&totals.skipped)) {
+          return false;
+        }
+        is_whole_ = true;
+        visitor_.OnEnd(totals);
+        return true;
+      }
+      default:
+        return Damaged("a record of a kind that this memwhy does not know");
+    }
+  }
+  bool Type() {
+    std::uint64_t flags = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t address = 0;
+    if (!Text(&text_) || !Number(&flags) || !Number(&bytes) || !Address(&address)) return false;
+    if (types_.size() >= kMostTypes) return Damaged("more types than there may be");
+    types_.push_back(static_cast<std::uint8_t>(flags & 0xff));
+    visitor_.OnType(text_, flags, bytes, address);
+    return true;
+  }
+  bool Shape() {
+    std::uint8_t rest = 0;
+    std::uint64_t count = 0;
+    if (!Byte(&rest) || !Number(&count)) return false;
+    if (rest > static_cast<std::uint8_t>(wire::ShapeRest::kPairs)) {
+      return Damaged("a shape of a kind that this memwhy does not know");
+    }
+    if (shapes_ >= kMostShapes) return Damaged("more shapes than there may be");
+    std::vector<DumpLabel> labels;
+    for (std::uint64_t i = 0; i < count; ++i) {
+      std::uint8_t kind = 0;
+      DumpLabel label;
+      if (!Byte(&kind) || !Text(&label.text)) return false;
+      if (kind > static_cast<std::uint8_t>(wire::EdgeKind::kInternal)) {
+        return Damaged("a label of a kind that this memwhy does not know");
+      }
+      label.kind = static_cast<wire::EdgeKind>(kind);
+      labels.push_back(std::move(label));
+    }
+    ++shapes_;
+    visitor_.OnShape(static_cast<wire::ShapeRest>(rest), std::move(labels));
+    return true;
+  }
+  bool Root() {
+    std::uint8_t kind = 0;
+    std::uint8_t counts = 0;
+    DumpRootRecord root;
+    if (!Byte(&kind) || !Byte(&counts) || !Number(&root.thread) || !Number(&root.line) ||
+        !Text(&text_) || !EdgeHead(&root.edges, &root.shape)) {
+      return false;
+    }
+    if (kind > static_cast<std::uint8_t>(wire::DumpRoot::kStack)) {
+      return Damaged("a root of a kind that this memwhy does not know");
+    }
+    root.kind = static_cast<wire::DumpRoot>(kind);
+    root.counts = static_cast<wire::RootCounts>(counts);
+    root.name = text_;
+    visitor_.OnRoot(root);
+    return Edges(last_, root.edges);
+  }
+  bool Object(std::uint64_t type) {
+    if (type >= types_.size()) return Damaged("an object of a type that was not defined");
+    DumpObject object;
+    object.type = static_cast<std::uint32_t>(type);
+    std::uint64_t count = 0;
+    if (!Address(&object.address)) return false;
+    const std::uint8_t flags = types_[object.type];
+    if ((flags & wire::kTypeHasExtra) != 0 && !Number(&object.extra_bytes)) return false;
+    if (!Number(&count)) return false;
+    object.references = count >> 1;
+    object.is_tracked = (count & 1) != 0;
+    if ((flags & wire::kTypeIsLeaf) == 0 && !EdgeHead(&object.edges, &object.shape)) return false;
+    visitor_.OnObject(object);
+    return Edges(object.address, object.edges);
+  }
+
+  DumpSource& source_;
+  Visitor& visitor_;
+  const std::uint8_t* at_ = nullptr;
+  const std::uint8_t* end_ = nullptr;
+  std::uint64_t last_ = 0;
+  std::vector<std::uint8_t> types_;  // flags by id
+  std::uint64_t shapes_ = 0;
+  std::string text_;
+  std::string damage_;
+  std::optional<Error> failure_;
+  bool is_at_end_ = false;
+  bool is_whole_ = false;
+};
+
+}  // namespace memwhy::model

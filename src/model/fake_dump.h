@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Builds the stream of a heap dump by hand, for tests: the grammar of wire/heap_dump.h, nothing
+// checked.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "model/dump_decoder.h"
+#include "wire/heap_dump.h"
+#include "wire/varint.h"
+
+namespace memwhy::model {
+
+class FakeDump {
+ public:
+  FakeDump() {
+    for (const char c : wire::kDumpMagic) bytes_.push_back(static_cast<std::uint8_t>(c));
+    Number(wire::kDumpVersion);
+  }
+
+  // Returns the type's id.
+  std::uint32_t Type(std::string_view name, std::uint32_t flags, std::uint64_t bytes,
+                     std::uint64_t address) {
+    Tag(wire::DumpTag::kType);
+    Text(name);
+    Number(flags);
+    Number(bytes);
+    Address(address);
+    flags_.push_back(flags);
+    return static_cast<std::uint32_t>(flags_.size() - 1);
+  }
+  std::uint32_t Shape(wire::ShapeRest rest,
+                      const std::vector<std::pair<wire::EdgeKind, std::string_view>>& labels) {
+    Tag(wire::DumpTag::kShape);
+    Byte(static_cast<std::uint8_t>(rest));
+    Number(labels.size());
+    for (const auto& [kind, text] : labels) {
+      Byte(static_cast<std::uint8_t>(kind));
+      Text(text);
+    }
+    return shapes_++;
+  }
+  void Object(std::uint32_t type, std::uint64_t address, std::uint64_t references,
+              const std::vector<std::uint64_t>& edges = {},
+              std::optional<std::uint32_t> shape = std::nullopt, std::uint64_t extra = 0) {
+    Number(wire::kFirstType + type);
+    Address(address);
+    if ((flags_[type] & wire::kTypeHasExtra) != 0) Number(extra);
+    Number(references << 1 | 1);
+    if ((flags_[type] & wire::kTypeIsLeaf) == 0) Edges(address, edges, shape);
+  }
+  void Root(wire::DumpRoot kind, wire::RootCounts counts, std::string_view name,
+            const std::vector<std::uint64_t>& edges,
+            std::optional<std::uint32_t> shape = std::nullopt) {
+    Tag(wire::DumpTag::kRoot);
+    Byte(static_cast<std::uint8_t>(kind));
+    Byte(static_cast<std::uint8_t>(counts));
+    Number(0);
+    Number(0);
+    Text(name);
+    Edges(last_, edges, shape);
+  }
+  void Key(std::uint64_t address, std::string_view text) {
+    Tag(wire::DumpTag::kText);
+    Address(address);
+    Text(text);
+  }
+  void End() {
+    Tag(wire::DumpTag::kEnd);
+    for (int i = 0; i < 3; ++i) Number(0);
+  }
+
+  void Tag(wire::DumpTag tag) { Byte(static_cast<std::uint8_t>(tag)); }
+  void Byte(std::uint8_t value) { bytes_.push_back(value); }
+  void Number(std::uint64_t value) {
+    std::uint8_t out[wire::kMaxVarintBytes];
+    bytes_.insert(bytes_.end(), out, wire::PutVarint(out, value));
+  }
+  void Text(std::string_view text) {
+    Number(text.size());
+    bytes_.insert(bytes_.end(), text.begin(), text.end());
+  }
+  void Address(std::uint64_t address) {
+    Number(
+        wire::ZigZag((static_cast<std::int64_t>(address) - static_cast<std::int64_t>(last_)) >> 3));
+    last_ = address;
+  }
+  const std::vector<std::uint8_t>& bytes() const { return bytes_; }
+
+ private:
+  void Edges(std::uint64_t from, const std::vector<std::uint64_t>& edges,
+             std::optional<std::uint32_t> shape) {
+    Number(edges.size() << 1 | static_cast<std::uint64_t>(shape.has_value()));
+    if (shape) Number(*shape);
+    for (const std::uint64_t edge : edges) {
+      if (edge == 0) {
+        Byte(0);
+        continue;
+      }
+      Number(
+          wire::ZigZag((static_cast<std::int64_t>(edge) - static_cast<std::int64_t>(from)) >> 3) +
+          1);
+      from = edge;
+    }
+  }
+
+  std::vector<std::uint8_t> bytes_;
+  std::vector<std::uint32_t> flags_;
+  std::uint32_t shapes_ = 0;
+  std::uint64_t last_ = 0;
+};
+
+// Gives bytes in pieces of `chunk`.
+class FakeDumpSource : public DumpSource {
+ public:
+  explicit FakeDumpSource(std::vector<std::uint8_t> bytes, std::size_t chunk = 1 << 20)
+      : bytes_(std::move(bytes)), chunk_(chunk) {}
+  Result<void> Rewind() override {
+    at_ = 0;
+    return {};
+  }
+  Result<std::span<const std::uint8_t>> Next() override {
+    const std::size_t n = std::min(chunk_, bytes_.size() - at_);
+    at_ += n;
+    return std::span<const std::uint8_t>(bytes_).subspan(at_ - n, n);
+  }
+
+ private:
+  std::vector<std::uint8_t> bytes_;
+  std::size_t chunk_;
+  std::size_t at_ = 0;
+};
+
+}  // namespace memwhy::model

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/object_graph.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "model/fake_dump.h"
+
+namespace memwhy::model {
+namespace {
+
+using wire::DumpRoot;
+using wire::EdgeKind;
+using wire::RootCounts;
+using wire::ShapeRest;
+
+constexpr std::uint64_t kModule = 0x7f0000001010;
+constexpr std::uint64_t kDict = 0x7f0000002010;
+constexpr std::uint64_t kKey = 0x7f0000003010;
+constexpr std::uint64_t kList = 0x7f0000004010;
+constexpr std::uint64_t kLeaked = 0x7f0000005010;
+constexpr std::uint64_t kAlone = 0x7f0000006010;
+constexpr std::uint64_t kClass = 0x7f0000007010;
+constexpr std::uint64_t kPartner = 0x7f0000008010;
+
+// module app -> dict {"items": [instance, null, leaked]}; two objects that hold each other.
+FakeDump Sample() {
+  FakeDump dump;
+  const auto pairs = dump.Shape(ShapeRest::kPairs, {});
+  const auto indexed = dump.Shape(ShapeRest::kIndexed, {});
+  const auto module_shape = dump.Shape(ShapeRest::kPlain, {{EdgeKind::kAttributes, "__dict__"}});
+  const auto named = dump.Shape(ShapeRest::kPlain, {{EdgeKind::kAttribute, "other"}});
+  const auto module = dump.Type("module", 0, 64, 0x5000000);
+  const auto dict = dump.Type("dict", wire::kTypeHasExtra, 64, 0x5001000);
+  const auto str = dump.Type("str", wire::kTypeIsLeaf | wire::kTypeHasExtra, 48, 0x5002000);
+  const auto list = dump.Type("list", wire::kTypeHasExtra, 56, 0x5003000);
+  const auto type = dump.Type("type", 0, 400, 0x5004000);
+  const auto instance = dump.Type("app.Node", wire::kTypeIsOwned, 48, kClass);
+  dump.Object(module, kModule, 2, {kDict}, module_shape);
+  dump.Object(dict, kDict, 1, {kKey, kList}, pairs, 200);
+  dump.Object(str, kKey, 1, {}, std::nullopt, 6);
+  dump.Object(list, kList, 1, {kAlone, 0, kLeaked, 0xdead0}, indexed, 32);
+  dump.Object(str, kLeaked, 3, {}, std::nullopt, 100);
+  dump.Object(instance, kAlone, 1, {kPartner}, named);
+  dump.Object(instance, kPartner, 1, {kPartner}, named);
+  dump.Object(type, kClass, 2, {});
+  dump.Key(kKey, "items");
+  dump.Root(DumpRoot::kModule, RootCounts::kNone, "app", {kModule});
+  dump.Root(DumpRoot::kInterpreter, RootCounts::kEach, "interpreter", {kModule});
+  dump.End();
+  return dump;
+}
+
+TEST(ObjectGraph, ReadsObjectsEdgesLabelsAndBalances) {
+  for (const std::size_t chunk : {std::size_t{1}, std::size_t{7}, std::size_t{1} << 20}) {
+    FakeDumpSource source(Sample().bytes(), chunk);
+    const auto graph = ObjectGraph::Load(source);
+    ASSERT_TRUE(graph) << graph.error().message();
+    EXPECT_EQ(graph->damage(), "");
+    EXPECT_EQ(graph->objects(), 8u);
+    const auto list = graph->Find(kList);
+    EXPECT_EQ(graph->bytes(list), 56u + 32u);
+    EXPECT_EQ(graph->TypeName(list), "list");
+    const auto targets = graph->Targets(list);
+    ASSERT_EQ(targets.size(), 4u);
+    EXPECT_EQ(targets[0], graph->Find(kAlone));
+    EXPECT_EQ(targets[1], ObjectGraph::kNothing);
+    EXPECT_EQ(targets[2], graph->Find(kLeaked));
+    EXPECT_EQ(targets[3], ObjectGraph::kNothing);
+    EXPECT_EQ(graph->dangling(), 1u);
+    EXPECT_EQ(graph->LabelOf(list, 2).kind, EdgeKind::kIndex);
+    EXPECT_EQ(graph->LabelOf(list, 2).number, 2);
+    const auto value = graph->LabelOf(graph->Find(kDict), 1);
+    EXPECT_EQ(value.kind, EdgeKind::kValue);
+    EXPECT_EQ(value.text, "items");
+    // The reference to the class comes last and is not in the stream.
+    const auto alone = graph->Find(kAlone);
+    ASSERT_EQ(graph->Targets(alone).size(), 2u);
+    EXPECT_EQ(graph->Targets(alone)[1], graph->Find(kClass));
+    EXPECT_EQ(graph->LabelOf(alone, 1).kind, EdgeKind::kType);
+    EXPECT_EQ(graph->LabelOf(alone, 0).text, "other");
+    EXPECT_EQ(graph->surplus(graph->Find(kLeaked)), 2);
+    EXPECT_EQ(graph->surplus(graph->Find(kModule)), 1);  // an alias explains nothing
+    EXPECT_EQ(graph->surplus(graph->Find(kClass)), 0);
+    EXPECT_EQ(graph->surplus(graph->Find(kPartner)), -1);
+    EXPECT_EQ(graph->Find(kList + 8), ObjectGraph::kNone);
+    EXPECT_EQ(graph->Find(0), ObjectGraph::kNone);
+  }
+}
+
+TEST(ObjectGraph, WhatNobodyAccountsForHangsOnARootOfItsOwn) {
+  FakeDump dump;
+  const auto list = dump.Type("list", 0, 56, 0x5000000);
+  dump.Object(list, kList, 2, {kAlone});  // held by who knows whom
+  dump.Object(list, kAlone, 1, {});
+  dump.Object(list, kModule, 1, {kDict});  // a cycle: garbage
+  dump.Object(list, kDict, 1, {kModule});
+  dump.End();
+  FakeDumpSource source(dump.bytes());
+  const auto graph = ObjectGraph::Load(source);
+  ASSERT_TRUE(graph);
+  const ObjectGraph::Node last = graph->size() - 1;
+  EXPECT_TRUE(graph->root(last).is_unexplained);
+  ASSERT_EQ(graph->Targets(last).size(), 1u);
+  EXPECT_EQ(graph->Targets(last)[0], graph->Find(kList));
+}
+
+TEST(ObjectGraph, AScanNamesLibrariesAndSettlesNamesAndTypes) {
+  FakeDump dump;
+  const auto str = dump.Type("str", wire::kTypeIsLeaf, 48, 0x5000000);
+  const auto list = dump.Type("list", 0, 56, 0x5001000);
+  dump.Object(str, kKey, 3);
+  dump.Object(list, kList, 2, {});
+  dump.End();
+  HolderScan scan;
+  scan.was_done = true;
+  scan.objects.push_back({kKey, 2, 2, {"libfoo.so:name+0x0"}});
+  scan.objects.push_back({kList, 1, 1, {"libfoo.so:cache+0x8"}});
+  FakeDumpSource source(dump.bytes());
+  const auto graph = ObjectGraph::Load(source, scan);
+  ASSERT_TRUE(graph);
+  EXPECT_TRUE(graph->was_scanned());
+  EXPECT_EQ(graph->surplus(graph->Find(kKey)), 1);   // two of three are the library's
+  EXPECT_EQ(graph->surplus(graph->Find(kList)), 2);  // a word alone explains nothing here
+  ASSERT_NE(graph->FindHeld(graph->Find(kList)), nullptr);
+  EXPECT_EQ(graph->FindHeld(graph->Find(kList))->place, "libfoo.so:cache+0x8");
+  const ObjectGraph::Root& root = graph->root(graph->first_root());
+  EXPECT_EQ(root.name, "libfoo.so:name+0x0");
+  EXPECT_STREQ(DumpRootName(root), "c global");
+}
+
+TEST(ObjectGraph, ReadsACutStreamUpToTheCut) {
+  const std::vector<std::uint8_t> whole = Sample().bytes();
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    FakeDumpSource source({whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(length)});
+    const auto graph = ObjectGraph::Load(source);
+    if (!graph) {
+      EXPECT_LT(length, 9u) << graph.error().message();
+      continue;
+    }
+    EXPECT_NE(graph->damage(), "") << length;
+    EXPECT_EQ(graph->begin().back(), graph->targets().size());
+  }
+}
+
+TEST(ObjectGraph, AnyDamageLeavesAGraph) {
+  const std::vector<std::uint8_t> whole = Sample().bytes();
+  std::mt19937 random(20261125);
+  for (int round = 0; round < 5000; ++round) {
+    std::vector<std::uint8_t> bytes = whole;
+    for (int i = 0; i < 1 + round % 3; ++i) {
+      bytes[9 + random() % (bytes.size() - 9)] = static_cast<std::uint8_t>(random());
+    }
+    FakeDumpSource source(bytes, 1 + random() % 40);
+    const auto graph = ObjectGraph::Load(source);
+    if (!graph) continue;
+    for (ObjectGraph::Node node = 0; node < graph->size(); ++node) {
+      const auto targets = graph->Targets(node);
+      for (std::uint32_t edge = 0; edge < targets.size(); ++edge) {
+        ASSERT_LT(targets[edge], graph->size());
+        graph->LabelOf(node, edge);
+      }
+    }
+  }
+}
+
+TEST(ObjectGraph, BelievesNoCount) {
+  FakeDump dump;
+  const auto list = dump.Type("list", 0, 56, 0x5000000);
+  dump.Object(list, kList, 1, {kAlone});
+  dump.Number(wire::kFirstType + list);
+  dump.Address(kAlone);
+  dump.Number(3);
+  dump.Number(std::uint64_t{1} << 60);  // edges that never come
+  FakeDumpSource source(dump.bytes());
+  const auto graph = ObjectGraph::Load(source);
+  ASSERT_TRUE(graph);
+  EXPECT_NE(graph->damage(), "");
+  EXPECT_EQ(graph->Targets(graph->Find(kList)).size(), 1u);
+}
+
+TEST(ObjectGraph, RefusesWhatIsNoDump) {
+  FakeDumpSource text({'n', 'o', ' ', 'd', 'u', 'm', 'p', '!', '!'});
+  EXPECT_FALSE(ObjectGraph::Load(text));
+  std::vector<std::uint8_t> bytes(std::begin(wire::kDumpMagic), std::end(wire::kDumpMagic));
+  bytes.push_back(99);
+  FakeDumpSource version(bytes);
+  const auto graph = ObjectGraph::Load(version);
+  ASSERT_FALSE(graph);
+  EXPECT_NE(graph.error().message().find("version"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace memwhy::model

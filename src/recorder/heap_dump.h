@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Takes a heap dump of a live process that has our agent: finds its ring, asks, reads what the
+// clone streams, packs it into a file. Needs no recorder; one dump at a time in a process.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <string>
+
+#include "base/file_system.h"
+#include "base/result.h"
+#include "recorder/heap_request.h"
+
+namespace memwhy::recorder {
+
+struct HeapDumpOptions {
+  pid_t pid = 0;
+  std::string output;       // file to make; one that exists is replaced at the end
+  double max_pause_ms = 0;  // 0: no limit
+  bool in_place = false;    // do not try a clone
+  bool scans = true;        // look for other holders of objects with too many references
+};
+
+struct HeapDumpOutcome {
+  double predicted_ms = 0;
+  double pause_ms = 0;
+  std::uint64_t predicted_bytes = 0;
+  std::string method;  // "clone" or "in_place"
+  double seconds = 0;  // until the last byte
+  bool was_scanned = false;
+  std::uint64_t raw_bytes = 0;
+  std::uint64_t file_bytes = 0;
+};
+
+// `on_prediction` is called once, before the target is touched.
+Result<HeapDumpOutcome> TakeHeapDump(
+    const FileSystem& fs, const HeapDumpOptions& options,
+    const std::function<void(const HeapGraphReply&)>& on_prediction = {});
+
+// The ring file of a process, as the process itself names it. An error says what to do.
+Result<std::string> FindRingOf(const FileSystem& fs, pid_t pid);
+
+}  // namespace memwhy::recorder

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/dump_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace memwhy::session {
+namespace {
+constexpr std::size_t kDumpBlockBytes = 256u << 10;
+}  // namespace
+
+DumpWriter::DumpWriter(std::string path, std::string open_path, UniqueFd fd)
+    : path_(std::move(path)), open_path_(std::move(open_path)), fd_(std::move(fd)) {}
+
+DumpWriter::~DumpWriter() {
+  if (fd_ && !open_path_.empty()) unlink(open_path_.c_str());
+}
+
+Result<DumpWriter> DumpWriter::Create(const std::string& path) {
+  std::string open_path = path + ".part";
+  UniqueFd fd(open(open_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!fd) return Error::FromErrno(errno, "cannot make " + open_path);
+  DumpWriter writer(path, std::move(open_path), std::move(fd));
+  DumpFileHeader header{};
+  std::memcpy(header.magic, kDumpFileMagic, sizeof(header.magic));
+  header.version = kDumpFileVersion;
+  header.header_bytes = sizeof(header);
+  MEMWHY_TRY_VOID(
+      writer.WriteAll({reinterpret_cast<const std::uint8_t*>(&header), sizeof(header)}));
+  return writer;
+}
+
+Result<void> DumpWriter::WriteAll(std::span<const std::uint8_t> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = write(fd_.get(), bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return Error::FromErrno(n < 0 ? errno : ENOSPC, "writing " + open_path_);
+    bytes = bytes.subspan(static_cast<std::size_t>(n));
+    file_bytes_ += static_cast<std::uint64_t>(n);
+  }
+  return {};
+}
+
+Result<void> DumpWriter::WriteBlock(BlockKind kind, std::span<const std::uint8_t> raw) {
+  return WriteAll(encoder_.Encode(kind, raw));
+}
+
+Result<void> DumpWriter::AddFact(const nlohmann::json& fact) {
+  MEMWHY_TRY_VOID(Flush());
+  const std::string text = fact.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return WriteBlock(BlockKind::kFact,
+                    {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+}
+
+Result<void> DumpWriter::AddBytes(std::span<const std::uint8_t> bytes) {
+  raw_bytes_ += bytes.size();
+  while (!bytes.empty()) {
+    const std::size_t n = std::min(bytes.size(), kDumpBlockBytes - pending_.size());
+    pending_.insert(pending_.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(n));
+    bytes = bytes.subspan(n);
+    if (pending_.size() == kDumpBlockBytes) {
+      MEMWHY_TRY_VOID(WriteBlock(BlockKind::kDump, pending_));
+      pending_.clear();
+    }
+  }
+  return {};
+}
+
+Result<void> DumpWriter::Flush() {
+  if (pending_.empty()) return {};
+  MEMWHY_TRY_VOID(WriteBlock(BlockKind::kDump, pending_));
+  pending_.clear();
+  return {};
+}
+
+Result<void> DumpWriter::Finish() {
+  MEMWHY_TRY_VOID(Flush());
+  if (rename(open_path_.c_str(), path_.c_str()) != 0) {
+    return Error::FromErrno(errno, "cannot name the dump " + path_);
+  }
+  open_path_.clear();
+  return {};
+}
+
+Result<std::unique_ptr<DumpFile>> DumpFile::Open(const std::string& path) {
+  UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return Error::FromErrno(errno, "cannot open " + path);
+  struct stat status{};
+  if (fstat(fd.get(), &status) != 0) return Error::FromErrno(errno, "cannot look at " + path);
+  if (S_ISDIR(status.st_mode)) {
+    return Error::Of("{} is a directory, not a heap dump (memwhy heap dump PID -o FILE makes one)",
+                     path);
+  }
+  std::unique_ptr<DumpFile> file(
+      new DumpFile(std::move(fd), static_cast<std::uint64_t>(status.st_size)));
+  DumpFileHeader header{};
+  if (!file->ReadAt(0, &header, sizeof(header)) ||
+      std::memcmp(header.magic, kDumpFileMagic, sizeof(header.magic)) != 0) {
+    return Error::Of("{} is no heap dump of memwhy (memwhy heap dump PID -o FILE makes one)", path);
+  }
+  if (header.version != kDumpFileVersion) {
+    return Error::Of("{} is a heap dump of version {}; this memwhy reads version {}", path,
+                     header.version, kDumpFileVersion);
+  }
+  if (header.header_bytes < sizeof(header) || header.header_bytes > file->size_) {
+    return Error::Of("{}: the header is damaged", path);
+  }
+  file->first_ = header.header_bytes;
+  file->offset_ = file->first_;
+  return file;
+}
+
+bool DumpFile::ReadAt(std::uint64_t offset, void* into, std::size_t bytes) const {
+  auto* at = static_cast<char*>(into);
+  while (bytes != 0) {
+    const ssize_t n = pread(fd_.get(), at, bytes, static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    at += n;
+    offset += static_cast<std::uint64_t>(n);
+    bytes -= static_cast<std::size_t>(n);
+  }
+  return true;
+}
+
+Result<void> DumpFile::Rewind() {
+  offset_ = first_;
+  damage_.clear();
+  return {};
+}
+
+Result<std::span<const std::uint8_t>> DumpFile::Next() {
+  while (damage_.empty() && offset_ < size_) {
+    BlockHeader header{};
+    if (size_ - offset_ < sizeof(header) || !ReadAt(offset_, &header, sizeof(header))) {
+      damage_ = "the file ends inside of a block";
+      break;
+    }
+    if (auto sane = CheckBlockHeader(header); !sane) {
+      damage_ = sane.error().message();
+      break;
+    }
+    if (size_ - offset_ - sizeof(header) < header.stored_bytes) {
+      damage_ = "the file ends inside of a block";
+      break;
+    }
+    stored_.resize(header.stored_bytes);
+    if (!ReadAt(offset_ + sizeof(header), stored_.data(), stored_.size())) {
+      damage_ = "the file became shorter while it was read";
+      break;
+    }
+    if (!ChecksumFits(header, stored_)) {
+      damage_ = "a block's checksum does not fit";
+      break;
+    }
+    if (auto decoded = decoder_.Decode(header, stored_, &raw_); !decoded) {
+      damage_ = decoded.error().message();
+      break;
+    }
+    offset_ += sizeof(header) + header.stored_bytes;
+    const auto kind = static_cast<BlockKind>(header.kind);
+    if (kind == BlockKind::kDump && !raw_.empty()) return std::span<const std::uint8_t>(raw_);
+  }
+  return std::span<const std::uint8_t>{};
+}
+
+Result<void> DumpFile::ReadFacts() {
+  MEMWHY_TRY_VOID(Rewind());
+  while (damage_.empty() && offset_ < size_) {
+    // Only the facts are unpacked.
+    BlockHeader header{};
+    if (size_ - offset_ < sizeof(header) || !ReadAt(offset_, &header, sizeof(header)) ||
+        !CheckBlockHeader(header) || size_ - offset_ - sizeof(header) < header.stored_bytes) {
+      break;
+    }
+    const std::uint64_t next = offset_ + sizeof(header) + header.stored_bytes;
+    if (static_cast<BlockKind>(header.kind) == BlockKind::kFact) {
+      stored_.resize(header.stored_bytes);
+      if (!ReadAt(offset_ + sizeof(header), stored_.data(), stored_.size()) ||
+          !ChecksumFits(header, stored_) || !decoder_.Decode(header, stored_, &raw_)) {
+        break;
+      }
+      auto fact = nlohmann::json::parse(raw_.begin(), raw_.end(), nullptr, false);
+      if (fact.is_object()) facts_.update(fact);
+    }
+    offset_ = next;
+  }
+  return Rewind();
+}
+
+model::HolderScan ScanOf(const nlohmann::json& facts) {
+  model::HolderScan scan;
+  const auto holders = facts.find("holders");
+  if (holders == facts.end() || !holders->is_array()) return scan;
+  scan.was_done = true;
+  if (const auto unread = facts.find("unread_mappings");
+      unread != facts.end() && unread->is_number_unsigned()) {
+    scan.unread_mappings = unread->get<std::uint64_t>();
+  }
+  for (const auto& entry : *holders) {
+    if (!entry.is_array() || entry.size() != 4 || !entry[0].is_number_unsigned() ||
+        !entry[1].is_number_unsigned() || !entry[2].is_number_unsigned() || !entry[3].is_array()) {
+      continue;
+    }
+    model::HolderScan::Object object;
+    object.address = entry[0].get<std::uint64_t>();
+    object.words = entry[1].get<std::uint64_t>();
+    object.static_words = entry[2].get<std::uint64_t>();
+    for (const auto& place : entry[3]) {
+      if (place.is_string()) object.places.push_back(place.get<std::string>());
+    }
+    scan.objects.push_back(std::move(object));
+  }
+  return scan;
+}
+
+nlohmann::json ScanFact(const model::HolderScan& scan) {
+  nlohmann::json holders = nlohmann::json::array();
+  for (const model::HolderScan::Object& object : scan.objects) {
+    holders.push_back({object.address, object.words, object.static_words, object.places});
+  }
+  return {{"type", "dump_holders"},
+          {"unread_mappings", scan.unread_mappings},
+          {"holders", std::move(holders)}};
+}
+
+bool IsDumpFile(const std::string& path) {
+  char magic[sizeof(kDumpFileMagic)];
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  return fd && read(fd.get(), magic, sizeof(magic)) == static_cast<ssize_t>(sizeof(magic)) &&
+         std::memcmp(magic, kDumpFileMagic, sizeof(magic)) == 0;
+}
+
+}  // namespace memwhy::session
