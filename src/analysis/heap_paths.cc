@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analysis/heap_paths.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+namespace memwhy::analysis {
+namespace {
+
+using model::ObjectGraph;
+using Node = ObjectGraph::Node;
+using wire::DumpRoot;
+using wire::EdgeKind;
+
+Csr CsrOf(const ObjectGraph& graph) { return {graph.begin(), graph.targets()}; }
+
+std::uint8_t RootCost(const ObjectGraph::Root& root) {
+  if (root.is_unexplained) return 40;
+  switch (root.kind) {
+    case DumpRoot::kModule:
+      return 0;
+    case DumpRoot::kFrame:
+      return 2;
+    case DumpRoot::kContext:
+    case DumpRoot::kThread:
+      return 4;
+    case DumpRoot::kNativeGlobal:
+      return 20;
+    case DumpRoot::kStack:
+      return 22;  // may be left over from before
+    case DumpRoot::kInterned:
+    case DumpRoot::kInterpreter:
+    case DumpRoot::kKeyTable:
+      return 24;
+  }
+  return 40;
+}
+
+// What a module or a class must not be the way to: everything that the interpreter has hangs on
+// each other by these.
+bool IsPlumbing(std::string_view name) {
+  constexpr std::string_view kNames[] = {"__globals__",  "__mro__",       "__bases__", "__base__",
+                                         "__builtins__", "tp_subclasses", "f_globals", "f_builtins",
+                                         "f_back",       "__module__",    "tp_cache",  "__class__"};
+  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
+}
+
+std::uint8_t LabelCost(const ObjectGraph::Label& label) {
+  switch (label.kind) {
+    case EdgeKind::kAttribute:
+      return IsPlumbing(label.text) ? 12 : 1;
+    case EdgeKind::kAttributes:
+      return 0;
+    case EdgeKind::kValue:
+      return IsPlumbing(label.text) ? 12 : 1;
+    case EdgeKind::kIndex:
+    case EdgeKind::kLocal:
+    case EdgeKind::kCell:
+      return 1;
+    case EdgeKind::kItem:
+    case EdgeKind::kKey:
+      return 2;
+    case EdgeKind::kNone:
+      return 3;
+    case EdgeKind::kInternal:
+      return IsPlumbing(label.text) ? 12 : 4;
+    case EdgeKind::kNative:
+      return 5;
+    case EdgeKind::kType:
+      return 14;
+  }
+  return 5;
+}
+
+// Inner parts of a context's map and of a thread-local: nobody has seen them.
+bool IsHidden(std::string_view type) {
+  return type == "hamt" || type.starts_with("hamt_") || type == "_thread._localdummy";
+}
+
+bool IsFrameLike(std::string_view type) {
+  return type == "frame" || type == "generator" || type == "coroutine" || type == "async_generator";
+}
+
+// "waiter()" of a frame or generator; its type when the dump does not say.
+std::string FunctionOf(const ObjectGraph& graph, Node node) {
+  std::string_view text;
+  std::int64_t number = 0;
+  bool is_number = false;
+  if (graph.KeyOf(node, &text, &number, &is_number) && !is_number) {
+    return std::string(text) + "()";
+  }
+  return fmt::format("<{}>", graph.TypeName(node));
+}
+
+std::string Quote(std::string_view text) {
+  std::string quoted = "'";
+  for (const char c : text) {
+    if (c == '\'' || c == '\\') quoted.push_back('\\');
+    if (c == '\n') {
+      quoted += "\\n";
+    } else {
+      quoted.push_back(c);
+    }
+  }
+  return quoted + "'";
+}
+
+// One edge as text; `in_attributes`: its source is the attribute dict of the step before.
+std::string StepText(const ObjectGraph& graph, Node from, const ObjectGraph::Label& label, Node to,
+                     bool in_attributes) {
+  switch (label.kind) {
+    case EdgeKind::kAttribute: {
+      const bool is_split_dict = graph.IsObject(from) && graph.TypeName(from) == "dict";
+      return is_split_dict && !in_attributes ? fmt::format("[{}]", Quote(label.text))
+                                             : fmt::format(".{}", label.text);
+    }
+    case EdgeKind::kInternal:
+      return fmt::format(".{}", label.text);
+    case EdgeKind::kLocal:
+      return fmt::format(".{}", label.text);
+    case EdgeKind::kCell:
+      return fmt::format(".{}", label.text);
+    case EdgeKind::kAttributes:
+      return "";
+    case EdgeKind::kIndex:
+      return fmt::format("[{}]", label.number);
+    case EdgeKind::kKey:
+      return fmt::format(" key <{}>", graph.TypeName(to));
+    case EdgeKind::kValue:
+      if (label.is_number) return fmt::format("[{}]", label.number);
+      if (label.text.data() != nullptr) {
+        return in_attributes ? fmt::format(".{}", label.text)
+                             : fmt::format("[{}]", Quote(label.text));
+      }
+      if (label.key == ObjectGraph::kNothing) return "";  // an inner node of a context's map
+      return fmt::format("[<{}>]", graph.IsObject(label.key) ? graph.TypeName(label.key) : "?");
+    case EdgeKind::kItem:
+    case EdgeKind::kNone: {
+      const std::string_view holder = graph.IsObject(from) ? graph.TypeName(from) : "";
+      if (holder == "set" || holder == "frozenset")
+        return fmt::format("{{{}}}", graph.TypeName(to));
+      if (holder == "functools._lru_cache_wrapper") return ".<cache>";
+      return graph.IsObject(to) ? fmt::format(" -> {}", graph.TypeName(to)) : " -> buffer";
+    }
+    case EdgeKind::kType:
+      return ".__class__";
+    case EdgeKind::kNative:
+      return graph.IsObject(to) ? fmt::format(" ~> {}", graph.TypeName(to)) : " ~> buffer";
+  }
+  return " -> ?";
+}
+
+}  // namespace
+
+HeapPaths::HeapPaths(const ObjectGraph& graph) : graph_(graph) {
+  costs_.resize(graph.targets().size());
+  for (Node node = 0; node < graph.size(); ++node) {
+    const std::uint64_t begin = graph.begin()[node];
+    const std::uint64_t end = graph.begin()[node + 1];
+    for (std::uint64_t edge = begin; edge < end; ++edge) {
+      costs_[edge] = node == ObjectGraph::kTop
+                         ? RootCost(graph.root(graph.targets()[edge]))
+                         : LabelCost(graph.LabelOf(node, static_cast<std::uint32_t>(edge - begin)));
+    }
+  }
+  paths_ = FindShortestPaths(CsrOf(graph), costs_);
+}
+
+HeapPath HeapPaths::To(Node node) const {
+  HeapPath path;
+  const std::vector<std::uint32_t> nodes = paths_.PathTo(node);
+  if (nodes.size() < 2) return path;
+  path.root = nodes[1];
+  const ObjectGraph::Root& root = graph_.root(path.root);
+  if (root.is_unexplained) {
+    path.steps.push_back("unexplained references");
+    path.text = "?";
+  } else if (root.kind == DumpRoot::kModule) {
+    path.steps.push_back("module " + root.name);
+    path.text = root.name;
+  } else if (root.kind == DumpRoot::kFrame) {
+    path.steps.push_back("frame " + root.name);
+    path.text = root.name + "()";
+  } else if (root.kind == DumpRoot::kStack) {
+    path.steps.push_back("evaluation stack of " + root.name);
+    path.text = root.name + "() stack";
+  } else {
+    path.steps.push_back(root.name);
+    path.text = root.name;
+  }
+  bool in_attributes = false;
+  for (std::size_t i = 1; i + 1 < nodes.size(); ++i) {
+    const Node from = nodes[i];
+    const Node to = nodes[i + 1];
+    const std::uint64_t edge = CheapestEdge(CsrOf(graph_), costs_, from, to);
+    const ObjectGraph::Label label =
+        graph_.LabelOf(from, static_cast<std::uint32_t>(edge - graph_.begin()[from]));
+    // A module's root leads to the module itself, an old frame's to the frame object.
+    const bool is_root_object = i == 1 && label.kind == EdgeKind::kNone && !root.is_unexplained &&
+                                (root.kind == DumpRoot::kModule || root.kind == DumpRoot::kFrame ||
+                                 root.kind == DumpRoot::kContext);
+    const std::string_view to_type = graph_.IsObject(to) ? graph_.TypeName(to) : "buffer";
+    const std::string_view from_type = graph_.IsObject(from) ? graph_.TypeName(from) : "";
+    std::string step;
+    if (is_root_object || IsHidden(to_type)) {
+      step = "";
+    } else if (IsFrameLike(to_type)) {
+      // A generator and its frame are one to the reader.
+      if (label.kind != EdgeKind::kNone) step = StepText(graph_, from, label, to, in_attributes);
+      if (!IsFrameLike(from_type) || label.kind != EdgeKind::kNone) {
+        step += " -> " + FunctionOf(graph_, to);
+      }
+    } else if (i == 1 && (root.is_unexplained || root.kind == DumpRoot::kNativeGlobal)) {
+      step = fmt::format(" -> {}", to_type);
+    } else {
+      step = StepText(graph_, from, label, to, in_attributes);
+    }
+    if (label.kind == EdgeKind::kNative) path.is_invisible_to_gc = true;
+    in_attributes = label.kind == EdgeKind::kAttributes;
+    if (step.empty()) continue;
+    path.text += step;
+    path.steps.push_back(std::move(step));
+  }
+  return path;
+}
+
+}  // namespace memwhy::analysis

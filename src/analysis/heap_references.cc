@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analysis/heap_references.h"
+
+#include <algorithm>
+
+namespace memwhy::analysis {
+
+using model::ObjectGraph;
+using Node = ObjectGraph::Node;
+
+const char* ReferenceProofName(ReferenceProof proof) {
+  switch (proof) {
+    case ReferenceProof::kCertain:
+      return "certain";
+    case ReferenceProof::kScanned:
+      return "scanned";
+    case ReferenceProof::kPossible:
+      return "possible";
+  }
+  return "possible";
+}
+
+ReferenceBalance BalanceReferences(const ObjectGraph& graph) {
+  ReferenceBalance balance;
+  for (Node node = ObjectGraph::kFirst; node < graph.first_root(); ++node) {
+    if (!graph.IsObject(node) || graph.references(node) == 0) continue;
+    ++balance.checked;
+    const std::int64_t surplus = graph.surplus(node);
+    if (surplus == 0) continue;
+    UnbalancedObject object;
+    object.node = node;
+    object.references = graph.references(node);
+    object.surplus = surplus;
+    object.explained =
+        static_cast<std::uint64_t>(static_cast<std::int64_t>(object.references) - surplus);
+    if (const auto* held = graph.FindHeld(node)) {
+      object.held_by = held->place;
+      // Weak references and the like were taken off by the loader.
+      if (graph.was_scanned() && held->words <= object.explained) {
+        object.proof = held->words == 0 && object.explained == 0 ? ReferenceProof::kCertain
+                                                                 : ReferenceProof::kScanned;
+      }
+    }
+    if (object.proof == ReferenceProof::kPossible) ++balance.noise;
+    balance.objects.push_back(std::move(object));
+  }
+  std::stable_sort(balance.objects.begin(), balance.objects.end(),
+                   [&](const UnbalancedObject& a, const UnbalancedObject& b) {
+                     return graph.TypeName(a.node) < graph.TypeName(b.node);
+                   });
+  return balance;
+}
+
+}  // namespace memwhy::analysis

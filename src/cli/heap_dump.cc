@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// memwhy heap dump: every object of a live process into a file.
+#include <fmt/core.h>
+#include <sys/stat.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+
+#include "base/bytes.h"
+#include "base/file_system.h"
+#include "cli/cli.h"
+#include "cli/heap.h"
+#include "recorder/heap_dump.h"
+
+namespace memwhy::cli {
+namespace {
+
+struct Options {
+  int pid = 0;
+  std::string output;
+  double max_pause_ms = 0;
+  bool in_place = false;
+  bool no_scan = false;
+};
+
+std::string FreeName(int pid) {
+  struct stat status{};
+  std::string name = fmt::format("memwhy.{}.heap", pid);
+  for (int i = 2; stat(name.c_str(), &status) == 0; ++i)
+    name = fmt::format("memwhy.{}-{}.heap", pid, i);
+  return name;
+}
+
+int Run(const Options& options) {
+  const RealFileSystem fs;
+  recorder::HeapDumpOptions dump;
+  dump.pid = options.pid;
+  dump.output = options.output.empty() ? FreeName(options.pid) : options.output;
+  dump.max_pause_ms = options.max_pause_ms;
+  dump.in_place = options.in_place;
+  dump.scans = !options.no_scan;
+  const auto outcome =
+      recorder::TakeHeapDump(fs, dump, [&](const recorder::HeapGraphReply& predicted) {
+        fmt::print(
+            stderr,
+            "memwhy: process {} will stand still for about {:.1f} ms ({}); about {} of memory "
+            "meanwhile\n",
+            options.pid, predicted.predicted_ms,
+            predicted.method == "in_place" ? "the walk holds the GIL" : "a clone is made",
+            FormatBytes(static_cast<Bytes>(predicted.predicted_bytes)));
+      });
+  if (!outcome) return Fail(kExitEnvironment, outcome.error().message());
+  fmt::print(stderr, "memwhy: pause {:.1f} ms, done after {:.2f} s\n", outcome->pause_ms,
+             outcome->seconds);
+  fmt::print("{}  {}\n", dump.output, FormatBytes(static_cast<Bytes>(outcome->file_bytes)));
+  return kExitOk;
+}
+
+void AddDump(CLI::App& heap, int* exit_code) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = heap.add_subcommand("dump", "Write all objects of a live process to a file");
+  command->add_option("pid", options->pid, "A process that runs under memwhy run")
+      ->required()
+      ->type_name("PID")
+      ->check(CLI::PositiveNumber);
+  command->add_option("-o,--output", options->output, "File to make (default: memwhy.PID.heap)")
+      ->type_name("DUMP");
+  command->add_option("--max-pause", options->max_pause_ms, "Refuse a longer predicted pause")
+      ->type_name("MS")
+      ->check(CLI::NonNegativeNumber);
+  command->add_flag("--no-scan", options->no_scan,
+                    "Do not look for C code that holds objects (the clone lives shorter)");
+  command->add_flag("--in-place", options->in_place,
+                    "No clone: walk with the GIL held (longer pause, less memory)");
+  command->callback([=] { *exit_code = Run(*options); });
+}
+
+const HeapCommandRegistrar kRegistrar(0, AddDump);
+
+}  // namespace
+}  // namespace memwhy::cli

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// memwhy heap refs: references that no object accounts for.
+#include <CLI/CLI.hpp>
+
+#include <memory>
+#include <string>
+
+#include "analysis/heap_references.h"
+#include "cli/cli.h"
+#include "cli/heap.h"
+#include "cli/open_dump.h"
+#include "cli/view_options.h"
+#include "report/heap_json.h"
+#include "report/heap_text.h"
+
+namespace memwhy::cli {
+namespace {
+
+constexpr std::size_t kRowsInText = 20;
+
+int Run(const DumpOptions& options) {
+  const auto opened = OpenDump(options.dump);
+  if (!opened) return Fail(kExitUsage, opened.error().message());
+  const analysis::ReferenceBalance balance = analysis::BalanceReferences((*opened)->graph);
+  if (options.json) {
+    report::WriteHeapRefsJson((*opened)->view, balance, options.top.value_or(SIZE_MAX), PrintOut);
+  } else {
+    PrintOut(report::HeapRefsText((*opened)->view, balance, options.top.value_or(kRowsInText)));
+  }
+  return kExitOk;
+}
+
+void AddRefs(CLI::App& heap, int* exit_code) {
+  auto options = std::make_shared<DumpOptions>();
+  CLI::App* command =
+      heap.add_subcommand("refs", "References that no object accounts for: leaks of extensions");
+  AddDumpOptions(command, *options, "Rows shown (default: 20 types, with --json all objects)",
+                 "memwhy.heap.refs/1");
+  command->callback([=] { *exit_code = Run(*options); });
+}
+
+const HeapCommandRegistrar kRegistrar(6, AddRefs);
+
+}  // namespace
+}  // namespace memwhy::cli

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/heap_text.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/bytes.h"
+#include "report/columns.h"
+
+namespace memwhy::report {
+namespace {
+
+using model::ObjectGraph;
+using Node = ObjectGraph::Node;
+
+constexpr std::size_t kTypesInCycle = 3;
+
+std::string Cut(const std::string& text, std::size_t columns) { return ShortenLeft(text, columns); }
+
+std::string MoreText(std::size_t left, const char* what) {
+  return left == 0 ? "" : fmt::format("... {} more {} (--top N)\n", FormatCount(left), what);
+}
+
+}  // namespace
+
+std::string HeapHeadText(const HeapDumpView& dump) {
+  const ObjectGraph& graph = *dump.graph;
+  std::uint64_t bytes = 0;
+  for (Node node = ObjectGraph::kFirst; node < graph.first_root(); ++node)
+    bytes += graph.bytes(node);
+  std::string text = fmt::format("{} objects, {} references, {}", FormatCount(graph.objects()),
+                                 FormatCount(graph.edges()), FormatBytes(bytes));
+  const auto method = dump.facts.find("method");
+  if (method != dump.facts.end() && method->is_string()) {
+    text += fmt::format("; {}, pause {:.1f} ms", *method == "clone" ? "clone" : "in place",
+                        dump.facts.value("pause_ms", 0.0));
+  }
+  text += "\n";
+  std::uint64_t skipped = 0;
+  for (const std::uint64_t count : graph.skipped().count) skipped += count;
+  if (skipped != 0) text += fmt::format("{} objects could not be read\n", FormatCount(skipped));
+  if (!graph.damage().empty()) {
+    text += "This dump is not whole: " + graph.damage() + ". What follows is of its first part.\n";
+  }
+  return text + "\n";
+}
+
+std::string HeapTypesText(const HeapDumpView& dump, std::span<const analysis::TypeRow> rows,
+                          std::size_t top) {
+  std::string text = HeapHeadText(dump);
+  text += fmt::format("{:>10} {:>10} {:>10}  {}\n", "objects", "own", "retained", "type");
+  for (std::size_t i = 0; i < std::min(top, rows.size()); ++i) {
+    text += fmt::format("{:>10} {:>10} {:>10}  {}\n", FormatCount(rows[i].objects),
+                        FormatBytes(rows[i].shallow), FormatBytes(rows[i].retained),
+                        Cut(dump.graph->type(rows[i].type).name, 46));
+  }
+  return text + MoreText(rows.size() - std::min(top, rows.size()), "types");
+}
+
+std::string HeapRetainedText(const HeapDumpView& dump, std::span<const Node> nodes,
+                             const analysis::HeapSizes& sizes, const analysis::HeapPaths& paths) {
+  std::string text = HeapHeadText(dump);
+  text += fmt::format("{:>10} {:>10}  {}\n", "retained", "objects", "who");
+  for (const Node node : nodes) {
+    text += fmt::format("{:>10} {:>10}  {}\n", FormatBytes(sizes.Retained(node).total()),
+                        FormatCount(sizes.Objects(node)), Cut(paths.To(node).text, 57));
+    text += fmt::format("{:23} {}\n", "", Cut(std::string(dump.graph->TypeName(node)), 56));
+  }
+  return text;
+}
+
+std::string HeapPathText(const HeapDumpView& dump, std::span<const ShownPath> paths,
+                         const analysis::HeapSizes& sizes, std::size_t of) {
+  const ObjectGraph& graph = *dump.graph;
+  std::string text = HeapHeadText(dump);
+  for (const ShownPath& shown : paths) {
+    text += fmt::format(
+        "{} at {}, {} of its own, retains {}\n", Cut(std::string(graph.TypeName(shown.node)), 40),
+        AddressText(graph.address(shown.node)), FormatBytes(graph.bytes(shown.node)),
+        FormatBytes(sizes.Retained(shown.node).total()));
+    if (shown.path.root == ObjectGraph::kNone) {
+      text += "  no root holds it: garbage that waits for the collector\n";
+      continue;
+    }
+    // The whole path, however long: it is the answer.
+    text += "  " + shown.path.text + "\n";
+    text += fmt::format(
+        "  root: {}{}\n", model::DumpRootName(graph.root(shown.path.root)),
+        shown.path.is_invisible_to_gc ? "; passes a pointer that the collector does not know" : "");
+  }
+  if (of > paths.size()) text += MoreText(of - paths.size(), "objects");
+  return text;
+}
+
+std::string HeapCyclesText(const HeapDumpView& dump, const analysis::Garbage& garbage,
+                           std::size_t top) {
+  const ObjectGraph& graph = *dump.graph;
+  std::string text = HeapHeadText(dump);
+  if (garbage.cycles.empty()) {
+    return text + "No garbage in cycles: every cycle is held by a root.\n";
+  }
+  text += fmt::format("{} of garbage in {} objects wait for the collector, in {} cycles\n\n",
+                      FormatBytes(garbage.bytes), FormatCount(garbage.objects),
+                      FormatCount(garbage.cycles.size()));
+  text += fmt::format("{:>10} {:>10}  {:<13} {}\n", "retained", "objects", "why", "types");
+  // Cycles that look alike are one line.
+  struct Group {
+    std::uint64_t cycles = 0;
+    std::uint64_t objects = 0;
+    std::uint64_t retained = 0;
+  };
+  std::map<std::pair<std::string, std::string>, Group> groups;
+  for (const analysis::GarbageCycle& cycle : garbage.cycles) {
+    std::map<std::string, std::size_t> types;
+    for (const Node node : cycle.members) ++types[std::string(graph.TypeName(node))];
+    std::string names;
+    std::size_t shown = 0;
+    for (const auto& [name, count] : types) {
+      if (shown++ == kTypesInCycle) {
+        names += ", ...";
+        break;
+      }
+      names += (names.empty() ? "" : ", ") + name;
+    }
+    Group& group = groups[{names, analysis::CycleWhyName(cycle.why)}];
+    ++group.cycles;
+    group.objects += cycle.members.size();
+    group.retained += cycle.retained;
+  }
+  std::vector<std::pair<std::pair<std::string, std::string>, Group>> rows(groups.begin(),
+                                                                          groups.end());
+  std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
+    return a.second.retained > b.second.retained;
+  });
+  for (std::size_t i = 0; i < std::min(top, rows.size()); ++i) {
+    const auto& [key, group] = rows[i];
+    text += fmt::format("{:>10} {:>10}  {:<13} {}\n", FormatBytes(group.retained),
+                        FormatCount(group.objects), key.second,
+                        Cut(fmt::format("{} x {}", FormatCount(group.cycles), key.first), 42));
+  }
+  return text + MoreText(rows.size() - std::min(top, rows.size()), "kinds of cycles");
+}
+
+std::string HeapRefsText(const HeapDumpView& dump, const analysis::ReferenceBalance& balance,
+                         std::size_t top) {
+  const ObjectGraph& graph = *dump.graph;
+  std::string text = HeapHeadText(dump);
+  struct Group {
+    std::uint64_t objects = 0;
+    std::int64_t surplus = 0;
+    std::string example;
+  };
+  std::map<std::pair<int, std::string>, Group> groups;
+  for (const analysis::UnbalancedObject& object : balance.objects) {
+    Group& group =
+        groups[{static_cast<int>(object.proof), std::string(graph.TypeName(object.node))}];
+    ++group.objects;
+    group.surplus += object.surplus;
+    if (group.example.empty()) group.example = AddressText(graph.address(object.node));
+  }
+  text += fmt::format("{} objects checked; {} have references that no object explains\n",
+                      FormatCount(balance.checked), FormatCount(balance.objects.size()));
+  if (!graph.was_scanned()) {
+    text += "Memory was not scanned for other pointers, so none of this is proven.\n";
+  }
+  text += fmt::format("\n{:>10} {:>10}  {:<9} {:<32} {}\n", "objects", "surplus", "proof", "type",
+                      "for example");
+  std::vector<std::pair<std::pair<int, std::string>, Group>> rows(groups.begin(), groups.end());
+  std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
+    if (a.first.first != b.first.first) return a.first.first < b.first.first;
+    return a.second.objects > b.second.objects;
+  });
+  for (std::size_t i = 0; i < std::min(top, rows.size()); ++i) {
+    const auto& [key, group] = rows[i];
+    text +=
+        fmt::format("{:>10} {:>+10}  {:<9} {:<32} {}\n", FormatCount(group.objects), group.surplus,
+                    analysis::ReferenceProofName(static_cast<analysis::ReferenceProof>(key.first)),
+                    Cut(key.second, 32), group.example);
+  }
+  return text + MoreText(rows.size() - std::min(top, rows.size()), "types");
+}
+
+std::string HeapDiffText(const HeapDumpView& a, const HeapDumpView& b,
+                         std::span<const analysis::TypeChange> changes, std::size_t top) {
+  std::string text = "before: " + HeapHeadText(a);
+  text.pop_back();
+  text += "after:  " + HeapHeadText(b);
+  text +=
+      fmt::format("{:>10} {:>10} {:>11} {:>11}  {}\n", "new", "gone", "own", "retained", "type");
+  for (std::size_t i = 0; i < std::min(top, changes.size()); ++i) {
+    const analysis::TypeChange& change = changes[i];
+    text += fmt::format("{:>10} {:>10} {:>11} {:>11}  {}\n", FormatCount(change.added),
+                        FormatCount(change.gone), FormatSignedBytes(change.shallow_delta),
+                        FormatSignedBytes(change.retained_delta), Cut(change.type, 33));
+  }
+  text += MoreText(changes.size() - std::min(top, changes.size()), "types");
+  return text +
+         "\nObjects are matched by address and type; CPython uses addresses again, so new and "
+         "gone\n"
+         "are approximate.\n";
+}
+
+}  // namespace memwhy::report
