@@ -10,12 +10,24 @@ stay in production code:
         memwhy.mark("request")
         ...
 
-dump_garbage(), find_garbage() and refcount() need no recording.
+dump_garbage(), find_garbage() and refcount() need no recording. heap.dump() writes every object of a
+recorded process to a file.
 """
+
+from importlib import import_module
 
 from memwhy._garbage_calls import dump_garbage, find_garbage
 from memwhy._marks import enabled, mark
 from memwhy._refcount import refcount
 from memwhy._version import __version__
 
-__all__ = ["__version__", "dump_garbage", "enabled", "find_garbage", "mark", "refcount"]
+
+
+def __getattr__(name):
+    # heap starts programs; a service that only marks does not pay for that import.
+    if name == "heap":
+        return import_module("memwhy.heap")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+__all__ = ["__version__", "dump_garbage", "enabled", "find_garbage", "heap", "mark", "refcount"]

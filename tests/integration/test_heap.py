@@ -174,6 +174,36 @@ def test_a_service_does_not_notice(memwhy, python, tmp_path):
     assert view(memwhy, "types", dump)["dump"]["skipped"] == []
 
 
+DUMPS_ITSELF = """if 1:
+    import json, os, sys
+    import memwhy
+    kept = [object() for _ in range(1000)]
+    answer = {"pid": os.getpid(), "path": memwhy.heap.dump(sys.argv[1])}
+    try:
+        memwhy.heap.dump(sys.argv[1], max_pause_ms=0.00001)
+    except memwhy.heap.DumpError as error:
+        answer["refused"] = str(error)
+    print(json.dumps(answer), flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_program_dumps_itself(memwhy, python, tmp_path):
+    if python.minor == "3.8":
+        pytest.skip("the package supports 3.9 and later")
+    program = tmp_path / "itself.py"
+    program.write_text("exec(" + repr(DUMPS_ITSELF) + ")\n")
+    package = os.path.join(HERE, "..", "..", "python")
+    environment = {"PYTHONPATH": package, "MEMWHY_BIN": memwhy}
+    path = tmp_path / "own.heap"
+    with waiting(
+        memwhy, python, program, tmp_path / "run", str(path), environment=environment
+    ) as target:
+        assert target.said["path"] == str(path)
+        assert "--max-pause" in target.said["refused"]
+    assert rows_of(view(memwhy, "types", path))["object"]["objects"] >= 1000
+
+
 def run_heap(memwhy, *arguments):
     return subprocess.run(
         [memwhy, "heap", *map(str, arguments)], capture_output=True, text=True, timeout=120
