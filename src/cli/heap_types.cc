@@ -27,13 +27,15 @@ struct Options {
 int Run(const Options& options) {
   const auto opened = OpenDump(options.dump.dump);
   if (!opened) return Fail(kExitUsage, opened.error().message());
-  const model::ObjectGraph& graph = (*opened)->graph;
+  model::ObjectGraph& graph = (*opened)->graph;
   if (options.generation >= 0 && graph.collector().lists.empty()) {
     return Fail(kExitEnvironment,
                 "this dump does not tell the collector's generations apart (CPython 3.14 changed "
                 "them inside of the version)");
   }
+  graph.DropLookup();
   const analysis::HeapSizes sizes(graph);
+  graph.DropEdges();
   auto rows = analysis::CountTypes(graph, sizes, {options.generation});
   if (options.dump.json) {
     if (options.dump.top && rows.size() > *options.dump.top) rows.resize(*options.dump.top);

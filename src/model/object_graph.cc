@@ -56,8 +56,7 @@ class ObjectGraphLoader {
       const ObjectGraph::Type& type = graph.types_[object.type];
       Add(object.address, object.type, object.extra_bytes);
       graph.shape_.push_back(object.shape);
-      graph.references_.push_back(static_cast<std::uint32_t>(
-          std::min<std::uint64_t>(object.references, std::numeric_limits<std::uint32_t>::max())));
+      PushReferences(object.references);
       const std::size_t index = graph.type_.size() - 1;
       if ((index >> 6) >= graph.tracked_.size()) graph.tracked_.push_back(0);
       if (object.is_tracked) graph.tracked_[index >> 6] |= std::uint64_t{1} << (index & 63);
@@ -67,6 +66,14 @@ class ObjectGraphLoader {
     }
     // Edges are counted, not believed: a damaged record may claim any number.
     void OnEdge(std::uint64_t) { ++open; }
+    void PushReferences(std::uint64_t count) {
+      if (count >= ObjectGraph::kMany) {
+        graph.many_.emplace_back(
+            Next() - 1, static_cast<std::uint32_t>(std::min<std::uint64_t>(count, 0x7fffffff)));
+        count = ObjectGraph::kMany;
+      }
+      graph.references_.push_back(static_cast<std::uint16_t>(count));
+    }
     void Close() {
       if (is_open) counts.push_back(open);
       if (is_root_open) root_counts.push_back(open);
@@ -119,7 +126,7 @@ class ObjectGraphLoader {
         if (n >= 0xffff) large.emplace_back(small.size(), n);
         small.push_back(static_cast<std::uint16_t>(std::min<std::uint64_t>(n, 0xffff)));
       }
-      std::vector<std::uint16_t> small;
+      LargeArray<std::uint16_t> small;
       std::vector<std::pair<std::size_t, std::uint64_t>> large;
     };
     Counts counts;
@@ -128,7 +135,7 @@ class ObjectGraphLoader {
 
   // The second pass: the edges, by number.
   struct Second : DumpVisitor {
-    explicit Second(ObjectGraph& g) : graph(g) {}
+    Second(ObjectGraph& g, LargeArray<std::int32_t>& balance) : graph(g), surplus(balance) {}
     void OnObject(const DumpObject& object) {
       Finish();
       if (node >= graph.first_root_) return;
@@ -161,7 +168,7 @@ class ObjectGraphLoader {
           target = ObjectGraph::kNothing;
           ++graph.dangling_;
         } else if (counts == wire::RootCounts::kEach) {
-          --graph.surplus_[target - ObjectGraph::kFirst];
+          --surplus[target - ObjectGraph::kFirst];
         }
       }
       graph.target_[at++] = target;
@@ -186,13 +193,14 @@ class ObjectGraphLoader {
     void Finish() {
       if (has_owner && at < end) {
         const Node type = owner == ObjectGraph::kNone ? ObjectGraph::kNothing : owner;
-        if (owner != ObjectGraph::kNone) --graph.surplus_[owner - ObjectGraph::kFirst];
+        if (owner != ObjectGraph::kNone) --surplus[owner - ObjectGraph::kFirst];
         graph.target_[end - 1] = type;
       }
       has_owner = false;
     }
 
     ObjectGraph& graph;
+    LargeArray<std::int32_t>& surplus;  // references that no edge explains, so far
     Node node = ObjectGraph::kFirst;
     Node root = 0;
     std::uint64_t at = 0;
@@ -204,7 +212,7 @@ class ObjectGraphLoader {
 
   Result<void> Load(DumpSource& source) {
     First first(graph_);
-    DumpDecoder decoder(source, first);
+    DumpDecoder<First> decoder(source, first);
     MEMWHY_TRY_VOID(decoder.Run());
     first.Close();
     graph_.damage_ = decoder.damage();
@@ -213,7 +221,7 @@ class ObjectGraphLoader {
     graph_.first_root_ = first.Next();
     TakeScan(first);
     LayOut(first);
-    Second second(graph_);
+    Second second(graph_, surplus_);
     DumpDecoder again(source, second);
     MEMWHY_TRY_VOID(again.Run());
     second.Finish();
@@ -256,7 +264,7 @@ class ObjectGraphLoader {
       const std::string_view type = graph_.TypeName(node);
       const bool is_type = type == "type" || type == "abc.ABCMeta";
       if (type != "str" && !is_type) continue;
-      std::int32_t& surplus = graph_.surplus_[node - ObjectGraph::kFirst];
+      std::int32_t& surplus = surplus_[node - ObjectGraph::kFirst];
       if (surplus > 0) {
         const auto most = static_cast<std::uint64_t>(surplus);
         surplus -= static_cast<std::int32_t>(std::min(most, words));
@@ -271,9 +279,7 @@ class ObjectGraphLoader {
     }
   }
 
-  void LayOut(const First& first) {
-    const std::size_t nodes = graph_.first_root_ + graph_.roots_.size() + 1;
-    graph_.begin_.reserve(nodes + 1);
+  void LayOut(First& first) {
     std::uint64_t at = 0;
     graph_.begin_.push_back(at);  // top: to each root
     at += graph_.roots_.size() + 1;
@@ -288,29 +294,35 @@ class ObjectGraphLoader {
       }
       at += count;
     }
+    first.counts.small.clear();
     for (const std::uint64_t count : first.root_counts) {
       graph_.begin_.push_back(at);
       at += count;
     }
     graph_.begin_.push_back(at);  // the unexplained
     graph_.begin_.push_back(at);
-    graph_.target_.assign(at, ObjectGraph::kNothing);
+    graph_.target_.resize(at);
     for (std::size_t i = 0; i <= graph_.roots_.size(); ++i) {
       graph_.target_[i] = graph_.first_root_ + static_cast<Node>(i);
     }
-    graph_.surplus_.reserve(graph_.references_.size());
-    for (const std::uint32_t references : graph_.references_) {
-      graph_.surplus_.push_back(static_cast<std::int32_t>(
-          std::min<std::uint32_t>(references, std::numeric_limits<std::int32_t>::max())));
+    for (std::size_t i = graph_.roots_.size() + 1; i < at; ++i) {
+      graph_.target_[i] = ObjectGraph::kNothing;
+    }
+    for (Node node = ObjectGraph::kFirst; node < graph_.first_root_; ++node) {
+      surplus_.push_back(static_cast<std::int32_t>(graph_.references(node)));
     }
   }
 
   // Objects that no root reaches but that have more references than edges: something holds them
   // that is no object, so they and what hangs on them are no garbage.
   void AddUnexplained() {
-    for (std::size_t i = 0; i < graph_.surplus_.size(); ++i) {
-      if (graph_.references_[i] == 0) graph_.surplus_[i] = 0;
+    for (std::size_t i = 0; i < surplus_.size(); ++i) {
+      if (graph_.references_[i] == 0) surplus_[i] = 0;
+      if (surplus_[i] != 0) {
+        graph_.surplus_.emplace_back(ObjectGraph::kFirst + static_cast<Node>(i), surplus_[i]);
+      }
     }
+    graph_.size_ = static_cast<Node>(graph_.begin_.size() - 1);
     std::vector<std::uint64_t> seen((graph_.size() + 63) / 64);
     std::vector<Node> stack;
     const auto reach = [&](Node from) {
@@ -328,13 +340,12 @@ class ObjectGraphLoader {
       }
     };
     reach(ObjectGraph::kTop);
-    const std::size_t before = graph_.target_.size();
     for (Node node = ObjectGraph::kFirst; node < graph_.first_root_; ++node) {
       if ((seen[node >> 6] >> (node & 63) & 1) != 0) continue;
       // Immortal objects are held by the interpreter.
       const std::size_t i = node - ObjectGraph::kFirst;
       const bool is_immortal = graph_.references_[i] == 0 && graph_.IsObject(node);
-      if (graph_.surplus_[i] <= 0 && !is_immortal) continue;
+      if (surplus_[i] <= 0 && !is_immortal) continue;
       graph_.target_.push_back(node);
       seen[node >> 6] |= std::uint64_t{1} << (node & 63);
       reach(node);
@@ -345,10 +356,11 @@ class ObjectGraphLoader {
     root.name = "unexplained";
     graph_.roots_.push_back(std::move(root));
     graph_.root_shape_.push_back(ObjectGraph::kNoShape);
-    static_cast<void>(before);
+    graph_.edge_count_ = graph_.target_.size();
   }
 
   ObjectGraph& graph_;
+  LargeArray<std::int32_t> surplus_;  // by object
   const HolderScan& scan_;
   std::vector<std::pair<Node, std::uint64_t>> globals_;  // object, words; in the order of the roots
 };
@@ -381,7 +393,29 @@ const ObjectGraph::Held* ObjectGraph::FindHeld(Node node) const {
   return found != held_.end() && found->node == node ? &*found : nullptr;
 }
 
-std::uint64_t ObjectGraph::references(Node node) const { return references_[node - kFirst]; }
+std::uint64_t ObjectGraph::references(Node node) const {
+  const std::uint16_t count = references_[node - kFirst];
+  if (count != kMany) return count;
+  const auto found = std::lower_bound(many_.begin(), many_.end(), std::pair(node, 0u));
+  return found != many_.end() && found->first == node ? found->second : count;
+}
+
+std::int32_t ObjectGraph::surplus(Node node) const {
+  const auto found = std::lower_bound(surplus_.begin(), surplus_.end(),
+                                      std::pair(node, std::numeric_limits<std::int32_t>::min()));
+  return found != surplus_.end() && found->first == node ? found->second : 0;
+}
+
+void ObjectGraph::DropLookup() {
+  index_ = AddressIndex();
+  address_.clear();
+  shape_.clear();
+}
+
+void ObjectGraph::DropEdges() {
+  begin_.clear();
+  target_.clear();
+}
 
 std::uint32_t ObjectGraph::list(Node node) const {
   if (!is_tracked(node)) return wire::kListUnknown;

@@ -20,6 +20,7 @@
 #include "base/result.h"
 #include "model/address_index.h"
 #include "model/dump_decoder.h"
+#include "model/large_array.h"
 #include "wire/heap_dump.h"
 
 namespace memwhy::model {
@@ -75,7 +76,7 @@ class ObjectGraph {
   static Result<ObjectGraph> Load(DumpSource& source, const HolderScan& scan = {});
 
   // Nodes [0, size): top, nothing, objects and buffers [kFirst, first_root), roots.
-  Node size() const { return static_cast<Node>(begin_.size() - 1); }
+  Node size() const { return size_; }
   Node first_root() const { return first_root_; }
   bool IsObject(Node node) const {
     return node >= kFirst && node < first_root_ && type_[node - kFirst] != kBufferType;
@@ -86,12 +87,12 @@ class ObjectGraph {
   bool IsRoot(Node node) const { return node >= first_root_; }
 
   std::uint64_t objects() const { return objects_; }
-  std::uint64_t edges() const { return target_.size(); }
+  std::uint64_t edges() const { return edge_count_; }
 
   std::span<const std::uint64_t> begin() const { return begin_; }
   std::span<const Node> targets() const { return target_; }
   std::span<const Node> Targets(Node node) const {
-    return std::span(target_).subspan(begin_[node], begin_[node + 1] - begin_[node]);
+    return targets().subspan(begin_[node], begin_[node + 1] - begin_[node]);
   }
 
   std::uint64_t address(Node node) const { return address_[node - kFirst]; }
@@ -106,7 +107,7 @@ class ObjectGraph {
   // 0: immortal, or not known.
   std::uint64_t references(Node node) const;
   // References that no edge explains; negative: more edges than references. 0 for immortal ones.
-  std::int32_t surplus(Node node) const { return surplus_[node - kFirst]; }
+  std::int32_t surplus(Node node) const;
   // The collector's list, wire::kListPermanent and so on; kListUnknown where it was not told.
   std::uint32_t list(Node node) const;
   const Root& root(Node node) const { return roots_[node - first_root_]; }
@@ -114,6 +115,10 @@ class ObjectGraph {
   // The object at exactly this address, or kNone.
   Node Find(std::uint64_t address) const { return index_.Find(address, address_); }
   Label LabelOf(Node node, std::uint32_t edge) const;
+  // Gives up what a view does not need any more: Find, address and LabelOf; or all edges.
+  void DropLookup();
+  void DropEdges();
+
   // What a key says: text, or number; false when it was not written.
   bool KeyOf(Node key, std::string_view* text, std::int64_t* number, bool* is_number) const;
   std::span<const std::pair<Node, Node>> weak() const { return weak_; }
@@ -141,15 +146,17 @@ class ObjectGraph {
   static constexpr std::uint32_t kBufferType = 0xffffff;
   static constexpr std::uint32_t kNoShape = 0xffffffff;
   static constexpr std::uint32_t kLarge = 0xffffffff;  // look into large_
+  static constexpr std::uint16_t kMany = 0xffff;
 
-  std::vector<std::uint64_t> begin_;
-  std::vector<Node> target_;
-  std::vector<std::uint64_t> address_;
-  std::vector<std::uint32_t> bytes_;  // beyond the type's own; of buffers all
-  std::vector<std::uint32_t> type_;
-  std::vector<std::uint32_t> shape_;
-  std::vector<std::uint32_t> references_;
-  std::vector<std::int32_t> surplus_;
+  LargeArray<std::uint64_t> begin_;
+  LargeArray<Node> target_;
+  LargeArray<std::uint64_t> address_;
+  LargeArray<std::uint32_t> bytes_;  // beyond the type's own; of buffers all
+  LargeArray<std::uint32_t> type_;
+  LargeArray<std::uint32_t> shape_;
+  LargeArray<std::uint16_t> references_;                // kMany: look into many_
+  std::vector<std::pair<Node, std::uint32_t>> many_;    // reference counts that need more bits
+  std::vector<std::pair<Node, std::int32_t>> surplus_;  // by node, where it is not 0
   std::vector<std::uint64_t> tracked_;
   std::vector<std::pair<Node, std::uint32_t>> lists_;  // from this node on, in order
   std::vector<std::pair<Node, std::uint64_t>> large_;  // sizes that need more bits, by node
@@ -166,6 +173,8 @@ class ObjectGraph {
   bool was_scanned_ = false;
   AddressIndex index_;
   Node first_root_ = kFirst;
+  Node size_ = 0;
+  std::uint64_t edge_count_ = 0;
   std::uint64_t objects_ = 0;
   std::uint64_t dangling_ = 0;
   Skipped skipped_;
