@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "export/fake_heap.h"
 #include "fuzz_input.h"
 #include "model/fake_heap_graph.h"
 #include "session/session_builder.h"
@@ -235,6 +236,18 @@ void LineTables(const std::string& folder) {
   }
 }
 
+// Without magic and version, which the target puts in front.
+void HeapDumps(const std::string& folder) {
+  const auto write = [&](const std::string& name, const exports::FakeHeap& dump) {
+    WriteSeed(folder, name, TextOf(dump.Stream()).substr(sizeof(wire::kDumpMagic) + 1));
+  };
+  exports::SmallHeap small;
+  write("small", small.dump);
+  for (const std::uint32_t objects : {3u, 30u}) {
+    write("random" + std::to_string(objects), exports::RandomHeap(objects, objects));
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -297,6 +310,7 @@ int main(int argc, char** argv) {
   WriteSeed(out + "/ring", "cut", Joined({chunk, "\x05", other, half, "\x05", cut_off, "\x05"}));
   WriteSeed(out + "/heap_graph", "one", Graph(3));
   WriteSeed(out + "/heap_graph", "two", Joined({Graph(1), Graph(4)}));
+  HeapDumps(out + "/object_graph");
   LineTables(out + "/line_table");
   GcLogs(out + "/gc_log");
   return 0;

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The stream of a heap dump: the graph it makes, every label, the graph algorithms, and both
+// exports. Magic and version are put in front unless the first byte is 0xff.
+#include <nlohmann/json.hpp>
+
+#include "analysis/graph/components.h"
+#include "analysis/graph/dominators.h"
+#include "analysis/graph/shortest_paths.h"
+#include "export/hprof.h"
+#include "export/v8_snapshot.h"
+#include "fuzz_input.h"
+#include "model/fake_dump.h"
+#include "model/object_graph.h"
+
+namespace {
+
+using namespace memwhy;
+using model::ObjectGraph;
+
+class CountingSink : public exports::Sink {
+ public:
+  std::uint64_t bytes = 0;
+
+ protected:
+  Result<void> Append(std::string_view part) override {
+    bytes += part.size();
+    return {};
+  }
+  Result<void> AppendZeros(std::uint64_t zeros) override {
+    bytes += zeros;
+    return {};
+  }
+};
+
+void CheckGraph(const ObjectGraph& graph) {
+  MEMWHY_FUZZ_EXPECT(graph.begin().size() == std::size_t{graph.size()} + 1);
+  MEMWHY_FUZZ_EXPECT(graph.begin().back() == graph.targets().size());
+  for (ObjectGraph::Node node = 0; node < graph.size(); ++node) {
+    MEMWHY_FUZZ_EXPECT(graph.begin()[node] <= graph.begin()[node + 1]);
+    const auto targets = graph.Targets(node);
+    for (std::uint32_t i = 0; i < targets.size(); ++i) {
+      MEMWHY_FUZZ_EXPECT(targets[i] < graph.size());
+      const ObjectGraph::Label label = graph.LabelOf(node, i);
+      MEMWHY_FUZZ_EXPECT(label.key == ObjectGraph::kNone || label.key < graph.size());
+    }
+  }
+  for (const auto& [source, target] : graph.weak()) {
+    MEMWHY_FUZZ_EXPECT(source < graph.size() && target < graph.size());
+  }
+}
+
+void CheckAlgorithms(const ObjectGraph& graph) {
+  const analysis::Csr csr{graph.begin(), graph.targets()};
+  const auto dominators = analysis::FindDominators(csr);
+  const auto paths = analysis::FindShortestPaths(csr, {});
+  for (std::uint32_t node = 0; node < graph.size(); ++node) {
+    const bool is_reached = dominators.idom[node] != analysis::kNoNode;
+    MEMWHY_FUZZ_EXPECT(is_reached == (paths.parent[node] != analysis::kNoNode));
+  }
+  const auto components = analysis::FindComponents(csr);
+  MEMWHY_FUZZ_EXPECT(components.count <= graph.size());
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  std::string bytes(fuzz::AsText(data, size));
+  if (!bytes.empty() && bytes[0] == '\xff') {
+    bytes.erase(0, 1);
+  } else {
+    bytes.insert(0, std::string(wire::kDumpMagic, sizeof(wire::kDumpMagic)) +
+                        static_cast<char>(wire::kDumpVersion));
+  }
+  // In pieces, so that records are cut.
+  model::FakeDumpSource source({bytes.begin(), bytes.end()}, 37);
+  const auto graph = ObjectGraph::Load(source);
+  if (!graph) return 0;
+  CheckGraph(*graph);
+  CheckAlgorithms(*graph);
+  exports::StringSink snapshot;
+  MEMWHY_FUZZ_EXPECT(exports::WriteV8Snapshot(*graph, snapshot).has_value());
+  MEMWHY_FUZZ_EXPECT(nlohmann::json::accept(snapshot.text()));
+  CountingSink hprof;
+  static_cast<void>(exports::WriteHprof(*graph, hprof).has_value());
+  return 0;
+}
