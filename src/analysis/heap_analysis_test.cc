@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include "analysis/heap_clusters.h"
 #include "analysis/heap_cycles.h"
 #include "analysis/heap_diff.h"
 #include "analysis/heap_paths.h"
 #include "analysis/heap_references.h"
 #include "analysis/heap_sizes.h"
+#include "analysis/heap_trend.h"
 #include "model/fake_dump.h"
 
 namespace memwhy::analysis {
@@ -118,6 +120,36 @@ TEST(HeapReferences, AreProvenOnlyByAScan) {
     EXPECT_EQ(BalanceReferences(*graph).objects[0].proof,
               is_whole ? ReferenceProof::kCertain : ReferenceProof::kPossible);
   }
+}
+
+TEST(HeapClusters, AreOneForEachWay) {
+  const ObjectGraph graph = Load(Sample());
+  const HeapSizes sizes(graph);
+  const HeapPaths paths(graph);
+  EXPECT_EQ(PathSignature(paths.To(graph.Find(At(4)))), "app.CACHE[*].next");
+  const ObjectGraph::Node nodes[] = {graph.Find(At(3)), graph.Find(At(4)), graph.Find(At(5)),
+                                     graph.Find(At(6))};
+  const HeapClusters found = ClusterByPath(graph, sizes, paths, nodes);
+  EXPECT_EQ(found.objects, 4u);
+  ASSERT_EQ(found.clusters.size(), 3u);
+  EXPECT_EQ(found.clusters[0].signature, "app.CACHE[*]");
+  EXPECT_EQ(found.clusters[0].objects, 2u);
+  EXPECT_EQ(found.clusters[0].retained, 30u);
+  EXPECT_EQ(found.clusters[0].example, graph.Find(At(3)));
+  EXPECT_EQ(found.clusters[0].owner, graph.Find(At(2)));
+  EXPECT_EQ(ClusterByPath(graph, sizes, paths, nodes, 2).objects, 2u);
+}
+
+TEST(HeapTrend, TellsWhatGrowsEachTime) {
+  HeapTrend trend;
+  for (const int more : {0, 5, 9}) trend.Add(Load(Sample(more)));
+  const auto types = trend.Types();
+  ASSERT_EQ(types.size(), 1u);
+  EXPECT_EQ(types[0].type, "app.Node");
+  EXPECT_TRUE(types[0].grows);
+  EXPECT_EQ(types[0].objects, (std::vector<std::uint64_t>{7, 12, 16}));
+  trend.Add(Load(Sample(8)));
+  EXPECT_FALSE(trend.Types()[0].grows);
 }
 
 TEST(HeapDiff, CountsNewAndGone) {

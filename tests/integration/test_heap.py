@@ -84,6 +84,20 @@ def test_population_sizes_and_collector(memwhy, python, tmp_path):
     assert changes["__main__.Grown"]["after"] == changes["__main__.Grown"]["new"] == 1000
     assert changes["__main__.Grown"]["gone"] == 0
 
+    why = view(memwhy, "why", bigger, "--type", "__main__.Grown")
+    assert why["objects"] == 1000 and len(why["clusters"]) == 1
+    assert why["clusters"][0]["signature"] == "__main__.GROWN[*]"
+    assert why["clusters"][0]["owner"]["text"] == "__main__.GROWN"
+    trend = rows_of(view(memwhy, "trend", dump, bigger))
+    assert trend["__main__.Grown"]["objects"] == [0, 1000] and trend["__main__.Grown"]["grows"]
+    query = view(memwhy, "query", bigger, "--type", "__main__.Grow*", "--top", "3")
+    assert query["matches"] == 1000 and len(query["objects"]) == 3
+    one = query["objects"][0]["address"]
+    holders = view(memwhy, "query", bigger, "--holds", one)["objects"]
+    assert [holder["type"] for holder in holders] == ["list"]
+    held = view(memwhy, "query", bigger, "--held-by", holders[0]["address"])
+    assert held["matches"] == 1000
+
     # What json makes and drops is garbage, too.
     garbage = view(memwhy, "cycles", bigger)["cycles"]
     assert not any("__main__.Cycle" in cycle["types"] for cycle in garbage)
@@ -244,7 +258,7 @@ def test_errors_say_what_to_do(memwhy, python, tmp_path):
     assert done.returncode == 2 and "heap types" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["types", "retained", "path", "cycles", "refs"])
+@pytest.mark.parametrize("command", ["types", "retained", "path", "cycles", "refs", "query"])
 def test_text_fits_a_terminal(memwhy, tmp_path, command, system_dump):
     arguments = ["--type", "__main__.InList"] if command == "path" else []
     done = run_heap(memwhy, command, system_dump, *arguments)
