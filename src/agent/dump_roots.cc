@@ -178,6 +178,20 @@ void DumpRoots::Write(Address interpreter) noexcept {
        thread != 0 && left > 0; thread = PeekPointer(thread, layout.thread_next), --left) {
     WriteThread(thread);
   }
+  if (layout.interpreter_identifiers != cpython::kAbsent) {
+    const auto count = Peek<std::int64_t>(interpreter, layout.interpreter_identifiers);
+    const Address names = PeekPointer(interpreter, layout.interpreter_identifiers + 8);
+    walk_.edges_.Clear();
+    if (count > 0 && count < 1 << 20 &&
+        walk_.map_.IsReadable(names, static_cast<std::size_t>(count) * 8)) {
+      for (std::int64_t i = 0; i < count; ++i) {
+        const Address name = PeekPointer(names + static_cast<Address>(i) * 8, 0);
+        if (name != 0 && walk_.types_.IsObject(name)) walk_.edges_.Add(name);
+      }
+    }
+    walk_.WriteRoot(DumpRoot::kInterned, RootCounts::kEach, 0, 0,
+                    {EdgeKind::kNone, "identifiers", 0});
+  }
   walk_.edges_.Clear();
   AddReferences(layout.interpreter_references, interpreter);
   walk_.WriteRoot(DumpRoot::kInterpreter, RootCounts::kEach, 0, 0,

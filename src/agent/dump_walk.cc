@@ -276,9 +276,26 @@ void DumpWalk::PushLevel(const Level& level) noexcept {
   levels_.items[level_count_++] = level;
 }
 
+// Up to 3.11 the dict of interned strings hides in libpython: each is its own value.
+bool DumpWalk::IsInterned(const DictTable& table) const noexcept {
+  constexpr std::int64_t kLeast = 256;  // of a running interpreter
+  if (table.values != 0 || table.count < kLeast ||
+      !map_.IsReadable(table.entries, static_cast<std::size_t>(table.count) * table.entry_bytes)) {
+    return false;
+  }
+  for (std::int64_t i = 0; i < table.count; ++i) {
+    const Address entry = table.entries + static_cast<Address>(i) * table.entry_bytes;
+    if (PeekPointer(entry, table.entry_bytes == 24 ? 8 : 0) !=
+        PeekPointer(entry, table.entry_bytes - 8)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 void DumpWalk::WriteDict(DumpType& facts, Address dict) noexcept {
   const DictTable table = FindTable(dict);
-  if (dict == interned_) {
+  if (dict == interned_ || (is_hidden_ && IsInterned(table))) {
     // Its references are not counted, and it lets strings go: it holds nothing.
     FinishObject(facts, dict, reader_.ExtraBytes(facts, dict));
     return;
@@ -582,7 +599,7 @@ void DumpWalk::WriteCollector(bool collects, Address interpreter) noexcept {
 // Objects that no other leads to, untracked ones: what an extension has leaked, or what only C code
 // holds. They betray themselves by a word that is the address of a type, behind a word that can be
 // a reference count.
-void DumpWalk::WriteHidden(const FreeMemory& free) noexcept {
+void DumpWalk::WriteHidden(FreeMemory& free) noexcept {
   hidden_filter_ = static_cast<std::uint64_t*>(MapRaw(kFilterBits / 8));
   if (hidden_filter_ == nullptr) {
     failed_ = true;
@@ -592,6 +609,7 @@ void DumpWalk::WriteHidden(const FreeMemory& free) noexcept {
     const std::size_t bit = FilterBit(types_.at(id)->type);
     hidden_filter_[bit >> 6] |= std::uint64_t{1} << (bit & 63);
   }
+  is_hidden_ = true;
   out_.PutTag(DumpTag::kList);
   out_.PutNumber(wire::kListUnknown);
   for (std::size_t i = 0; i < map_.count() && !failed_; ++i) {
@@ -623,7 +641,7 @@ bool DumpWalk::IsInside(Address at) noexcept {
   return at < before + static_cast<Address>(facts->own_bytes() + extra);
 }
 
-void DumpWalk::WriteHiddenOf(const Mapping& mapping, const FreeMemory& free) noexcept {
+void DumpWalk::WriteHiddenOf(const Mapping& mapping, FreeMemory& free) noexcept {
   // What is found is written page by page: writing has a guard of its own.
   pages_.Each(mapping.begin, mapping.end, [&](Address begin, Address end) {
     Address found[4096 / 16];
@@ -654,7 +672,7 @@ void DumpWalk::WriteHiddenOf(const Mapping& mapping, const FreeMemory& free) noe
   });
 }
 
-bool DumpWalk::Run(bool collects, const FreeMemory* free) noexcept {
+bool DumpWalk::Run(bool collects, FreeMemory* free) noexcept {
   const cpython::Layout& layout = *g_agent.python.layout;
   none_ = g_python_api.none_object;
   if (!types_.Start(map_)) return false;

@@ -31,7 +31,7 @@ class DumpWalk {
   // Everything. `collects`: the automatic collection was on before it was held for the dump. With
   // `free`, which needs guards, objects that nothing of Python leads to are looked for in memory.
   // False: no memory, or the stream cannot be written.
-  bool Run(bool collects, const FreeMemory* free) noexcept;
+  bool Run(bool collects, FreeMemory* free) noexcept;
 
   std::uint64_t objects() const { return objects_; }
   std::uint64_t edges() const { return edge_count_; }
@@ -51,8 +51,8 @@ class DumpWalk {
   };
 
   bool IsInside(cpython::Address at) noexcept;
-  void WriteHidden(const FreeMemory& free) noexcept;
-  void WriteHiddenOf(const Mapping& mapping, const FreeMemory& free) noexcept;
+  void WriteHidden(FreeMemory& free) noexcept;
+  void WriteHiddenOf(const Mapping& mapping, FreeMemory& free) noexcept;
   void WriteCollector(bool collects, cpython::Address interpreter) noexcept;
   void WriteLists(cpython::Address interpreter) noexcept;
   bool WriteList(cpython::Address head, std::uint32_t list) noexcept;
@@ -62,6 +62,7 @@ class DumpWalk {
   void WriteTreeUnguarded() noexcept;
   void WriteUnseen(cpython::Address object) noexcept;
   void WriteObject(cpython::Address object) noexcept;
+  bool IsInterned(const DictTable& table) const noexcept;
   void WriteDict(DumpType& facts, cpython::Address dict) noexcept;
   void WriteItems(DumpType& facts, cpython::Address object) noexcept;
   void WriteArrayBuffer(const DumpType& facts, cpython::Address object) noexcept;
@@ -98,6 +99,7 @@ class DumpWalk {
   cpython::Address start_ = 0;  // where the next tree begins
   cpython::Address at_ = 0;     // the object being read
   cpython::Address none_ = 0;
+  bool is_hidden_ = false;                  // what is written now was found in memory
   std::uint64_t* hidden_filter_ = nullptr;  // of the addresses of all types
   PresentPages pages_;
   cpython::Address interned_ = 0;  // the dict of interned strings

@@ -106,10 +106,13 @@ void FreeMemory::LoadHeap(const Mapping& heap) noexcept {
     return;
   }
   LoadThreadCache(chunk + 16, heap);
+  heap_begin_ = heap_end_ = chunk;
   while (heap.end - chunk >= 32) {
     const Address size = PeekPointer(chunk, 8) & ~Address{7};
     if (size < 32 || (size & 15) != 0 || size > heap.end - chunk) return;
     const Address next = chunk + size;
+    chunks_.See(chunk + 16);
+    heap_end_ = next;
     if (heap.end - next < 32) {
       Add(chunk + 16, next);  // the top: never given out, or got back
       return;
@@ -131,10 +134,13 @@ bool FreeMemory::Load(const MemoryMap& map) noexcept {
   std::sort(arenas_.items, arenas_.items + arena_count_);
   std::sort(ranges_.items, ranges_.items + count_,
             [](const Range& a, const Range& b) { return a.begin < b.begin; });
-  return !failed_;
+  return !failed_ && !chunks_.failed();
 }
 
-bool FreeMemory::CanBegin(Address address) const noexcept {
+bool FreeMemory::CanBegin(Address address) noexcept {
+  if (address >= heap_begin_ + 48 && address < heap_end_) {
+    return chunks_.IsSeen(address) || chunks_.IsSeen(address - 16) || chunks_.IsSeen(address - 32);
+  }
   const Address* next = std::upper_bound(arenas_.items, arenas_.items + arena_count_, address);
   if (next == arenas_.items || address - next[-1] >= arena_bytes_) return true;
   const Address pool = address & ~(pool_bytes_ - 1);

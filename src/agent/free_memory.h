@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "agent/mark_map.h"
 #include "agent/memory_map.h"
 #include "agent/raw_memory.h"
 
@@ -26,9 +27,9 @@ class FreeMemory {
   // False: no memory for the list.
   bool Load(const MemoryMap& map) noexcept;
   bool Contains(std::uintptr_t address) const noexcept;
-  // Whether an object can begin at `address`: in a pool of pymalloc at the start of a block, or
-  // behind the head of the collector's there. Elsewhere anything goes.
-  bool CanBegin(std::uintptr_t address) const noexcept;
+  // Whether an object can begin at `address`: in a pool of pymalloc or in glibc's heap at the start
+  // of a block, or behind the head of the collector's there. Elsewhere anything goes.
+  bool CanBegin(std::uintptr_t address) noexcept;
   std::size_t ranges() const { return count_; }
 
  private:
@@ -46,6 +47,9 @@ class FreeMemory {
   std::size_t arena_count_ = 0;
   std::uintptr_t arena_bytes_ = 0;
   std::uintptr_t pool_bytes_ = 0;
+  MarkMap chunks_;  // where glibc's chunks begin, from heap_begin_ to heap_end_
+  std::uintptr_t heap_begin_ = 0;
+  std::uintptr_t heap_end_ = 0;
   RawArray<Range> ranges_;
   std::size_t count_ = 0;
   bool failed_ = false;
