@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The environment that the benchmark runs in: build/bench-venv, made on first use.
+"""The environment that the benchmarks run in: build/bench-venv, made on first use.
 
-A virtual environment over the system's packages (for numpy and torch) with the latest memray and
-pyperformance.
+A virtual environment over the system's packages (for numpy and torch) with the latest of what a
+benchmark compares with: memray and pyperformance, or the heap tools of benchmarks/scale.
 """
 
 import os
@@ -13,11 +13,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / "build" / "bench-venv"
-MODULES = ("memray", "pyperformance", "docutils")
+# What is imported: what is installed for it.
+RECORDERS = {"memray": "memray", "pyperformance": "pyperformance", "docutils": "docutils"}
+HEAP_TOOLS = {"objgraph": "objgraph", "guppy": "guppy3", "pympler": "pympler"}
 
 
-def prepare():
-    """Returns the environment's python; makes the environment if it is not there.
+def prepare(packages=RECORDERS):
+    """Returns the environment's python; makes what is not there of it and of the packages.
 
     MEMWHY_BENCH_PYTHON names the python to build on (default /usr/bin/python3). Raises
     CalledProcessError when it cannot be made.
@@ -26,7 +28,7 @@ def prepare():
     if not python.exists():
         base = os.environ.get("MEMWHY_BENCH_PYTHON", "/usr/bin/python3")
         subprocess.run([base, "-m", "venv", "--system-site-packages", str(VENV)], check=True)
-    missing = [module for module in MODULES if not has_module(python, module)]
+    missing = [name for module, name in packages.items() if not has_module(python, module)]
     if missing:
         subprocess.run([str(python), "-m", "pip", "install", "--quiet", *missing], check=True)
     return python
@@ -45,12 +47,12 @@ def find_memwhy():
     return command if os.access(command, os.X_OK) else None
 
 
-def describe(python):
+def describe(python, packages=("memray", "pyperformance", "numpy", "torch")):
     """Returns what the numbers depend on: machine, kernel, versions."""
     code = (
         "import importlib.metadata as m, json, platform\n"
         "found = {}\n"
-        "for name in ('memray', 'pyperformance', 'numpy', 'torch'):\n"
+        f"for name in {tuple(packages)!r}:\n"
         "    try: found[name] = m.version(name)\n"
         "    except m.PackageNotFoundError: found[name] = None\n"
         "print(platform.python_version(), json.dumps(found), sep='\\n')"
