@@ -364,13 +364,14 @@ EXPORTED = """malloc calloc realloc reallocarray free posix_memalign aligned_all
     memwhy_abi_version memwhy_enabled memwhy_mark"""
 # Of libc; none of them allocates, takes a lock that a forked child could inherit held, or unwinds,
 # when called where the agent calls it.
-UNDEFINED = """__errno_location __libc_current_sigrtmax __libc_current_sigrtmin
-    __register_atfork access clock_gettime close dlsym flock fstat getenv getpid getppid memchr memcmp
-    memcpy memmove memset on_exit open posix_fallocate prctl pthread_attr_destroy pthread_attr_init
-    pthread_attr_setdetachstate pthread_attr_setstack pthread_create pthread_getspecific
-    pthread_key_create pthread_self pthread_setspecific pthread_sigmask read rename sigaction
-    sigfillset strchr strcmp strlen strncmp strnlen strrchr strstr strtoul strtoull syscall
-    unlink write"""
+UNDEFINED = """__errno_location __libc_current_sigrtmax __libc_current_sigrtmin __register_atfork
+    __sigsetjmp access clock_gettime close dlsym fcntl flock fstat getenv getpid getppid
+    gnu_get_libc_version memchr memcmp memcpy memmem memmove memset nanosleep on_exit open
+    posix_fallocate prctl pread pthread_attr_destroy pthread_attr_init pthread_attr_setdetachstate
+    pthread_attr_setstack pthread_create pthread_getspecific pthread_key_create pthread_self
+    pthread_setspecific pthread_sigmask read rename setitimer sigaction sigaddset sigaltstack
+    sigemptyset sigfillset siglongjmp sigprocmask strchr strcmp strlen strncmp strnlen strrchr strstr
+    strtol strtoul strtoull syscall unlink write"""
 WEAK = set(
     "_ITM_deregisterTMCloneTable _ITM_registerTMCloneTable __cxa_finalize __gmon_start__".split()
 )
