@@ -331,11 +331,14 @@ DumpType* DumpTypes::Find(Address type) noexcept {
   return last_ = &facts;
 }
 
-bool DumpTypes::IsKnown(Address type) const noexcept {
+bool DumpTypes::IsKnown(Address type) noexcept {
   if (type == last_type_) return true;
   for (std::size_t at = HashType(type); table_.items[at] != nullptr;
        at = (at + 1) & (kTableSlots - 1)) {
-    if (table_.items[at]->type == type) return true;
+    if (table_.items[at]->type != type) continue;
+    last_type_ = type;  // Get comes next
+    last_ = table_.items[at];
+    return true;
   }
   return false;
 }

@@ -103,7 +103,7 @@ class DumpTypes {
   // Whether `type` is a type object met before, or reads like one. Never faults.
   bool IsType(cpython::Address type) noexcept;
   // Whether Get has met it.
-  bool IsKnown(cpython::Address type) const noexcept;
+  bool IsKnown(cpython::Address type) noexcept;
   // Whether an object can lie at `address`. Never faults.
   bool IsObject(cpython::Address address) noexcept;
   std::uint32_t count() const { return count_; }

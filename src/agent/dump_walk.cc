@@ -342,6 +342,7 @@ void DumpWalk::WriteDict(DumpType& facts, Address dict) noexcept {
     const Address key = PeekPointer(entry, key_at);
     const Address value = PeekPointer(entry, value_at);
     if (key == 0 || value == 0) continue;
+    __builtin_prefetch(reinterpret_cast<const void*>(value));
     out_.PutEdge(key);
     out_.PutEdge(value);
   }
@@ -364,7 +365,9 @@ void DumpWalk::WriteItems(DumpType& facts, Address object) noexcept {
   out_.PutNumber(kShapeIndexed);
   out_.BeginEdges(object);
   for (std::int64_t i = 0; i < count; ++i) {
-    out_.PutEdge(PeekPointer(items + static_cast<Address>(i) * 8, 0));
+    const Address item = PeekPointer(items + static_cast<Address>(i) * 8, 0);
+    __builtin_prefetch(reinterpret_cast<const void*>(item));  // looked at next
+    out_.PutEdge(item);
   }
   edge_count_ += static_cast<std::uint64_t>(count);
   PushLevel({items, 0, count, 8, 0, false});
@@ -394,6 +397,7 @@ void DumpWalk::FinishObject(DumpType& facts, Address object, std::int64_t extra)
   const std::size_t first = scratch_count_;
   for (std::size_t i = 0; i < edges_.count(); ++i) {
     const Address target = edges_.target(i);
+    __builtin_prefetch(reinterpret_cast<const void*>(target));
     out_.PutEdge(target);
     if (target == 0) continue;
     ++edge_count_;
@@ -549,7 +553,9 @@ bool DumpWalk::WriteList(Address head, std::uint32_t list) noexcept {
       Skip(at, SkipReason::kFault);
       break;
     }
-    __builtin_prefetch(reinterpret_cast<const void*>(PeekPointer(at, 0) & ~kLinkFlags));
+    const Address next = PeekPointer(at, 0) & ~kLinkFlags;
+    __builtin_prefetch(reinterpret_cast<const void*>(next));
+    __builtin_prefetch(reinterpret_cast<const void*>(next + 64));
     if (marks_.See(at + gc_head)) WriteTree(at + gc_head);
   }
   return true;
