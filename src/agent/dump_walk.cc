@@ -565,12 +565,12 @@ void DumpWalk::WriteLists(Address interpreter) noexcept {
   const cpython::Layout& layout = *g_agent.python.layout;
   bool is_known = layout.gc_generations != cpython::kAbsent;
   if (is_known) {
-    const Address base = layout.minor == 8 ? g_agent.python.runtime : interpreter;
+    const Address state = CollectorOf(interpreter);
     for (std::uint32_t list = 0; list < 3 && is_known; ++list) {
       is_known = WriteList(
-          base + layout.gc_generations + Address{list} * layout.gc_generation_bytes, list);
+          state + layout.gc_generations + Address{list} * layout.gc_generation_bytes, list);
     }
-    if (is_known) WriteList(base + layout.gc_permanent, wire::kListPermanent);
+    if (is_known) WriteList(state + layout.gc_permanent, wire::kListPermanent);
   }
   if (!is_known && g_python_api.PyUnstable_GC_VisitObjects != nullptr) {
     // It takes a reference while it calls, so it only leads to the lists.
@@ -589,12 +589,11 @@ void DumpWalk::WriteCollector(bool collects, Address interpreter) noexcept {
     out_.PutNumber(0);
     return;
   }
-  const Address base = layout.minor == 8 ? g_agent.python.runtime : interpreter;
   out_.PutNumber(3);
   for (std::uint32_t list = 0; list < 3; ++list) {
     // struct gc_generation {PyGC_Head head; int threshold; int count}
-    const Address generation =
-        base + layout.gc_generations + Address{list} * layout.gc_generation_bytes;
+    const Address generation = CollectorOf(interpreter) + layout.gc_generations +
+                               Address{list} * layout.gc_generation_bytes;
     const int threshold = Peek<int>(generation, layout.gc_head_bytes);
     const int count = Peek<int>(generation, layout.gc_head_bytes + 4);
     out_.PutNumber(static_cast<std::uint64_t>(threshold < 0 ? 0 : threshold));
@@ -623,8 +622,8 @@ void DumpWalk::WriteHidden(FreeMemory& free) noexcept {
     if (!mapping.is_readable || !mapping.is_writable || mapping.is_shared) continue;
     // Static objects of libraries are no leaks, and those that matter are referred to.
     if (mapping.inode != 0 || mapping.begin - g_private.begin < g_private.bytes) continue;
-    if (MEMWHY_GUARD(guard_) == 0) WriteHiddenOf(mapping, free);
-    guard_.Disarm();
+    if (MEMWHY_GUARD(hidden_guard_) == 0) WriteHiddenOf(mapping, free);
+    hidden_guard_.Disarm();
   }
   UnmapRaw(hidden_filter_, kFilterBits / 8);
 }
@@ -648,7 +647,7 @@ bool DumpWalk::IsInside(Address at) noexcept {
 }
 
 void DumpWalk::WriteHiddenOf(const Mapping& mapping, FreeMemory& free) noexcept {
-  // What is found is written page by page: writing has a guard of its own.
+  // What is found is written page by page.
   pages_.Each(mapping.begin, mapping.end, [&](Address begin, Address end) {
     Address found[4096 / 16];
     std::size_t count = 0;
@@ -674,7 +673,7 @@ void DumpWalk::WriteHiddenOf(const Mapping& mapping, FreeMemory& free) noexcept 
     for (std::size_t i = 0; i < count; ++i) {
       if (marks_.See(found[i])) WriteTree(found[i]);
     }
-    if (count != 0 && guards_) guard_.Arm();
+    if (count != 0) hidden_guard_.Arm();  // WriteTree has armed and disarmed its own
   });
 }
 

@@ -89,7 +89,8 @@ class DumpWalk {
   ObjectReader reader_;
   MarkMap marks_;
   EdgeList edges_;
-  FaultGuard guard_;
+  FaultGuard guard_;         // armed by WriteTree
+  FaultGuard hidden_guard_;  // by WriteHidden, around the trees that it writes
   bool guards_;
   bool failed_ = false;
   RawArray<Level> levels_;

@@ -2,6 +2,7 @@
 #include "agent/heap_dump.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -35,6 +36,8 @@ std::uint64_t g_walk_ns_per_block = 120;  // of pymalloc's blocks in use
 constexpr std::uint64_t kFixedBytes = 8u << 20;
 constexpr unsigned kMostSeconds = 300;                  // a clone ends itself after that
 constexpr std::uint64_t kMostWaitNs = 120'000'000'000;  // for questions
+constexpr int kTimedOut = 3;                            // the clone's exit code
+constexpr int kFaulted = 128;                           // and above: FaultGuard's, with the signal
 constexpr int kCollectionTries = 400;  // of 5 ms: for a collection under way to end
 
 struct Prediction {
@@ -85,12 +88,11 @@ int OpenOutput(const char* path) noexcept {
   return fd;
 }
 
-void OnTimeout(int) { syscall(SYS_exit_group, 3); }
+void OnTimeout(int) { syscall(SYS_exit_group, kTimedOut); }
 
-// The clone's whole life. It has one thread, no locks that it could trust, and copies of all
-// descriptors, of which it keeps one.
-// The stream is written; who reads it works out what to look for. False: nobody asks.
-bool WaitForQuestions() noexcept {
+// The stream is written; who reads it works out what to look for. False: nobody asks, or who read
+// the stream is gone.
+bool WaitForQuestions(int fd) noexcept {
   std::atomic<std::uint32_t>& stage = g_agent.ring->request_stage;
   stage.store(static_cast<std::uint32_t>(wire::DumpStage::kWaiting), std::memory_order_release);
   const std::uint64_t began = wire::MonotonicNs();
@@ -99,12 +101,15 @@ bool WaitForQuestions() noexcept {
         static_cast<std::uint32_t>(wire::DumpStage::kAsked)) {
       return true;
     }
+    pollfd reader{fd, 0, 0};
     const timespec wait{0, 1'000'000};
-    nanosleep(&wait, nullptr);
+    if (syscall(SYS_ppoll, &reader, 1, &wait, nullptr, 0) > 0) return false;  // POLLERR
   }
   return false;
 }
 
+// The clone's whole life. It has one thread, no locks that it could trust, and copies of all
+// descriptors, of which it keeps one.
 [[noreturn]] void RunClone(int fd, bool collects, const char* scan_path) noexcept {
   SetMode(kModeDormant);
   syscall(SYS_prctl, PR_SET_NAME, "memwhy-dump", 0, 0, 0);
@@ -133,7 +138,7 @@ bool WaitForQuestions() noexcept {
     FreeMemory free;
     DumpWalk walk(out, map, true);
     is_whole = free.Load(map) && walk.Run(collects, &free);
-    if (is_whole && scan_path != nullptr && WaitForQuestions()) {
+    if (is_whole && scan_path != nullptr && WaitForQuestions(fd)) {
       FaultGuard guard;
       is_whole = AnswerHolderScan(scan_path, map, free, guard, out) && out.Flush();
     }
@@ -142,16 +147,16 @@ bool WaitForQuestions() noexcept {
   __builtin_unreachable();
 }
 
+cpython::Address CurrentCollector() noexcept {
+  return CollectorOf(reinterpret_cast<cpython::Address>(g_python_api.PyInterpreterState_Get()));
+}
+
 // Automatic collections off while the clone lives: one would write to every page. Its state before.
 bool HoldCollection() noexcept {
   const cpython::Layout& layout = *g_agent.python.layout;
   if (g_python_api.PyGC_Disable != nullptr) return g_python_api.PyGC_Disable() != 0;
   if (layout.gc_enabled == cpython::kAbsent) return false;
-  auto* enabled = reinterpret_cast<int*>(
-      (layout.minor == 8
-           ? g_agent.python.runtime
-           : reinterpret_cast<cpython::Address>(g_python_api.PyInterpreterState_Get())) +
-      layout.gc_enabled);
+  auto* enabled = reinterpret_cast<int*>(CurrentCollector() + layout.gc_enabled);
   const bool before = *enabled != 0;
   *enabled = 0;
   return before;
@@ -162,10 +167,7 @@ void ReleaseCollection() noexcept {
   if (g_python_api.PyGC_Enable != nullptr) {
     g_python_api.PyGC_Enable();
   } else if (layout.gc_enabled != cpython::kAbsent) {
-    *reinterpret_cast<int*>((layout.minor == 8 ? g_agent.python.runtime
-                                               : reinterpret_cast<cpython::Address>(
-                                                     g_python_api.PyInterpreterState_Get())) +
-                            layout.gc_enabled) = 1;
+    *reinterpret_cast<int*>(CurrentCollector() + layout.gc_enabled) = 1;
   }
 }
 
@@ -179,10 +181,7 @@ bool IsCollectorOn() noexcept {
 bool IsCollecting() noexcept {
   const cpython::Layout& layout = *g_agent.python.layout;
   if (layout.gc_collecting == cpython::kAbsent) return false;
-  const cpython::Address base =
-      layout.minor == 8 ? g_agent.python.runtime
-                        : reinterpret_cast<cpython::Address>(g_python_api.PyInterpreterState_Get());
-  return Peek<int>(base, layout.gc_collecting) != 0;
+  return Peek<int>(CurrentCollector(), layout.gc_collecting) != 0;
 }
 
 bool IsFinalizing() noexcept {
@@ -224,8 +223,10 @@ int DumpByClone(int fd, const char* scan_path, HeapDumpResult& result) noexcept 
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return 0;
   result.error = WIFSIGNALED(status) ? "the clone was killed while it wrote the dump"
-                 : WEXITSTATUS(status) == 3
+                 : WEXITSTATUS(status) == kTimedOut
                      ? "the clone took longer than 300 s and ended itself"
+                 : WEXITSTATUS(status) > kFaulted
+                     ? "the clone met memory that it could not read and ended"
                      : "the clone could not write the dump (no memory, or nobody reads it)";
   return -1;
 }

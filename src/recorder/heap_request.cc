@@ -65,8 +65,19 @@ bool PutPath(char (&field)[N], const std::string& path) {
   return true;
 }
 
-bool IsIdle(RingMap& ring) {
-  return ring.header().request_state.load(std::memory_order_acquire) == Raw(RequestState::kIdle);
+// Whether a request may be posted. One that is answered waits for who posted it, who looks every
+// few milliseconds; an answer that nobody takes for a second was asked for by one who is gone.
+bool IsFree(RingMap& ring) {
+  constexpr int kLooks = 50;
+  std::atomic<std::uint32_t>& state = ring.header().request_state;
+  std::uint32_t seen = state.load(std::memory_order_acquire);
+  for (int i = 0;
+       i < kLooks && (seen == Raw(RequestState::kDone) || seen == Raw(RequestState::kFailed));
+       ++i) {
+    usleep(20'000);
+    seen = state.load(std::memory_order_acquire);
+  }
+  return seen != Raw(RequestState::kPosted) && seen != Raw(RequestState::kRunning);
 }
 
 // The last of its fields and the word that lets the agent see them all.
@@ -119,7 +130,7 @@ HeapRequest::HeapRequest(RingMap* ring, std::string input_path, std::string outp
 Result<HeapRequest> HeapRequest::Post(RingMap* ring, std::span<const NativeBlock> blocks,
                                       const std::string& input_path, const std::string& output_path,
                                       double limit_ms) {
-  if (!IsIdle(*ring)) return Error("another request is under way");
+  if (!IsFree(*ring)) return Error("another request is under way");
   MEMWHY_TRY_VOID(WriteBlocks(input_path, blocks));
   wire::RingHeader& header = ring->header();
   if (!PutPath(header.request_input, input_path) || !PutPath(header.request_output, output_path)) {
@@ -133,7 +144,7 @@ Result<HeapRequest> HeapRequest::Post(RingMap* ring, std::span<const NativeBlock
 
 Result<HeapRequest> HeapRequest::PostDump(RingMap* ring, const std::string& output_path,
                                           const HeapDumpLimits& limits) {
-  if (!IsIdle(*ring)) return Error("another request is under way in the process");
+  if (!IsFree(*ring)) return Error("another request is under way in the process");
   wire::RingHeader& header = ring->header();
   if (!PutPath(header.request_output, output_path)) {
     return Error("the session's path is too long for a heap dump");

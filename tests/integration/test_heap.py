@@ -4,9 +4,10 @@
 import json
 import os
 import subprocess
+import time
 
 import pytest
-from conftest import TARGETS, build_extension
+from conftest import TARGETS, build_extension, wait_for
 from heap_dump import view, waiting
 
 HERE = os.path.dirname(__file__)
@@ -186,6 +187,23 @@ def test_a_service_does_not_notice(memwhy, python, tmp_path):
     assert {**after, "served": 0} == {**before, "served": 0}
     assert before["signals"] == [] and before["child"] is None and before["enabled"] is True
     assert view(memwhy, "types", dump)["dump"]["skipped"] == []
+
+
+def test_a_killed_command_leaves_the_target_alone(memwhy, python, tmp_path):
+    with waiting(memwhy, python, TARGETS / "heap_population.py", tmp_path) as target:
+        target.ask("enable")
+        for delay in (0.0, 0.02, 0.05, 0.08, 0.12, 0.2):
+            command = subprocess.Popen(
+                [memwhy, "heap", "dump", str(target.pid), "-o", str(tmp_path / "killed.heap")],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            time.sleep(delay)
+            command.kill()
+            command.wait()
+        # The clone that nobody reads ends by itself, and the collection goes on.
+        wait_for(lambda: target.ask("state")["enabled"], what="collection that goes on")
+        assert view(memwhy, "types", target.dump())["dump"]["complete"]
 
 
 PINS_MEMORY = """if 1:
