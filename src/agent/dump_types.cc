@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "agent/agent.h"
+#include "agent/type_name.h"
 
 namespace memwhy::agent {
 namespace {
@@ -25,11 +26,6 @@ std::size_t HashType(Address type) noexcept {
 
 const char* PlainName(Address type) noexcept {
   return reinterpret_cast<const char*>(PeekPointer(type, cpython::kTypeName));
-}
-
-bool IsStr(Address object) noexcept {
-  return object != 0 && (Peek<std::uint64_t>(cpython::TypeOf(object), cpython::kTypeFlags) &
-                         cpython::kFlagStr) != 0;
 }
 
 bool DerivesFrom(Address type, Address wanted) noexcept {
@@ -365,32 +361,8 @@ bool DumpTypes::IsObject(Address address) noexcept {
   return IsType(cpython::TypeOf(address));
 }
 
-std::size_t DumpTypes::NameOf(Address type, char* out, std::size_t room) noexcept {
-  const auto flags = Peek<std::uint64_t>(type, cpython::kTypeFlags);
-  const char* plain = PlainName(type);
-  if ((flags & cpython::kFlagHeapType) == 0) {
-    const std::size_t n = strnlen(plain, room);
-    std::memcpy(out, plain, n);
-    return n;
-  }
-  const cpython::Layout& layout = *g_agent.python.layout;
-  std::size_t n = 0;
-  const Address dict = PeekPointer(type, cpython::kTypeDict);
-  const Address module = dict == 0 ? 0 : cpython::PeekEarlyKey(layout, dict, "__module__");
-  if (IsStr(module)) {
-    const int length = cpython::PeekText(layout, module, out, static_cast<int>(room / 2));
-    if (length > 0 && !(length == 8 && std::memcmp(out, "builtins", 8) == 0)) {
-      n = static_cast<std::size_t>(length);
-      out[n++] = '.';
-    }
-  }
-  const Address name = PeekPointer(type, layout.type_qualified_name);
-  const int length =
-      IsStr(name) ? cpython::PeekText(layout, name, out + n, static_cast<int>(room - n)) : -1;
-  if (length > 0) return n + static_cast<std::size_t>(length);
-  const std::size_t rest = strnlen(plain, room - n);
-  std::memcpy(out + n, plain, rest);
-  return n + rest;
+bool DumpTypes::IsImmortal(Address object) noexcept {
+  return g_agent.python.layout->minor >= 12 && Peek<std::int32_t>(object, 0) < 0;
 }
 
 void DumpTypes::Release() noexcept {

@@ -106,13 +106,12 @@ class DumpTypes {
   bool IsKnown(cpython::Address type) noexcept;
   // Whether an object can lie at `address`. Never faults.
   bool IsObject(cpython::Address address) noexcept;
+  // 3.12+: its reference count says nothing.
+  static bool IsImmortal(cpython::Address object) noexcept;
   std::uint32_t count() const { return count_; }
   // By id.
   DumpType* at(std::uint32_t id) const { return &slabs_.items[id / kSlabTypes][id % kSlabTypes]; }
   void Release() noexcept;
-
-  // "module.QualName"; built-in types without module. Returns the bytes written to `out`.
-  static std::size_t NameOf(cpython::Address type, char* out, std::size_t room) noexcept;
 
  private:
   static constexpr std::size_t kSlabTypes = 64;

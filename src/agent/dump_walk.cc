@@ -4,8 +4,12 @@
 #include <cstring>
 
 #include "agent/agent.h"
+#include "agent/dump_hidden.h"
+#include "agent/dump_lists.h"
 #include "agent/dump_roots.h"
-#include "agent/private_memory.h"
+#include "agent/key_text.h"
+#include "agent/object_size.h"
+#include "agent/type_name.h"
 
 namespace memwhy::agent {
 namespace {
@@ -22,9 +26,7 @@ using wire::SkipReason;
 // The first shapes, without labels.
 constexpr std::uint32_t kShapePairs = 0;
 constexpr std::uint32_t kShapeIndexed = 1;
-constexpr Address kLinkFlags = 7;                     // of the collector, in its links
-constexpr std::size_t kFilterBits = 1u << 18;         // 32 KiB: stays in the cache
-constexpr std::uint64_t kMostHiddenCount = 1u << 20;  // references of a hidden object
+constexpr std::uint32_t kFirstLabelled = 2;
 constexpr std::uint64_t kMostListItems = std::uint64_t{1} << 40;
 
 std::uint64_t Mix(std::uint64_t hash, std::uint64_t value) noexcept {
@@ -32,29 +34,9 @@ std::uint64_t Mix(std::uint64_t hash, std::uint64_t value) noexcept {
   return hash ^ (hash >> 29);
 }
 
-std::size_t FilterBit(Address type) noexcept {
-  return static_cast<std::size_t>((type >> 4) * 0x9e3779b97f4a7c15ull >> 20) & (kFilterBits - 1);
-}
-
-bool IsImmortal(Address object) noexcept {
-  return g_agent.python.layout->minor >= 12 && Peek<std::int32_t>(object, 0) < 0;
-}
-
 std::uint64_t CountOf(Address object) noexcept {
   return g_agent.python.layout->minor >= 14 ? Peek<std::uint32_t>(object, 0)
                                             : Peek<std::uint64_t>(object, 0);
-}
-
-// Cuts UTF-8 text to 64 characters.
-std::size_t CutText(const char* text, std::size_t bytes) noexcept {
-  constexpr int kMostCharacters = 64;
-  std::size_t at = 0;
-  for (int characters = 0; at < bytes && characters < kMostCharacters; ++characters) {
-    do {
-      ++at;
-    } while (at < bytes && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80);
-  }
-  return at;
 }
 
 }  // namespace
@@ -62,7 +44,6 @@ std::size_t CutText(const char* text, std::size_t bytes) noexcept {
 DumpWalk::~DumpWalk() {
   FreeRaw(levels_);
   FreeRaw(scratch_);
-  FreeRaw(shapes_);
   FreeRaw(pending_types_);
 }
 
@@ -81,7 +62,7 @@ bool DumpWalk::IsTracked(const DumpType& facts, Address object) const noexcept {
 
 // Objects that the interpreter itself never lets go: their reference counts say nothing.
 bool DumpWalk::IsConstant(const DumpType& facts, Address object) const noexcept {
-  if (IsImmortal(object)) return true;
+  if (DumpTypes::IsImmortal(object)) return true;
   if (facts.kind == ObjectKind::kType) {
     return (Peek<std::uint64_t>(object, cpython::kTypeFlags) & cpython::kFlagHeapType) == 0;
   }
@@ -128,7 +109,7 @@ bool DumpWalk::NameType(DumpType& facts) noexcept {
   while (named_types_ <= facts.id) {
     DumpType* next = types_.at(named_types_++);
     next->is_named = true;
-    const std::size_t n = DumpTypes::NameOf(next->type, name, sizeof(name));
+    const std::size_t n = NameOfType(next->type, name, sizeof(name));
     out_.PutTag(DumpTag::kType);
     out_.PutText(name, n);
     std::uint32_t flags = 0;
@@ -190,19 +171,11 @@ void DumpWalk::NameKey(Address key) noexcept {
     out_.PutText(text_, CutText(text_, static_cast<std::size_t>(n)));
     return;
   }
-  // Up to two digits of 30 bits. From 3.12 on lv_tag is digits << 3 | sign (0 +, 1 zero, 2 -).
-  const auto size = Peek<std::int64_t>(key, cpython::kVarSize);
-  const bool is_new = g_agent.python.layout->minor >= 12;
-  const std::int64_t digits = is_new ? size >> 3 : size < 0 ? -size : size;
-  const bool is_negative = is_new ? (size & 3) == 2 : size < 0;
-  if (digits < 0 || digits > 2) return;
   std::int64_t value = 0;
-  for (std::int64_t i = digits - 1; i >= 0; --i) {
-    value = (value << 30) | Peek<std::uint32_t>(key, static_cast<std::uint32_t>(24 + 4 * i));
-  }
+  if (!PeekSmallInt(key, &value)) return;
   out_.PutTag(DumpTag::kNumber);
   out_.PutAddress(key);
-  out_.PutSigned(is_negative ? -value : value);
+  out_.PutSigned(value);
 }
 
 // The id of the labels of `edges`, defined at first sight. The process stands still: an address
@@ -218,31 +191,9 @@ std::uint32_t DumpWalk::ShapeOf(const EdgeList& edges) noexcept {
     hash = Mix(hash, static_cast<std::uint64_t>(label.kind));
     hash = Mix(hash, label.str != 0 ? label.str : reinterpret_cast<std::uint64_t>(label.text));
   }
-  if (hash == 0) hash = 1;
-  if ((shape_count_ + 1) * 2 > shapes_.capacity) {
-    RawArray<ShapeSlot> wider;
-    wider.capacity = shapes_.capacity == 0 ? 4096 : shapes_.capacity * 2;
-    wider.items = static_cast<ShapeSlot*>(MapRaw(wider.capacity * sizeof(ShapeSlot)));
-    if (wider.items == nullptr) {
-      failed_ = true;
-      return kShapeIndexed;
-    }
-    for (std::size_t i = 0; i < shapes_.capacity; ++i) {
-      if (shapes_.items[i].hash == 0) continue;
-      std::size_t at = shapes_.items[i].hash & (wider.capacity - 1);
-      while (wider.items[at].hash != 0) at = (at + 1) & (wider.capacity - 1);
-      wider.items[at] = shapes_.items[i];
-    }
-    FreeRaw(shapes_);
-    shapes_ = wider;
-  }
-  std::size_t at = hash & (shapes_.capacity - 1);
-  while (shapes_.items[at].hash != 0) {
-    if (shapes_.items[at].hash == hash) return shapes_.items[at].id;
-    at = (at + 1) & (shapes_.capacity - 1);
-  }
-  const auto id = static_cast<std::uint32_t>(2 + shape_count_++);
-  shapes_.items[at] = {hash, id};
+  bool is_new = false;
+  const std::uint32_t id = kFirstLabelled + shapes_.Find(hash, &is_new);
+  if (!is_new) return id;
   out_.PutTag(DumpTag::kShape);
   out_.PutByte(static_cast<std::uint8_t>(edges.rest));
   out_.PutNumber(edges.label_count());
@@ -297,7 +248,7 @@ void DumpWalk::WriteDict(DumpType& facts, Address dict) noexcept {
   const DictTable table = FindTable(dict);
   if (dict == interned_ || (is_hidden_ && IsInterned(table))) {
     // Its references are not counted, and it lets strings go: it holds nothing.
-    FinishObject(facts, dict, reader_.ExtraBytes(facts, dict));
+    FinishObject(facts, dict, ExtraBytes(facts, dict, map_));
     return;
   }
   const bool has_entries = table.entries != 0 && table.count > 0;
@@ -308,7 +259,7 @@ void DumpWalk::WriteDict(DumpType& facts, Address dict) noexcept {
     Skip(dict, SkipReason::kFault);
     return;
   }
-  const std::int64_t extra = reader_.ExtraBytes(facts, dict);
+  const std::int64_t extra = ExtraBytes(facts, dict, map_);
   const std::uint32_t key_at = table.entry_bytes == 24 ? 8 : 0;
   const std::uint32_t value_at = table.entry_bytes - 8;
   if (table.values != 0) {
@@ -360,7 +311,7 @@ void DumpWalk::WriteItems(DumpType& facts, Address object) noexcept {
     Skip(object, SkipReason::kFault);
     return;
   }
-  PutHead(facts, object, reader_.ExtraBytes(facts, object));
+  PutHead(facts, object, ExtraBytes(facts, object, map_));
   out_.PutNumber(static_cast<std::uint64_t>(count) << 1 | 1);
   out_.PutNumber(kShapeIndexed);
   out_.BeginEdges(object);
@@ -432,7 +383,7 @@ void DumpWalk::WriteObject(Address object) noexcept {
   if (!facts->is_named) NameType(*facts);
   switch (facts->kind) {
     case ObjectKind::kLeaf:
-      PutHead(*facts, object, reader_.ExtraBytes(*facts, object));
+      PutHead(*facts, object, ExtraBytes(*facts, object, map_));
       return;
     case ObjectKind::kDict:
       edges_.Clear();
@@ -447,7 +398,7 @@ void DumpWalk::WriteObject(Address object) noexcept {
       reader_.Read(*facts, object, edges_);
       at_ = object;
       if (facts->has_function_name) NameFunction(*facts, object);
-      FinishObject(*facts, object, reader_.ExtraBytes(*facts, object));
+      FinishObject(*facts, object, ExtraBytes(*facts, object, map_));
       WriteArrayBuffer(*facts, object);
       return;
   }
@@ -527,156 +478,6 @@ void DumpWalk::WriteTree(Address object) noexcept {
   } while (start_ != 0 && !failed_);
 }
 
-// Collects the heads of the collector's lists: what stands before an object and was not visited
-// just before it.
-int DumpWalk::OnVisited(void* object, void* self) noexcept {
-  auto* walk = static_cast<DumpWalk*>(self);
-  const std::uint32_t gc_head = g_agent.python.layout->gc_head_bytes;
-  const Address head = reinterpret_cast<Address>(object) - gc_head;
-  const Address before = PeekPointer(head, 8) & ~kLinkFlags;
-  if (before != walk->at_ && walk->head_count_ < kMostLists) {
-    walk->heads_[walk->head_count_++] = before;
-  }
-  walk->at_ = head;
-  return 1;
-}
-
-// False: the head is none, so the collector's structures are not as we know them.
-bool DumpWalk::WriteList(Address head, std::uint32_t list) noexcept {
-  const std::uint32_t gc_head = g_agent.python.layout->gc_head_bytes;
-  Address at = PeekPointer(head, 0) & ~kLinkFlags;
-  if (!map_.IsReadable(at, gc_head) || (PeekPointer(at, 8) & ~kLinkFlags) != head) return false;
-  out_.PutTag(DumpTag::kList);
-  out_.PutNumber(list);
-  for (; at != head && !failed_ && !out_.failed(); at = PeekPointer(at, 0) & ~kLinkFlags) {
-    if (!map_.IsReadable(at, gc_head + 16)) {
-      Skip(at, SkipReason::kFault);
-      break;
-    }
-    const Address next = PeekPointer(at, 0) & ~kLinkFlags;
-    __builtin_prefetch(reinterpret_cast<const void*>(next));
-    __builtin_prefetch(reinterpret_cast<const void*>(next + 64));
-    if (marks_.See(at + gc_head)) WriteTree(at + gc_head);
-  }
-  return true;
-}
-
-void DumpWalk::WriteLists(Address interpreter) noexcept {
-  const cpython::Layout& layout = *g_agent.python.layout;
-  bool is_known = layout.gc_generations != cpython::kAbsent;
-  if (is_known) {
-    const Address state = CollectorOf(interpreter);
-    for (std::uint32_t list = 0; list < 3 && is_known; ++list) {
-      is_known = WriteList(
-          state + layout.gc_generations + Address{list} * layout.gc_generation_bytes, list);
-    }
-    if (is_known) WriteList(state + layout.gc_permanent, wire::kListPermanent);
-  }
-  if (!is_known && g_python_api.PyUnstable_GC_VisitObjects != nullptr) {
-    // It takes a reference while it calls, so it only leads to the lists.
-    at_ = 0;
-    head_count_ = 0;
-    g_python_api.PyUnstable_GC_VisitObjects(&OnVisited, this);
-    for (std::uint32_t i = 0; i < head_count_; ++i) WriteList(heads_[i], wire::kListUnknown);
-  }
-}
-
-void DumpWalk::WriteCollector(bool collects, Address interpreter) noexcept {
-  const cpython::Layout& layout = *g_agent.python.layout;
-  out_.PutTag(DumpTag::kCollector);
-  out_.PutByte(collects ? 1 : 0);
-  if (layout.gc_generations == cpython::kAbsent) {
-    out_.PutNumber(0);
-    return;
-  }
-  out_.PutNumber(3);
-  for (std::uint32_t list = 0; list < 3; ++list) {
-    // struct gc_generation {PyGC_Head head; int threshold; int count}
-    const Address generation = CollectorOf(interpreter) + layout.gc_generations +
-                               Address{list} * layout.gc_generation_bytes;
-    const int threshold = Peek<int>(generation, layout.gc_head_bytes);
-    const int count = Peek<int>(generation, layout.gc_head_bytes + 4);
-    out_.PutNumber(static_cast<std::uint64_t>(threshold < 0 ? 0 : threshold));
-    out_.PutNumber(static_cast<std::uint64_t>(count < 0 ? 0 : count));
-  }
-}
-
-// Objects that no other leads to, untracked ones: what an extension has leaked, or what only C code
-// holds. They betray themselves by a word that is the address of a type, behind a word that can be
-// a reference count.
-void DumpWalk::WriteHidden(FreeMemory& free) noexcept {
-  hidden_filter_ = static_cast<std::uint64_t*>(MapRaw(kFilterBits / 8));
-  if (hidden_filter_ == nullptr) {
-    failed_ = true;
-    return;
-  }
-  for (std::uint32_t id = 0; id < types_.count(); ++id) {
-    const std::size_t bit = FilterBit(types_.at(id)->type);
-    hidden_filter_[bit >> 6] |= std::uint64_t{1} << (bit & 63);
-  }
-  is_hidden_ = true;
-  out_.PutTag(DumpTag::kList);
-  out_.PutNumber(wire::kListUnknown);
-  for (std::size_t i = 0; i < map_.count() && !failed_; ++i) {
-    const Mapping& mapping = map_.at(i);
-    if (!mapping.is_readable || !mapping.is_writable || mapping.is_shared) continue;
-    // Static objects of libraries are no leaks, and those that matter are referred to.
-    if (mapping.inode != 0 || mapping.begin - g_private.begin < g_private.bytes) continue;
-    if (MEMWHY_GUARD(hidden_guard_) == 0) WriteHiddenOf(mapping, free);
-    hidden_guard_.Disarm();
-  }
-  UnmapRaw(hidden_filter_, kFilterBits / 8);
-}
-
-// Whether the last object before `at` reaches over it: a tuple of n items whose first is a type
-// looks like an object with n references.
-bool DumpWalk::IsInside(Address at) noexcept {
-  // Bits stand for 16 bytes; objects outside of libraries begin at multiples of that.
-  const Address before = marks_.SeenBefore(at);
-  if (before == 0) return false;
-  const Address type = cpython::TypeOf(before);
-  if (!types_.IsKnown(type)) return false;
-  const DumpType* facts = types_.Get(type);
-  if (facts == nullptr) return false;
-  const bool is_apart = facts->size == ObjectSize::kDict || facts->size == ObjectSize::kList ||
-                        facts->size == ObjectSize::kOrderedDict ||
-                        facts->size == ObjectSize::kSet || facts->size == ObjectSize::kByteArray ||
-                        facts->size == ObjectSize::kDeque;
-  const std::int64_t extra = is_apart ? 0 : reader_.ExtraBytes(*facts, before);
-  return at < before + static_cast<Address>(facts->own_bytes() + extra);
-}
-
-void DumpWalk::WriteHiddenOf(const Mapping& mapping, FreeMemory& free) noexcept {
-  // What is found is written page by page.
-  pages_.Each(mapping.begin, mapping.end, [&](Address begin, Address end) {
-    Address found[4096 / 16];
-    std::size_t count = 0;
-    for (Address at = (begin + 15) & ~Address{15}; at + 16 <= end; at += 16) {
-      const Address type = PeekPointer(at, 8);
-      const std::size_t bit = FilterBit(type);
-      if ((hidden_filter_[bit >> 6] >> (bit & 63) & 1) == 0) continue;
-      const auto references = Peek<std::uint64_t>(at, 0);
-      if (references == 0 || references > kMostHiddenCount || IsImmortal(at)) continue;
-      if (marks_.IsSeen(at) || !types_.IsKnown(type) || free.Contains(at)) continue;
-      if (!free.CanBegin(at) || IsInside(at)) continue;
-      const DumpType* facts = types_.Get(type);
-      // Without a head of the collector's it was never an object of such a type.
-      if (facts == nullptr || facts->kind == ObjectKind::kType || IsTracked(*facts, at)) continue;
-      const std::int64_t extra =
-          facts->size == ObjectSize::kDict || facts->size == ObjectSize::kList
-              ? 0
-              : reader_.ExtraBytes(*facts, at);
-      if (extra < 0 || static_cast<Address>(facts->own_bytes() + extra) > mapping.end - at)
-        continue;
-      found[count++] = at;
-    }
-    for (std::size_t i = 0; i < count; ++i) {
-      if (marks_.See(found[i])) WriteTree(found[i]);
-    }
-    if (count != 0) hidden_guard_.Arm();  // WriteTree has armed and disarmed its own
-  });
-}
-
 bool DumpWalk::Run(bool collects, FreeMemory* free) noexcept {
   const cpython::Layout& layout = *g_agent.python.layout;
   none_ = g_python_api.none_object;
@@ -691,14 +492,16 @@ bool DumpWalk::Run(bool collects, FreeMemory* free) noexcept {
   }
   constexpr int kMostInterpreters = 1024;
   const Address first = PeekPointer(g_agent.python.runtime, layout.runtime_interpreters);
-  WriteCollector(collects, PeekPointer(g_agent.python.runtime, layout.runtime_main_interpreter));
+  DumpLists lists(*this);
+  lists.WriteSettings(collects,
+                      PeekPointer(g_agent.python.runtime, layout.runtime_main_interpreter));
   int left = kMostInterpreters;
   for (Address at = first; at != 0 && left > 0;
        at = PeekPointer(at, layout.interpreter_next), --left) {
     if (layout.interpreter_interned != cpython::kAbsent) {
       interned_ = PeekPointer(at, layout.interpreter_interned);
     }
-    WriteLists(at);
+    lists.Write(at);
     if (layout.minor == 8) break;  // one collector for all
   }
   DumpRoots roots(*this);
@@ -707,12 +510,12 @@ bool DumpWalk::Run(bool collects, FreeMemory* free) noexcept {
        at = PeekPointer(at, layout.interpreter_next), --left) {
     roots.Write(at);
   }
-  if (free != nullptr && guards_) WriteHidden(*free);
+  if (free != nullptr && guards_) DumpHidden(*this, *free).Write();
   out_.PutTag(DumpTag::kEnd);
   out_.PutNumber(objects_);
   out_.PutNumber(edge_count_);
   out_.PutNumber(skipped_);
-  return out_.Flush() && !failed_ && !marks_.failed() && !edges_.failed();
+  return out_.Flush() && !failed_ && !marks_.failed() && !shapes_.failed() && !edges_.failed();
 }
 
 void DumpWalk::WriteRoot(DumpRoot kind, wire::RootCounts counts, std::uint64_t thread,

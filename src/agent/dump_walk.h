@@ -9,14 +9,15 @@
 
 #include <cstdint>
 
+#include "agent/dict_table.h"
 #include "agent/dump_stream.h"
 #include "agent/dump_types.h"
 #include "agent/edge_list.h"
 #include "agent/fault_guard.h"
 #include "agent/free_memory.h"
 #include "agent/mark_map.h"
+#include "agent/number_table.h"
 #include "agent/object_reader.h"
-#include "agent/present_pages.h"
 
 namespace memwhy::agent {
 
@@ -39,6 +40,8 @@ class DumpWalk {
 
  private:
   friend class DumpRoots;
+  friend class DumpHidden;
+  friend class DumpLists;
 
   // One object whose references are being followed.
   struct Level {
@@ -49,13 +52,6 @@ class DumpWalk {
     std::uint32_t key_at;  // in the entry
     bool is_scratch;
   };
-
-  bool IsInside(cpython::Address at) noexcept;
-  void WriteHidden(FreeMemory& free) noexcept;
-  void WriteHiddenOf(const Mapping& mapping, FreeMemory& free) noexcept;
-  void WriteCollector(bool collects, cpython::Address interpreter) noexcept;
-  void WriteLists(cpython::Address interpreter) noexcept;
-  bool WriteList(cpython::Address head, std::uint32_t list) noexcept;
 
   // Writes `object`, marked just now, and all untracked ones behind it.
   void WriteTree(cpython::Address object) noexcept;
@@ -81,7 +77,6 @@ class DumpWalk {
                  const EdgeLabel& name) noexcept;  // its references are in edges_
   bool IsTracked(const DumpType& facts, cpython::Address object) const noexcept;
   bool IsConstant(const DumpType& facts, cpython::Address object) const noexcept;
-  static int OnVisited(void* object, void* walk) noexcept;
 
   DumpStream& out_;
   const MemoryMap& map_;
@@ -89,8 +84,7 @@ class DumpWalk {
   ObjectReader reader_;
   MarkMap marks_;
   EdgeList edges_;
-  FaultGuard guard_;         // armed by WriteTree
-  FaultGuard hidden_guard_;  // by WriteHidden, around the trees that it writes
+  FaultGuard guard_;  // armed by WriteTree
   bool guards_;
   bool failed_ = false;
   RawArray<Level> levels_;
@@ -100,22 +94,12 @@ class DumpWalk {
   cpython::Address start_ = 0;  // where the next tree begins
   cpython::Address at_ = 0;     // the object being read
   cpython::Address none_ = 0;
-  bool is_hidden_ = false;                  // what is written now was found in memory
-  std::uint64_t* hidden_filter_ = nullptr;  // of the addresses of all types
-  PresentPages pages_;
-  cpython::Address interned_ = 0;  // the dict of interned strings
-  static constexpr std::uint32_t kMostLists = 16;
-  cpython::Address heads_[kMostLists] = {};  // of the collector's lists, where they were looked for
-  std::uint32_t head_count_ = 0;
+  bool is_hidden_ = false;                    // what is written now was found in memory
+  cpython::Address interned_ = 0;             // the dict of interned strings
   std::uint32_t named_types_ = 0;             // types whose records are written
   RawArray<cpython::Address> pending_types_;  // named, perhaps not written as objects
   std::size_t pending_type_count_ = 0;
-  struct ShapeSlot {
-    std::uint64_t hash;  // 0: empty
-    std::uint32_t id;
-  };
-  RawArray<ShapeSlot> shapes_;
-  std::size_t shape_count_ = 0;
+  NumberTable shapes_;  // by the hash of their labels
   std::uint64_t objects_ = 0;
   std::uint64_t edge_count_ = 0;
   std::uint64_t skipped_ = 0;

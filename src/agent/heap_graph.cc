@@ -6,6 +6,7 @@
 #include "agent/agent.h"
 #include "agent/block_index.h"
 #include "agent/graph_file.h"
+#include "agent/key_text.h"
 #include "agent/python_api.h"
 #include "agent/type_table.h"
 #include "cpython/attributes.h"
@@ -228,38 +229,11 @@ GraphLabel Walk::KeyLabel(Address key, Label text_kind) noexcept {
   if ((flags & cpython::kFlagStr) != 0) {
     const int n = cpython::PeekText(*g_agent.python.layout, key, text_, sizeof(text_));
     if (n >= 0) {
-      // Cut at 64 characters: no text is longer than four bytes for each.
-      std::size_t bytes = 0;
-      for (int characters = 0; bytes < static_cast<std::size_t>(n) && characters < 64;
-           ++characters) {
-        do {
-          ++bytes;
-        } while (bytes < static_cast<std::size_t>(n) && (text_[bytes] & 0xc0) == 0x80);
-      }
-      return {text_kind, 0, text_, bytes};
+      return {text_kind, 0, text_, CutText(text_, static_cast<std::size_t>(n))};
     }
   }
-  // A small int, as 3.8 to 3.11 store it (size and sign in ob_size, 30-bit digits).
-  if (type == g_python_api.int_type && g_agent.python.layout->minor <= 11) {
-    const auto size = Peek<std::int64_t>(key, cpython::kVarSize);
-    if (size >= -2 && size <= 2) {
-      std::int64_t value = 0;
-      for (std::int64_t i = (size < 0 ? -size : size) - 1; i >= 0; --i) {
-        value = (value << 30) | Peek<std::uint32_t>(key, static_cast<std::uint32_t>(24 + 4 * i));
-      }
-      return {Label::kNumberKey, size < 0 ? -value : value, nullptr, 0};
-    }
-  }
-  if (type == g_python_api.int_type && g_agent.python.layout->minor >= 12) {
-    // lv_tag: digits << 3 | sign (0 positive, 1 zero, 2 negative).
-    const auto tag = Peek<std::uint64_t>(key, 16);
-    if (tag >> 3 <= 2) {
-      std::int64_t value = 0;
-      for (std::int64_t i = static_cast<std::int64_t>(tag >> 3) - 1; i >= 0; --i) {
-        value = (value << 30) | Peek<std::uint32_t>(key, static_cast<std::uint32_t>(24 + 4 * i));
-      }
-      return {Label::kNumberKey, (tag & 3) == 2 ? -value : value, nullptr, 0};
-    }
+  if (std::int64_t value = 0; type == g_python_api.int_type && PeekSmallInt(key, &value)) {
+    return {Label::kNumberKey, value, nullptr, 0};
   }
   const auto* name = reinterpret_cast<const char*>(PeekPointer(type, cpython::kTypeName));
   return {Label::kOtherKey, 0, name, strnlen(name, 64)};

@@ -21,6 +21,7 @@ void MemoryMap::Add(const char* line, const char* end) noexcept {
   if (end - at < 6) return;
   mapping.is_readable = at[1] == 'r';
   mapping.is_writable = at[2] == 'w';
+  mapping.is_executable = at[3] == 'x';
   mapping.is_shared = at[4] == 's';
   mapping.offset = std::strtoull(at + 5, &at, 16);
   while (at < end && *at == ' ') ++at;

@@ -15,6 +15,7 @@ struct Mapping {
   std::uintptr_t end;
   bool is_readable;
   bool is_writable;
+  bool is_executable;
   bool is_shared;
   bool is_file;
   bool is_stack;         // "[stack]"
@@ -29,7 +30,11 @@ class MemoryMap {
   ~MemoryMap() { Release(); }
   // False: it cannot be read, or there is no memory for it.
   bool Load() noexcept;
-  void Release() noexcept { FreeRaw(items_); }
+  void Release() noexcept {
+    FreeRaw(items_);
+    count_ = 0;
+    last_ = nullptr;
+  }
 
   std::size_t count() const { return count_; }
   const Mapping& at(std::size_t index) const { return items_.items[index]; }

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "agent/agent.h"
+#include "agent/dict_table.h"
 #include "cpython/attributes.h"
 
 namespace memwhy::agent {
@@ -26,58 +27,7 @@ std::uint32_t MemberOffset(const cpython::Reference* list, const char* name) noe
   return cpython::kAbsent;
 }
 
-// log2 of the slots of a keys table; -1: none.
-int KeysLog2(Address keys) noexcept {
-  const cpython::Layout& layout = TheLayout();
-  if (layout.keys_size == cpython::kAbsent) return Peek<std::uint8_t>(keys, 8);  // dk_log2_size
-  const auto size = Peek<std::int64_t>(keys, layout.keys_size);
-  return size <= 1 ? 0 : 63 - __builtin_clzll(static_cast<std::uint64_t>(size));
-}
-
-std::int64_t UsableEntries(int log2) noexcept {
-  return ((std::int64_t{1} << log2) << 1) / 3;  // USABLE_FRACTION
-}
-
-std::int64_t IndexBytes(Address keys) noexcept {
-  const cpython::Layout& layout = TheLayout();
-  if (layout.keys_size == cpython::kAbsent) {
-    return std::int64_t{1} << Peek<std::uint8_t>(keys, layout.keys_log2_index_bytes);
-  }
-  const auto size = Peek<std::int64_t>(keys, layout.keys_size);
-  return size * (size <= 0xff ? 1 : size <= 0xffff ? 2 : size <= 0xffffffff ? 4 : 8);
-}
-
-// 0: hash, key, value; else key, value (3.11+).
-bool HasShortEntries(Address keys) noexcept {
-  const cpython::Layout& layout = TheLayout();
-  return layout.keys_kind != cpython::kAbsent && Peek<std::uint8_t>(keys, layout.keys_kind) != 0;
-}
-
-Address KeyTableOf(Address dict) noexcept { return PeekPointer(dict, TheLayout().dict_keys); }
-
 }  // namespace
-
-DictTable FindTable(Address dict) noexcept {
-  const cpython::Layout& layout = TheLayout();
-  DictTable table;
-  const Address keys = KeyTableOf(dict);
-  if (keys == 0) return table;
-  table.values = PeekPointer(dict, layout.dict_values);
-  table.entries = keys + layout.keys_indices + static_cast<Address>(IndexBytes(keys));
-  table.count = Peek<std::int64_t>(keys, layout.keys_entry_count);
-  if (HasShortEntries(keys)) table.entry_bytes = 16;
-  if (table.values != 0) {
-    if (layout.minor >= 13) {
-      // struct _dictvalues {uint8_t capacity, size, embedded, valid; PyObject* values[]}
-      table.is_embedded = Peek<std::uint8_t>(table.values, 2) != 0;
-      const std::int64_t capacity = Peek<std::uint8_t>(table.values, 0);
-      if (table.count > capacity) table.count = capacity;
-      table.values += 8;
-    }
-  }
-  if (table.count < 0 || table.count > kMostItems) table.count = 0;
-  return table;
-}
 
 int ObjectReader::OnTold(void* target, void* edges) noexcept {
   static_cast<EdgeList*>(edges)->Tell(reinterpret_cast<Address>(target));
@@ -486,137 +436,6 @@ void ObjectReader::Read(DumpType& facts, Address object, EdgeList& edges) noexce
   for (std::int64_t i = 0; i < count; ++i) {
     edges.Add(PeekPointer(items + static_cast<Address>(i) * 8, 0));
   }
-}
-
-std::int64_t ObjectReader::ExtraBytes(const DumpType& facts, Address object) const noexcept {
-  const cpython::Layout& layout = TheLayout();
-  std::int64_t bytes = 0;
-  switch (facts.size) {
-    case ObjectSize::kFixed:
-      break;
-    case ObjectSize::kItems: {
-      const auto count = Peek<std::int64_t>(object, cpython::kVarSize);
-      if (facts.kind == ObjectKind::kType) {
-        bytes = count > 0 && count < 4096 ? count * facts.item_bytes : 0;
-      } else if (count > 0 && count < kMostItems) {
-        bytes = count * facts.item_bytes;
-        // Not every type that has items counts them in ob_size.
-        if (!map_.IsReadable(object, static_cast<std::size_t>(facts.basic_bytes + bytes)))
-          bytes = 0;
-      }
-      break;
-    }
-    case ObjectSize::kInt: {
-      // From 3.12 on ob_size is lv_tag: digits << 3 | flags.
-      const auto size = Peek<std::int64_t>(object, cpython::kVarSize);
-      const std::int64_t digits = layout.minor >= 12 ? size >> 3 : size < 0 ? -size : size;
-      const std::int64_t own = (facts.basic_bytes - 24) / 4;  // 3.12+: one digit is in the type's
-      if (digits > own && digits < kMostItems)
-        bytes = 4 * (digits - (own > 0 && own < 2 ? own : 0));
-      break;
-    }
-    case ObjectSize::kStr: {
-      const auto length = Peek<std::int64_t>(object, 16);
-      if (length < 0 || length > kMostItems) break;
-      const auto state = Peek<std::uint32_t>(object, 32);
-      const std::uint32_t kind = (state >> 2) & 7;
-      const bool is_compact = ((state >> 5) & 1) != 0;
-      const bool is_ascii = ((state >> 6) & 1) != 0;
-      const std::int64_t text = (length + 1) * (is_ascii ? 1 : kind);
-      const std::int64_t head = !is_compact ? facts.basic_bytes  // its text lies apart
-                                : is_ascii  ? layout.unicode_ascii_bytes
-                                            : layout.unicode_compact_bytes;
-      bytes = head - layout.unicode_ascii_bytes + text;
-      break;
-    }
-    case ObjectSize::kOrderedDict:
-      // PyODictObject: od_fast_nodes 64 of od_fast_nodes_size 72; a node is {key, hash, next,
-      // prev}.
-      if (PeekPointer(object, 64) != 0) {
-        const auto fast = Peek<std::int64_t>(object, 72);
-        if (fast > 0 && fast < kMostItems) bytes += 8 * fast;
-      }
-      bytes += 32 * Peek<std::int64_t>(object, layout.dict_used);
-      [[fallthrough]];
-    case ObjectSize::kDict: {
-      const Address keys = KeyTableOf(object);
-      if (keys == 0) break;
-      const int log2 = KeysLog2(keys);
-      if (log2 < 3 || log2 > 40) break;  // the empty table that all share
-      const Address values = PeekPointer(object, layout.dict_values);
-      if (values == 0) {
-        bytes += layout.keys_indices + IndexBytes(keys) +
-                 UsableEntries(log2) * (HasShortEntries(keys) ? 16 : 24);
-      } else if (!FindTable(object).is_embedded) {
-        bytes += UsableEntries(log2) * 8;
-      }
-      break;
-    }
-    case ObjectSize::kList: {
-      const auto allocated = Peek<std::int64_t>(object, 32);
-      if (allocated > 0 && allocated < kMostItems) bytes = 8 * allocated;
-      break;
-    }
-    case ObjectSize::kSet: {
-      // PySetObject: fill 16, used 24, mask 32, table 40, ..., smalltable
-      const auto mask = Peek<std::int64_t>(object, 32);
-      if (mask > 7 && mask < kMostItems) bytes = (mask + 1) * 16;
-      break;
-    }
-    case ObjectSize::kByteArray: {
-      const auto allocated = Peek<std::int64_t>(object, 24);
-      if (allocated > 0 && allocated < kMostItems) bytes = allocated;
-      break;
-    }
-    case ObjectSize::kDeque: {
-      // Blocks of 64 items and two links; the first item stands at leftindex of its block.
-      const auto length = Peek<std::int64_t>(object, cpython::kVarSize);
-      const auto left = Peek<std::int64_t>(object, 40);
-      if (length >= 0 && length < kMostItems && left >= 0 && left <= 64) {
-        bytes = 528 * (length == 0 ? 1 : (left + length + 63) / 64);
-      }
-      break;
-    }
-    case ObjectSize::kCode: {
-      if (layout.minor >= 11) {
-        const auto units = Peek<std::int64_t>(object, cpython::kVarSize);
-        if (units > 0 && units < kMostItems) bytes = units * 2;
-      }
-      break;
-    }
-    case ObjectSize::kFrame: {
-      if (layout.minor <= 10) {
-        const auto words = Peek<std::int64_t>(object, cpython::kVarSize);
-        if (words > 0 && words < kMostItems) bytes = words * 8;
-      }
-      break;
-    }
-    case ObjectSize::kGenerator: {
-      if (layout.minor < 11) break;
-      const Address code = PeekPointer(object + layout.generator_frame, layout.frame_code) &
-                           ~Address{layout.frame_tag};
-      if (code == 0 || !map_.IsReadable(code, 128)) break;
-      const int words =
-          Peek<int>(code, layout.code_locals_count) + Peek<int>(code, layout.code_stack_size);
-      if (words > 0 && words < 1 << 20) bytes = std::int64_t{8} * words;
-      break;
-    }
-  }
-  if (facts.has_attributes && layout.minor >= 11) {
-    const cpython::Attributes found = cpython::FindAttributes(layout, object);
-    // 3.13 has them in the object, before in a block of their own: a head and the values.
-    if (found.values != 0) {
-      const Address keys = PeekPointer(facts.type, layout.type_cached_keys);
-      // Before 3.13: as many as the table had room for, behind a head of a byte each and two more.
-      const std::int64_t capacity = layout.minor >= 13
-                                        ? std::int64_t{Peek<std::uint8_t>(found.values - 8, 0)}
-                                        : Peek<std::int64_t>(keys, 16) + found.count;  // dk_usable
-      if (capacity >= 0 && capacity < 256) {
-        bytes += 8 * capacity + (layout.minor >= 13 ? 8 : (capacity + 2 + 7) / 8 * 8);
-      }
-    }
-  }
-  return bytes;
 }
 
 }  // namespace memwhy::agent

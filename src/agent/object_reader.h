@@ -26,8 +26,6 @@ class ObjectReader {
 
   // The references of any object but exact dicts, lists and tuples. `edges` is empty.
   void Read(DumpType& facts, cpython::Address object, EdgeList& edges) noexcept;
-  // Shallow bytes beyond facts.fixed_bytes.
-  std::int64_t ExtraBytes(const DumpType& facts, cpython::Address object) const noexcept;
   // The code object of a frame or generator; 0: none.
   cpython::Address CodeOf(const DumpType& facts, cpython::Address object) const noexcept;
   ArrayBuffer BufferOf(cpython::Address array) const noexcept;
@@ -62,15 +60,5 @@ class ObjectReader {
   RawArray<cpython::Address> base_told_;
   std::size_t base_count_ = 0;
 };
-
-// The entries of a dict.
-struct DictTable {
-  cpython::Address entries = 0;
-  std::int64_t count = 0;          // entries, some of them empty
-  std::uint32_t entry_bytes = 24;  // {hash, key, value}, or {key, value} of 16
-  cpython::Address values = 0;     // split: value i belongs to entry i
-  bool is_embedded = false;        // 3.13+: the values lie in the instance and are its own
-};
-DictTable FindTable(cpython::Address dict) noexcept;
 
 }  // namespace memwhy::agent

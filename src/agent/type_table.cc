@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/type_table.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cstdlib>
 #include <cstring>
 
 #include "agent/agent.h"
 #include "agent/python_api.h"
+#include "agent/type_name.h"
 
 namespace memwhy::agent {
 namespace {
@@ -48,39 +45,6 @@ Shape ShapeOf(Address type, std::uint64_t flags, bool* exact) noexcept {
   return Shape::kInstance;
 }
 
-bool IsStr(Address object) noexcept {
-  return object != 0 && (Peek<std::uint64_t>(cpython::TypeOf(object), cpython::kTypeFlags) &
-                         cpython::kFlagStr) != 0;
-}
-
-// "module.QualName"; built-in types without their module, as json.md wants it.
-std::size_t NameType(Address type, std::uint64_t flags, char* out, std::size_t room) noexcept {
-  const auto* plain = reinterpret_cast<const char*>(PeekPointer(type, cpython::kTypeName));
-  if ((flags & cpython::kFlagHeapType) == 0) {
-    const std::size_t n = strnlen(plain, room);
-    std::memcpy(out, plain, n);
-    return n;
-  }
-  const cpython::Layout& layout = *g_agent.python.layout;
-  std::size_t n = 0;
-  const Address dict = PeekPointer(type, cpython::kTypeDict);
-  const Address module = dict == 0 ? 0 : cpython::PeekEarlyKey(layout, dict, "__module__");
-  if (IsStr(module)) {
-    const int length = cpython::PeekText(layout, module, out, static_cast<int>(room / 2));
-    if (length > 0 && !(length == 8 && std::memcmp(out, "builtins", 8) == 0)) {
-      n = static_cast<std::size_t>(length);
-      out[n++] = '.';
-    }
-  }
-  const Address name = PeekPointer(type, layout.type_qualified_name);
-  const int length =
-      IsStr(name) ? cpython::PeekText(layout, name, out + n, static_cast<int>(room - n)) : -1;
-  if (length > 0) return n + static_cast<std::size_t>(length);
-  const std::size_t rest = strnlen(plain, room - n);
-  std::memcpy(out + n, plain, rest);
-  return n + rest;
-}
-
 }  // namespace
 
 const TypeFacts* TypeTable::Get(Address type, GraphFile& file) noexcept {
@@ -104,54 +68,15 @@ const TypeFacts* TypeTable::Get(Address type, GraphFile& file) noexcept {
   facts.is_gc = Peek<decltype(facts.is_gc)>(type, cpython::kTypeIsGc);
 
   char name[512];
-  const std::size_t n = NameType(type, flags, name, sizeof(name));
+  const std::size_t n = NameOfType(type, name, sizeof(name));
   file.PutByte(static_cast<std::uint8_t>(wire::GraphTag::kType));
   file.PutText(name, n);
   return &facts;
 }
 
-void TypeTable::LoadLibraryRanges() noexcept {
-  const int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return;
-  char text[8192];
-  std::size_t held = 0;
-  while (true) {
-    const ssize_t n = read(fd, text + held, sizeof(text) - 1 - held);
-    if (n <= 0) break;
-    held += static_cast<std::size_t>(n);
-    text[held] = 0;
-    char* line = text;
-    // "begin-end rwxp offset device inode path"
-    for (char* end = std::strchr(line, '\n'); end != nullptr; end = std::strchr(line, '\n')) {
-      char* at = line;
-      const std::uint64_t begin = std::strtoull(at, &at, 16);
-      const std::uint64_t limit = std::strtoull(at + 1, &at, 16);
-      const bool is_data = at[1] == 'r' && at[3] == '-';
-      const bool is_file = std::memchr(line, '/', static_cast<std::size_t>(end - line)) != nullptr;
-      if (is_data && is_file && GrowRaw(ranges_, range_count_ + 1)) {
-        ranges_.items[range_count_++] = {begin, limit};
-      }
-      line = end + 1;
-    }
-    held = static_cast<std::size_t>(text + held - line);
-    std::memmove(text, line, held);
-    if (held == sizeof(text) - 1) break;  // no line is that long
-  }
-  close(fd);
-}
-
 bool TypeTable::IsLibraryData(std::uint64_t address) const noexcept {
-  std::size_t low = 0;
-  std::size_t high = range_count_;
-  while (low < high) {
-    const std::size_t middle = low + (high - low) / 2;
-    if (ranges_.items[middle].end <= address) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
-  return low < range_count_ && address >= ranges_.items[low].begin;
+  const Mapping* mapping = map_.Find(address);
+  return mapping != nullptr && mapping->is_file && mapping->is_readable && !mapping->is_executable;
 }
 
 std::uint32_t TypeTable::NativeType(std::uint64_t vtable, GraphFile& file) noexcept {
@@ -188,7 +113,7 @@ std::uint32_t TypeTable::NativeType(std::uint64_t vtable, GraphFile& file) noexc
 void TypeTable::Release() noexcept {
   FreeRaw(facts_);
   FreeRaw(natives_);
-  FreeRaw(ranges_);
+  map_.Release();
 }
 
 }  // namespace memwhy::agent

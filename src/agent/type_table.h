@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "agent/graph_file.h"
+#include "agent/memory_map.h"
 #include "agent/raw_memory.h"
 #include "cpython/peek.h"
 
@@ -40,7 +41,7 @@ struct TypeFacts {
 class TypeTable {
  public:
   // Learns where libraries keep their read-only data, for NativeType. Before the GIL is taken.
-  void LoadLibraryRanges() noexcept;
+  void LoadLibraryRanges() noexcept { map_.Load(); }
   // The facts of `type`; written to `file` the first time. Null: no memory.
   const TypeFacts* Get(cpython::Address type, GraphFile& file) noexcept;
   // The file's id of the C++ class whose objects begin with the word `vtable`; 0: none known.
@@ -52,10 +53,6 @@ class TypeTable {
     std::uint64_t vtable;  // 0: empty
     std::uint32_t id;
   };
-  struct Range {
-    std::uint64_t begin;
-    std::uint64_t end;
-  };
   bool IsLibraryData(std::uint64_t address) const noexcept;
 
   RawArray<TypeFacts> facts_;  // open addressing, a power of two
@@ -63,8 +60,7 @@ class TypeTable {
   RawArray<NativeSlot> natives_;
   std::size_t native_count_ = 0;
   std::uint32_t native_ids_ = 0;
-  RawArray<Range> ranges_;  // by address
-  std::size_t range_count_ = 0;
+  MemoryMap map_;
 };
 
 }  // namespace memwhy::agent

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/dump_hidden.h"
+
+#include "agent/object_size.h"
+#include "agent/private_memory.h"
+
+namespace memwhy::agent {
+namespace {
+
+using cpython::Address;
+using cpython::Peek;
+using cpython::PeekPointer;
+using wire::DumpTag;
+
+constexpr std::size_t kFilterBits = 1u << 18;         // 32 KiB: stays in the cache
+constexpr std::uint64_t kMostHiddenCount = 1u << 20;  // references of a hidden object
+
+std::size_t FilterBit(Address type) noexcept {
+  return static_cast<std::size_t>((type >> 4) * 0x9e3779b97f4a7c15ull >> 20) & (kFilterBits - 1);
+}
+
+}  // namespace
+
+// Objects that no other leads to, untracked ones: what an extension has leaked, or what only C code
+// holds. They betray themselves by a word that is the address of a type, behind a word that can be
+// a reference count.
+void DumpHidden::Write() noexcept {
+  filter_ = static_cast<std::uint64_t*>(MapRaw(kFilterBits / 8));
+  if (filter_ == nullptr) {
+    walk_.failed_ = true;
+    return;
+  }
+  for (std::uint32_t id = 0; id < walk_.types_.count(); ++id) {
+    const std::size_t bit = FilterBit(walk_.types_.at(id)->type);
+    filter_[bit >> 6] |= std::uint64_t{1} << (bit & 63);
+  }
+  walk_.is_hidden_ = true;
+  walk_.out_.PutTag(DumpTag::kList);
+  walk_.out_.PutNumber(wire::kListUnknown);
+  for (std::size_t i = 0; i < walk_.map_.count() && !walk_.failed_; ++i) {
+    const Mapping& mapping = walk_.map_.at(i);
+    if (!mapping.is_readable || !mapping.is_writable || mapping.is_shared) continue;
+    // Static objects of libraries are no leaks, and those that matter are referred to.
+    if (mapping.inode != 0 || mapping.begin - g_private.begin < g_private.bytes) continue;
+    if (MEMWHY_GUARD(guard_) == 0) WriteMapping(mapping);
+    guard_.Disarm();
+  }
+  UnmapRaw(filter_, kFilterBits / 8);
+}
+
+// Whether the last object before `at` reaches over it: a tuple of n items whose first is a type
+// looks like an object with n references.
+bool DumpHidden::IsInside(Address at) noexcept {
+  // Bits stand for 16 bytes; objects outside of libraries begin at multiples of that.
+  const Address before = walk_.marks_.SeenBefore(at);
+  if (before == 0) return false;
+  const Address type = cpython::TypeOf(before);
+  if (!walk_.types_.IsKnown(type)) return false;
+  const DumpType* facts = walk_.types_.Get(type);
+  if (facts == nullptr) return false;
+  const std::int64_t extra = IsExtraApart(*facts) ? 0 : ExtraBytes(*facts, before, walk_.map_);
+  return at < before + static_cast<Address>(facts->own_bytes() + extra);
+}
+
+void DumpHidden::WriteMapping(const Mapping& mapping) noexcept {
+  // What is found is written page by page.
+  pages_.Each(mapping.begin, mapping.end, [&](Address begin, Address end) {
+    Address found[4096 / 16];
+    std::size_t count = 0;
+    for (Address at = (begin + 15) & ~Address{15}; at + 16 <= end; at += 16) {
+      const Address type = PeekPointer(at, 8);
+      const std::size_t bit = FilterBit(type);
+      if ((filter_[bit >> 6] >> (bit & 63) & 1) == 0) continue;
+      const auto references = Peek<std::uint64_t>(at, 0);
+      if (references == 0 || references > kMostHiddenCount || DumpTypes::IsImmortal(at)) continue;
+      if (walk_.marks_.IsSeen(at) || !walk_.types_.IsKnown(type) || free_.Contains(at)) continue;
+      if (!free_.CanBegin(at) || IsInside(at)) continue;
+      const DumpType* facts = walk_.types_.Get(type);
+      // Without a head of the collector's it was never an object of such a type.
+      if (facts == nullptr || facts->kind == ObjectKind::kType || walk_.IsTracked(*facts, at))
+        continue;
+      const std::int64_t extra =
+          facts->size == ObjectSize::kDict || facts->size == ObjectSize::kList
+              ? 0
+              : ExtraBytes(*facts, at, walk_.map_);
+      if (extra < 0 || static_cast<Address>(facts->own_bytes() + extra) > mapping.end - at)
+        continue;
+      found[count++] = at;
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      if (walk_.marks_.See(found[i])) walk_.WriteTree(found[i]);
+    }
+    if (count != 0) guard_.Arm();  // WriteTree has armed and disarmed its own
+  });
+}
+
+}  // namespace memwhy::agent

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/dump_lists.h"
+
+#include "agent/agent.h"
+
+namespace memwhy::agent {
+namespace {
+
+using cpython::Address;
+using cpython::Peek;
+using cpython::PeekPointer;
+using wire::DumpTag;
+using wire::SkipReason;
+
+constexpr Address kLinkFlags = 7;  // of the collector, in its links
+
+}  // namespace
+
+// Collects the heads of the collector's lists: what stands before an object and was not visited
+// just before it.
+int DumpLists::OnVisited(void* object, void* self) noexcept {
+  auto* lists = static_cast<DumpLists*>(self);
+  const std::uint32_t gc_head = g_agent.python.layout->gc_head_bytes;
+  const Address head = reinterpret_cast<Address>(object) - gc_head;
+  const Address before = PeekPointer(head, 8) & ~kLinkFlags;
+  if (before != lists->last_ && lists->head_count_ < kMostLists) {
+    lists->heads_[lists->head_count_++] = before;
+  }
+  lists->last_ = head;
+  return 1;
+}
+
+// False: the head is none, so the collector's structures are not as we know them.
+bool DumpLists::WriteList(Address head, std::uint32_t list) noexcept {
+  const std::uint32_t gc_head = g_agent.python.layout->gc_head_bytes;
+  Address at = PeekPointer(head, 0) & ~kLinkFlags;
+  if (!walk_.map_.IsReadable(at, gc_head) || (PeekPointer(at, 8) & ~kLinkFlags) != head)
+    return false;
+  walk_.out_.PutTag(DumpTag::kList);
+  walk_.out_.PutNumber(list);
+  for (; at != head && !walk_.failed_ && !walk_.out_.failed();
+       at = PeekPointer(at, 0) & ~kLinkFlags) {
+    if (!walk_.map_.IsReadable(at, gc_head + 16)) {
+      walk_.Skip(at, SkipReason::kFault);
+      break;
+    }
+    const Address next = PeekPointer(at, 0) & ~kLinkFlags;
+    __builtin_prefetch(reinterpret_cast<const void*>(next));
+    __builtin_prefetch(reinterpret_cast<const void*>(next + 64));
+    if (walk_.marks_.See(at + gc_head)) walk_.WriteTree(at + gc_head);
+  }
+  return true;
+}
+
+void DumpLists::Write(Address interpreter) noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  bool is_known = layout.gc_generations != cpython::kAbsent;
+  if (is_known) {
+    const Address state = CollectorOf(interpreter);
+    for (std::uint32_t list = 0; list < 3 && is_known; ++list) {
+      is_known = WriteList(
+          state + layout.gc_generations + Address{list} * layout.gc_generation_bytes, list);
+    }
+    if (is_known) WriteList(state + layout.gc_permanent, wire::kListPermanent);
+  }
+  if (!is_known && g_python_api.PyUnstable_GC_VisitObjects != nullptr) {
+    // It takes a reference while it calls, so it only leads to the lists.
+    last_ = 0;
+    head_count_ = 0;
+    g_python_api.PyUnstable_GC_VisitObjects(&OnVisited, this);
+    for (std::uint32_t i = 0; i < head_count_; ++i) WriteList(heads_[i], wire::kListUnknown);
+  }
+}
+
+void DumpLists::WriteSettings(bool collects, Address interpreter) noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  walk_.out_.PutTag(DumpTag::kCollector);
+  walk_.out_.PutByte(collects ? 1 : 0);
+  if (layout.gc_generations == cpython::kAbsent) {
+    walk_.out_.PutNumber(0);
+    return;
+  }
+  walk_.out_.PutNumber(3);
+  for (std::uint32_t list = 0; list < 3; ++list) {
+    // struct gc_generation {PyGC_Head head; int threshold; int count}
+    const Address generation = CollectorOf(interpreter) + layout.gc_generations +
+                               Address{list} * layout.gc_generation_bytes;
+    const int threshold = Peek<int>(generation, layout.gc_head_bytes);
+    const int count = Peek<int>(generation, layout.gc_head_bytes + 4);
+    walk_.out_.PutNumber(static_cast<std::uint64_t>(threshold < 0 ? 0 : threshold));
+    walk_.out_.PutNumber(static_cast<std::uint64_t>(count < 0 ? 0 : count));
+  }
+}
+
+}  // namespace memwhy::agent
