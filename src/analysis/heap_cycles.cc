@@ -4,29 +4,13 @@
 #include <algorithm>
 
 #include "analysis/graph/components.h"
+#include "analysis/graph/reachability.h"
 
 namespace memwhy::analysis {
 namespace {
 
 using model::ObjectGraph;
 using Node = ObjectGraph::Node;
-
-std::vector<bool> Reachable(const ObjectGraph& graph) {
-  std::vector<bool> seen(graph.size());
-  std::vector<Node> stack{ObjectGraph::kTop};
-  seen[ObjectGraph::kTop] = true;
-  seen[ObjectGraph::kNothing] = true;
-  while (!stack.empty()) {
-    const Node node = stack.back();
-    stack.pop_back();
-    for (const Node target : graph.Targets(node)) {
-      if (seen[target]) continue;
-      seen[target] = true;
-      stack.push_back(target);
-    }
-  }
-  return seen;
-}
 
 CycleWhy WhyOf(const ObjectGraph& graph, const std::vector<Node>& members,
                const std::vector<std::uint32_t>& component) {
@@ -69,7 +53,8 @@ const char* CycleWhyName(CycleWhy why) {
 
 Garbage FindGarbage(const ObjectGraph& graph) {
   Garbage garbage;
-  const std::vector<bool> reachable = Reachable(graph);
+  const std::vector<bool> reachable =
+      ReachedFrom({graph.begin(), graph.targets()}, ObjectGraph::kTop);
   std::vector<Node> nodes;
   for (Node node = ObjectGraph::kFirst; node < graph.first_root(); ++node) {
     if (reachable[node]) continue;

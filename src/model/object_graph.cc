@@ -382,6 +382,12 @@ std::uint64_t ObjectGraph::bytes(Node node) const {
   return id == kBufferType ? bytes : bytes + types_[id].bytes;
 }
 
+std::uint64_t ObjectGraph::total_bytes() const {
+  std::uint64_t total = 0;
+  for (Node node = kFirst; node < first_root_; ++node) total += bytes(node);
+  return total;
+}
+
 std::string_view ObjectGraph::TypeName(Node node) const {
   const std::uint32_t id = type_[node - kFirst];
   return id == kBufferType ? std::string_view("buffer") : std::string_view(types_[id].name);

@@ -97,6 +97,7 @@ class ObjectGraph {
 
   std::uint64_t address(Node node) const { return address_[node - kFirst]; }
   std::uint64_t bytes(Node node) const;  // shallow
+  std::uint64_t total_bytes() const;     // of all objects and buffers
   std::uint32_t type_id(Node node) const { return type_[node - kFirst]; }
   const Type& type(std::uint32_t id) const { return types_[id]; }
   std::size_t types() const { return types_.size(); }

@@ -68,9 +68,6 @@ std::string AddressText(std::uint64_t address) { return fmt::format("{:#x}", add
 
 Json DumpFactsJson(const HeapDumpView& dump) {
   const ObjectGraph& graph = *dump.graph;
-  std::uint64_t bytes = 0;
-  for (Node node = ObjectGraph::kFirst; node < graph.first_root(); ++node)
-    bytes += graph.bytes(node);
   constexpr const char* kReasons[] = {"could not be read", "has no type", "too many types"};
   Json skipped = Json::array();
   for (std::size_t i = 0; i < std::size(kReasons); ++i) {
@@ -80,7 +77,7 @@ Json DumpFactsJson(const HeapDumpView& dump) {
   const auto method = dump.facts.find("method");
   Json facts = {{"objects", graph.objects()},
                 {"edges", graph.edges()},
-                {"bytes", bytes},
+                {"bytes", graph.total_bytes()},
                 {"method", method == dump.facts.end() ? Json(nullptr) : *method},
                 {"predicted_pause_ms", Number(dump.facts, "predicted_ms")},
                 {"pause_ms", Number(dump.facts, "pause_ms")},

@@ -27,11 +27,8 @@ std::string MoreText(std::size_t left, const char* what) {
 
 std::string HeapHeadText(const HeapDumpView& dump) {
   const ObjectGraph& graph = *dump.graph;
-  std::uint64_t bytes = 0;
-  for (Node node = ObjectGraph::kFirst; node < graph.first_root(); ++node)
-    bytes += graph.bytes(node);
   std::string text = fmt::format("{} objects, {} references, {}", FormatCount(graph.objects()),
-                                 FormatCount(graph.edges()), FormatBytes(bytes));
+                                 FormatCount(graph.edges()), FormatBytes(graph.total_bytes()));
   const auto method = dump.facts.find("method");
   if (method != dump.facts.end() && method->is_string()) {
     text += fmt::format("; {}, pause {:.1f} ms", *method == "clone" ? "clone" : "in place",

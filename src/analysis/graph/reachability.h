@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is reachable, the plain way: the oracle of the tests of this folder, for small graphs.
+// What is reachable, the plain way; also the oracle of the tests of this folder.
 #pragma once
 
 #include <cstdint>
