@@ -23,6 +23,7 @@
 #include "os/process.h"
 #include "os/smaps.h"
 #include "recorder/clone_cost.h"
+#include "recorder/dump_questions.h"
 #include "recorder/holder_names.h"
 #include "recorder/ring_map.h"
 #include "session/dump_file.h"
@@ -43,22 +44,6 @@ std::string OurPath(const FileSystem& fs, pid_t pid, const std::string& path) {
 }
 
 constexpr std::size_t kMostQuestions = 200'000;
-
-// The objects of a dump that have more references than edges.
-Result<std::vector<std::uint64_t>> FindQuestions(const std::string& path) {
-  using Graph = model::ObjectGraph;
-  MEMWHY_TRY(const std::unique_ptr<session::DumpFile> file, session::DumpFile::Open(path));
-  MEMWHY_TRY(const Graph graph, Graph::Load(*file));
-  std::vector<std::uint64_t> addresses;
-  for (Graph::Node node = Graph::kFirst; node < graph.first_root(); ++node) {
-    if (graph.IsObject(node) && graph.references(node) != 0 && graph.surplus(node) > 0 &&
-        addresses.size() < kMostQuestions) {
-      addresses.push_back(graph.address(node));
-    }
-  }
-  std::sort(addresses.begin(), addresses.end());
-  return addresses;
-}
 
 // The answers to the questions (agent/holder_scan.h has the format). They come from the target:
 // nullopt when they are no such thing.
@@ -215,6 +200,8 @@ Result<HeapDumpOutcome> TakeHeapDump(
   bool is_told = false;
   // Behind the stream come the answers to our questions.
   bool is_asked = false;
+  std::optional<DumpQuestions> asking;
+  if (options.scans && !options.in_place) asking.emplace();
   std::vector<std::uint64_t> questions;
   std::vector<std::uint8_t> answers;
   const auto drain = [&] {
@@ -226,9 +213,9 @@ Result<HeapDumpOutcome> TakeHeapDump(
         answers.insert(answers.end(), buffer.begin(), buffer.begin() + n);
         continue;
       }
-      if (auto added = writer.AddBytes({buffer.data(), static_cast<std::size_t>(n)}); !added) {
-        failure = added.error();
-      }
+      const std::span<const std::uint8_t> bytes(buffer.data(), static_cast<std::size_t>(n));
+      if (asking) asking->Add(bytes);
+      if (auto added = writer.AddBytes(bytes); !added) failure = added.error();
     }
   };
   while (!reply) {
@@ -253,12 +240,7 @@ Result<HeapDumpOutcome> TakeHeapDump(
     drain();
     if (is_waiting) {
       // All of the stream is here, the clone stands still until it is asked.
-      if (!failure) {
-        if (auto flushed = writer.Flush(); !flushed) failure = flushed.error();
-      }
-      if (!failure) {
-        if (auto found = FindQuestions(writer.open_path())) questions = std::move(*found);
-      }
+      if (!failure && asking) questions = asking->Finish(kMostQuestions);
       if (auto written = WriteQuestions(questions_path, questions); !written && !failure) {
         failure = written.error();
       }

@@ -45,9 +45,6 @@ class DumpWriter {
 
   Result<void> AddFact(const nlohmann::json& fact);
   Result<void> AddBytes(std::span<const std::uint8_t> bytes);
-  // What was added can be read at open_path().
-  Result<void> Flush();
-  const std::string& open_path() const { return open_path_; }
   // Everything is on disk; the file has its name.
   Result<void> Finish();
 
@@ -56,6 +53,7 @@ class DumpWriter {
 
  private:
   DumpWriter(std::string path, std::string open_path, UniqueFd fd);
+  Result<void> Flush();
   Result<void> WriteBlock(BlockKind kind, std::span<const std::uint8_t> raw);
   Result<void> WriteAll(std::span<const std::uint8_t> bytes);
 
