@@ -27,12 +27,17 @@ using wire::SkipReason;
 constexpr std::uint32_t kShapePairs = 0;
 constexpr std::uint32_t kShapeIndexed = 1;
 constexpr std::uint32_t kFirstLabelled = 2;
+// How far ahead of the object that is looked at the memory of the next ones is fetched.
+constexpr std::int64_t kFetchAhead = 6;
 constexpr std::uint64_t kMostListItems = std::uint64_t{1} << 40;
 
 std::uint64_t Mix(std::uint64_t hash, std::uint64_t value) noexcept {
   hash = (hash ^ value) * 0x9e3779b97f4a7c15ull;
   return hash ^ (hash >> 29);
 }
+
+// Harmless for any address.
+void Fetch(Address address) noexcept { __builtin_prefetch(reinterpret_cast<const void*>(address)); }
 
 std::uint64_t CountOf(Address object) noexcept {
   return g_agent.python.layout->minor >= 14 ? Peek<std::uint32_t>(object, 0)
@@ -278,6 +283,9 @@ void DumpWalk::WriteDict(DumpType& facts, Address dict) noexcept {
   for (std::int64_t i = 0; i < table.count; ++i) {
     const Address entry = table.entries + static_cast<Address>(i) * table.entry_bytes;
     const Address key = PeekPointer(entry, key_at);
+    if (i + kFetchAhead < table.count) {
+      Fetch(PeekPointer(entry + kFetchAhead * Address{table.entry_bytes}, key_at));
+    }
     if (key == 0 || PeekPointer(entry, value_at) == 0) continue;
     at_ = key;
     NameKey(key);
@@ -293,7 +301,7 @@ void DumpWalk::WriteDict(DumpType& facts, Address dict) noexcept {
     const Address key = PeekPointer(entry, key_at);
     const Address value = PeekPointer(entry, value_at);
     if (key == 0 || value == 0) continue;
-    __builtin_prefetch(reinterpret_cast<const void*>(value));
+    Fetch(value);
     out_.PutEdge(key);
     out_.PutEdge(value);
   }
@@ -317,7 +325,7 @@ void DumpWalk::WriteItems(DumpType& facts, Address object) noexcept {
   out_.BeginEdges(object);
   for (std::int64_t i = 0; i < count; ++i) {
     const Address item = PeekPointer(items + static_cast<Address>(i) * 8, 0);
-    __builtin_prefetch(reinterpret_cast<const void*>(item));  // looked at next
+    Fetch(item);  // looked at next
     out_.PutEdge(item);
   }
   edge_count_ += static_cast<std::uint64_t>(count);
@@ -348,7 +356,7 @@ void DumpWalk::FinishObject(DumpType& facts, Address object, std::int64_t extra)
   const std::size_t first = scratch_count_;
   for (std::size_t i = 0; i < edges_.count(); ++i) {
     const Address target = edges_.target(i);
-    __builtin_prefetch(reinterpret_cast<const void*>(target));
+    Fetch(target);
     out_.PutEdge(target);
     if (target == 0) continue;
     ++edge_count_;
@@ -380,26 +388,30 @@ void DumpWalk::WriteObject(Address object) noexcept {
     Skip(object, SkipReason::kTooManyTypes);
     return;
   }
-  if (!facts->is_named) NameType(*facts);
-  switch (facts->kind) {
+  WriteKnown(*facts, object);
+}
+
+void DumpWalk::WriteKnown(DumpType& facts, Address object) noexcept {
+  if (!facts.is_named) NameType(facts);
+  switch (facts.kind) {
     case ObjectKind::kLeaf:
-      PutHead(*facts, object, ExtraBytes(*facts, object, map_));
+      PutHead(facts, object, ExtraBytes(facts, object, map_));
       return;
     case ObjectKind::kDict:
       edges_.Clear();
-      WriteDict(*facts, object);
+      WriteDict(facts, object);
       return;
     case ObjectKind::kList:
     case ObjectKind::kTuple:
-      WriteItems(*facts, object);
+      WriteItems(facts, object);
       return;
     default:
       edges_.Clear();
-      reader_.Read(*facts, object, edges_);
+      reader_.Read(facts, object, edges_);
       at_ = object;
-      if (facts->has_function_name) NameFunction(*facts, object);
-      FinishObject(*facts, object, ExtraBytes(*facts, object, map_));
-      WriteArrayBuffer(*facts, object);
+      if (facts.has_function_name) NameFunction(facts, object);
+      FinishObject(facts, object, ExtraBytes(facts, object, map_));
+      WriteArrayBuffer(facts, object);
       return;
   }
 }
@@ -423,10 +435,10 @@ void DumpWalk::Follow(Address target) noexcept {
     if (marks_.See(target)) Skip(target, SkipReason::kBadType);
     return;
   }
-  const DumpType* facts = types_.Get(type);
+  DumpType* facts = types_.Get(type);
   // The tracked ones come with the collector's lists.
   if (facts == nullptr || IsTracked(*facts, target)) return;
-  if (marks_.See(target)) WriteObject(target);
+  if (marks_.See(target)) WriteKnown(*facts, target);
 }
 
 void DumpWalk::WriteTreeUnguarded() noexcept {
@@ -444,15 +456,25 @@ void DumpWalk::WriteTreeUnguarded() noexcept {
     }
     const std::int64_t index = level.next++;
     Address target = 0;
+    const bool is_more = index + kFetchAhead < level.count;
     if (level.is_scratch) {
       target = scratch_.items[level.items + static_cast<std::size_t>(index)];
+      if (is_more)
+        Fetch(scratch_.items[level.items + static_cast<std::size_t>(index + kFetchAhead)]);
     } else if (level.stride == 8) {
       target = PeekPointer(level.items + static_cast<Address>(index) * 8, 0);
+      if (is_more)
+        Fetch(PeekPointer(level.items + static_cast<Address>(index + kFetchAhead) * 8, 0));
     } else {
       // A dict's entry: key and value by turns.
       const Address entry = level.items + static_cast<Address>(index >> 1) * level.stride;
       target = PeekPointer(entry, (index & 1) == 0 ? level.key_at : level.stride - 8);
       if ((index & 1) == 0 && PeekPointer(entry, level.stride - 8) == 0) target = 0;
+      if (is_more) {
+        const Address ahead =
+            level.items + static_cast<Address>((index + kFetchAhead) >> 1) * level.stride;
+        Fetch(PeekPointer(ahead, (index & 1) == 0 ? level.key_at : level.stride - 8));
+      }
     }
     Follow(target);
   }

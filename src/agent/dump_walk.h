@@ -58,6 +58,7 @@ class DumpWalk {
   void WriteTreeUnguarded() noexcept;
   void WriteUnseen(cpython::Address object) noexcept;
   void WriteObject(cpython::Address object) noexcept;
+  void WriteKnown(DumpType& facts, cpython::Address object) noexcept;
   bool IsInterned(const DictTable& table) const noexcept;
   void WriteDict(DumpType& facts, cpython::Address dict) noexcept;
   void WriteItems(DumpType& facts, cpython::Address object) noexcept;

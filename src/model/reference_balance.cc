@@ -2,12 +2,12 @@
 #include "model/reference_balance.h"
 
 #include <algorithm>
-#include <limits>
 
 namespace memwhy::model {
 namespace {
 
 constexpr unsigned kPageBits = 12;
+constexpr std::int64_t kMostHere = 30'000;  // of a page's numbers
 // A stream that was made up may name a new page with each edge; a process does not.
 constexpr std::size_t kFreePages = 1 << 16;
 constexpr std::uint64_t kEventsPerPage = 4;
@@ -27,8 +27,7 @@ void ReferenceBalance::OnObject(const DumpObject& object) {
   is_counted_ = true;
   if (object.references != 0) {
     constexpr std::uint64_t kMost = std::uint64_t{1} << 32;
-    Page* page =
-        Add(object.address, static_cast<std::int64_t>(std::min(object.references, kMost)));
+    Page* page = Add(object.address, static_cast<std::int64_t>(std::min(object.references, kMost)));
     const std::size_t slot = object.address >> 4 & 255;
     if (page != nullptr && (object.address & 8) != 0) {
       page->is_upper[slot >> 6] |= std::uint64_t{1} << (slot & 63);
@@ -42,46 +41,57 @@ ReferenceBalance::Page* ReferenceBalance::Add(std::uint64_t address, std::int64_
   ++events_;
   Page* page = FindPage(address >> kPageBits);
   if (page == nullptr) return nullptr;
-  std::int32_t& balance = page->balance[address >> 4 & 255];
-  balance = static_cast<std::int32_t>(
-      std::clamp<std::int64_t>(balance + count, std::numeric_limits<std::int32_t>::min(),
-                               std::numeric_limits<std::int32_t>::max()));
+  std::int16_t& balance = page->balance[address >> 4 & 255];
+  std::int64_t sum = balance + count;
+  if (sum > kMostHere || sum < -kMostHere) {
+    beyond_[address >> 4] += sum;
+    sum = 0;
+  }
+  balance = static_cast<std::int16_t>(sum);
   return page;
 }
 
 ReferenceBalance::Page* ReferenceBalance::FindPage(std::uint64_t number) {
-  if (pages_.size() * 2 >= table_.size()) Grow();
+  if (page_count_ * 2 >= table_.size()) Grow();
   const std::size_t mask = table_.size() - 1;
   std::size_t at = HashPage(number) & mask;
-  for (; table_[at] != 0; at = (at + 1) & mask) {
-    Page* page = pages_[table_[at] - 1].get();
-    if (page->number == number) return page;
+  for (; table_[at].page != nullptr; at = (at + 1) & mask) {
+    if (table_[at].number == number) return table_[at].page;
   }
-  if (pages_.size() > kFreePages + events_ / kEventsPerPage) return nullptr;
-  pages_.push_back(std::make_unique<Page>());
-  pages_.back()->number = number;
-  table_[at] = static_cast<std::uint32_t>(pages_.size());
-  return pages_.back().get();
+  if (page_count_ > kFreePages + events_ / kEventsPerPage) return nullptr;
+  if (page_count_ % kSlabPages == 0) {
+    slabs_.push_back(std::make_unique<std::array<Page, kSlabPages>>());
+  }
+  table_[at] = {number, &(*slabs_.back())[page_count_++ % kSlabPages]};
+  return table_[at].page;
 }
 
 void ReferenceBalance::Grow() {
   constexpr std::size_t kFirstSlots = 1 << 12;
-  table_.assign(std::max(kFirstSlots, table_.size() * 2), 0);
+  std::vector<Slot> before(std::max(kFirstSlots, table_.size() * 2));
+  before.swap(table_);
   const std::size_t mask = table_.size() - 1;
-  for (std::size_t i = 0; i < pages_.size(); ++i) {
-    std::size_t at = HashPage(pages_[i]->number) & mask;
-    while (table_[at] != 0) at = (at + 1) & mask;
-    table_[at] = static_cast<std::uint32_t>(i + 1);
+  for (const Slot& slot : before) {
+    if (slot.page == nullptr) continue;
+    std::size_t at = HashPage(slot.number) & mask;
+    while (table_[at].page != nullptr) at = (at + 1) & mask;
+    table_[at] = slot;
   }
 }
 
 std::vector<std::uint64_t> ReferenceBalance::FindSurplus(std::size_t most) const {
   std::vector<std::uint64_t> addresses;
-  for (const auto& page : pages_) {
-    for (std::size_t i = 0; i < page->balance.size(); ++i) {
-      if (page->balance[i] <= 0) continue;
-      const std::uint64_t upper = page->is_upper[i >> 6] >> (i & 63) & 1;
-      addresses.push_back(page->number << kPageBits | i << 4 | upper << 3);
+  for (const Slot& slot : table_) {
+    if (slot.page == nullptr) continue;
+    for (std::size_t i = 0; i < slot.page->balance.size(); ++i) {
+      const std::uint64_t at = slot.number << (kPageBits - 4) | i;
+      std::int64_t balance = slot.page->balance[i];
+      if (!beyond_.empty()) {
+        if (const auto found = beyond_.find(at); found != beyond_.end()) balance += found->second;
+      }
+      if (balance <= 0) continue;
+      const std::uint64_t upper = slot.page->is_upper[i >> 6] >> (i & 63) & 1;
+      addresses.push_back(at << 4 | upper << 3);
     }
   }
   std::sort(addresses.begin(), addresses.end());

@@ -71,6 +71,23 @@ TEST(ReferenceBalance, FindsWhatTheWholeGraphFinds) {
   }
 }
 
+TEST(ReferenceBalance, CountsBeyondSixteenBits) {
+  constexpr std::uint64_t kBalanced = 0x10'0000'0010;
+  constexpr std::uint64_t kOneMore = 0x10'0000'0020;
+  constexpr std::uint64_t kHuge = 0x10'0000'0030;
+  constexpr std::uint64_t kEdges = 100'000;
+  FakeDump dump;
+  const auto plain = dump.Type("a", 0, 32, 0x1000);
+  const std::vector<std::uint64_t> to_balanced(kEdges, kBalanced);
+  const std::vector<std::uint64_t> to_other(kEdges, kOneMore);
+  dump.Object(plain, 0x10'0000'0040, 0, to_balanced);
+  dump.Object(plain, kBalanced, kEdges, {});
+  dump.Object(plain, kOneMore, kEdges + 1, to_other);
+  dump.Object(plain, kHuge, std::uint64_t{1} << 40, {});
+  dump.End();
+  EXPECT_EQ(SurplusOf(dump.bytes(), 4096), (std::vector<std::uint64_t>{kOneMore, kHuge}));
+}
+
 TEST(ReferenceBalance, MadeUpPagesEndSomewhere) {
   FakeDump dump;
   const auto plain = dump.Type("a", 0, 32, 0x1000);
