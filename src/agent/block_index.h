@@ -29,6 +29,9 @@ class BlockIndex {
   // The block that holds `address`, or kNone.
   std::uint32_t Find(std::uint64_t address) const noexcept;
 
+  // What whoever walks has found out about a block, from 0.
+  std::uint8_t state(std::uint32_t index) const { return claimed_.items[index]; }
+  void SetState(std::uint32_t index, std::uint8_t state) { claimed_.items[index] = state; }
   // Each block belongs to the first node that reaches it.
   bool IsClaimed(std::uint32_t index) const { return claimed_.items[index] != 0; }
   void Claim(std::uint32_t index) { claimed_.items[index] = 1; }

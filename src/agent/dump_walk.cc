@@ -393,6 +393,11 @@ void DumpWalk::WriteObject(Address object) noexcept {
 
 void DumpWalk::WriteKnown(DumpType& facts, Address object) noexcept {
   if (!facts.is_named) NameType(facts);
+  WriteRecord(facts, object);
+  if (native_ != nullptr) native_->WriteOwn(facts, object);
+}
+
+void DumpWalk::WriteRecord(DumpType& facts, Address object) noexcept {
   switch (facts.kind) {
     case ObjectKind::kLeaf:
       PutHead(facts, object, ExtraBytes(facts, object, map_));
@@ -409,6 +414,7 @@ void DumpWalk::WriteKnown(DumpType& facts, Address object) noexcept {
       edges_.Clear();
       reader_.Read(facts, object, edges_);
       at_ = object;
+      if (native_ != nullptr) native_->ReadBody(facts, object, edges_);
       if (facts.has_function_name) NameFunction(facts, object);
       FinishObject(facts, object, ExtraBytes(facts, object, map_));
       WriteArrayBuffer(facts, object);
@@ -425,6 +431,7 @@ void DumpWalk::WriteArrayBuffer(const DumpType& facts, Address object) noexcept 
   out_.PutAddress(buffer.address & ~Address{7});
   out_.PutNumber(buffer.bytes);
   out_.PutByte(static_cast<std::uint8_t>(wire::BufferKind::kArray));
+  if (native_ != nullptr) native_->PutOwn(object, buffer.address);
 }
 
 void DumpWalk::Follow(Address target) noexcept {
@@ -500,7 +507,8 @@ void DumpWalk::WriteTree(Address object) noexcept {
   } while (start_ != 0 && !failed_);
 }
 
-bool DumpWalk::Run(bool collects, FreeMemory* free) noexcept {
+bool DumpWalk::Run(bool collects, FreeMemory* free, NativeWalk* native) noexcept {
+  native_ = native;
   const cpython::Layout& layout = *g_agent.python.layout;
   none_ = g_python_api.none_object;
   if (!types_.Start(map_)) return false;
@@ -533,6 +541,7 @@ bool DumpWalk::Run(bool collects, FreeMemory* free) noexcept {
     roots.Write(at);
   }
   if (free != nullptr && guards_) DumpHidden(*this, *free).Write();
+  if (native != nullptr) native->Write();
   out_.PutTag(DumpTag::kEnd);
   out_.PutNumber(objects_);
   out_.PutNumber(edge_count_);

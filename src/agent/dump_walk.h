@@ -16,6 +16,7 @@
 #include "agent/fault_guard.h"
 #include "agent/free_memory.h"
 #include "agent/mark_map.h"
+#include "agent/native_walk.h"
 #include "agent/number_table.h"
 #include "agent/object_reader.h"
 
@@ -32,7 +33,8 @@ class DumpWalk {
   // Everything. `collects`: the automatic collection was on before it was held for the dump. With
   // `free`, which needs guards, objects that nothing of Python leads to are looked for in memory.
   // False: no memory, or the stream cannot be written.
-  bool Run(bool collects, FreeMemory* free) noexcept;
+  // With `native` the live native blocks behind the objects, too.
+  bool Run(bool collects, FreeMemory* free, NativeWalk* native = nullptr) noexcept;
 
   std::uint64_t objects() const { return objects_; }
   std::uint64_t edges() const { return edge_count_; }
@@ -42,6 +44,7 @@ class DumpWalk {
   friend class DumpRoots;
   friend class DumpHidden;
   friend class DumpLists;
+  friend class NativeWalk;
 
   // One object whose references are being followed.
   struct Level {
@@ -59,6 +62,7 @@ class DumpWalk {
   void WriteUnseen(cpython::Address object) noexcept;
   void WriteObject(cpython::Address object) noexcept;
   void WriteKnown(DumpType& facts, cpython::Address object) noexcept;
+  void WriteRecord(DumpType& facts, cpython::Address object) noexcept;
   bool IsInterned(const DictTable& table) const noexcept;
   void WriteDict(DumpType& facts, cpython::Address dict) noexcept;
   void WriteItems(DumpType& facts, cpython::Address object) noexcept;
@@ -87,6 +91,7 @@ class DumpWalk {
   EdgeList edges_;
   FaultGuard guard_;  // armed by WriteTree
   bool guards_;
+  NativeWalk* native_ = nullptr;
   bool failed_ = false;
   RawArray<Level> levels_;
   std::size_t level_count_ = 0;

@@ -19,6 +19,7 @@
 #include "agent/holder_scan.h"
 #include "agent/process_memory.h"
 #include "agent/python_api.h"
+#include "agent/text_buffer.h"
 
 namespace memwhy::agent {
 namespace {
@@ -108,9 +109,17 @@ bool WaitForQuestions(int fd) noexcept {
   return false;
 }
 
+// `native` with the live blocks; null when there are none to be had.
+NativeWalk* LoadBlocks(const HeapDumpOptions& options, NativeWalk& native) noexcept {
+  if (!options.has_blocks) return nullptr;
+  char path[sizeof(wire::RingHeader::request_output) + sizeof(wire::kBlocksSuffix)];
+  TextBuffer(path, sizeof(path)).Text(options.output_path).Text(wire::kBlocksSuffix);
+  return native.Load(path) ? &native : nullptr;
+}
+
 // The clone's whole life. It has one thread, no locks that it could trust, and copies of all
 // descriptors, of which it keeps one.
-[[noreturn]] void RunClone(int fd, bool collects, const char* scan_path) noexcept {
+[[noreturn]] void RunClone(int fd, bool collects, const HeapDumpOptions& options) noexcept {
   SetMode(kModeDormant);
   syscall(SYS_prctl, PR_SET_NAME, "memwhy-dump", 0, 0, 0);
   if (fd > 0) syscall(SYS_close_range, 0, fd - 1, 0);
@@ -137,10 +146,11 @@ bool WaitForQuestions(int fd) noexcept {
   if (map.Load() && out.Start(fd)) {
     FreeMemory free;
     DumpWalk walk(out, map, true);
-    is_whole = free.Load(map) && walk.Run(collects, &free);
-    if (is_whole && scan_path != nullptr && WaitForQuestions(fd)) {
+    NativeWalk native(walk);
+    is_whole = free.Load(map) && walk.Run(collects, &free, LoadBlocks(options, native));
+    if (is_whole && options.scan_path != nullptr && WaitForQuestions(fd)) {
       FaultGuard guard;
-      is_whole = AnswerHolderScan(scan_path, map, free, guard, out) && out.Flush();
+      is_whole = AnswerHolderScan(options.scan_path, map, free, guard, out) && out.Flush();
     }
   }
   syscall(SYS_exit_group, is_whole ? 0 : 1);
@@ -201,12 +211,12 @@ int TakeGil() noexcept {
 }
 
 // 0: written. Else an errno of clone, or -1: the clone failed later.
-int DumpByClone(int fd, const char* scan_path, HeapDumpResult& result) noexcept {
+int DumpByClone(int fd, const HeapDumpOptions& options, HeapDumpResult& result) noexcept {
   const int state = TakeGil();
   const std::uint64_t began = wire::MonotonicNs();
   const bool collects = HoldCollection();
   const long pid = syscall(SYS_clone, 0, nullptr, nullptr, nullptr, 0);
-  if (pid == 0) RunClone(fd, collects, scan_path);
+  if (pid == 0) RunClone(fd, collects, options);
   const int error = pid < 0 ? errno : 0;
   if (error != 0 && collects) ReleaseCollection();
   g_python_api.PyGILState_Release(state);
@@ -231,7 +241,8 @@ int DumpByClone(int fd, const char* scan_path, HeapDumpResult& result) noexcept 
   return -1;
 }
 
-void DumpInPlace(int fd, HeapDumpResult& result, std::uint64_t blocks) noexcept {
+void DumpInPlace(int fd, const HeapDumpOptions& options, HeapDumpResult& result,
+                 std::uint64_t blocks) noexcept {
   MemoryMap map;
   DumpStream out;
   if (!map.Load() || !out.Start(fd)) {
@@ -242,9 +253,11 @@ void DumpInPlace(int fd, HeapDumpResult& result, std::uint64_t blocks) noexcept 
   bool is_whole = false;
   {
     DumpWalk walk(out, map, false);
+    NativeWalk native(walk);
+    NativeWalk* const loaded = LoadBlocks(options, native);
     const int state = TakeGil();
     const std::uint64_t began = wire::MonotonicNs();
-    is_whole = walk.Run(IsCollectorOn(), nullptr);
+    is_whole = walk.Run(IsCollectorOn(), nullptr, loaded);
     g_python_api.PyGILState_Release(state);
     result.pause_ns = wire::MonotonicNs() - began;
   }
@@ -285,17 +298,17 @@ HeapDumpResult WriteHeapDump(const HeapDumpOptions& options) noexcept {
     return result;
   }
   if (prediction.method == DumpMethod::kClone) {
-    const int error = DumpByClone(fd, options.scan_path, result);
+    const int error = DumpByClone(fd, options, result);
     if (error > 0) {
       // EAGAIN: no more processes; ENOMEM: no commit; EPERM, ENOSYS: a filter of system calls.
-      prediction = Predict({options.output_path, nullptr, options.limit_ns,
-                            options.clone_ns_per_mib, options.headroom_bytes, true},
-                           memory, blocks);
+      HeapDumpOptions in_place = options;
+      in_place.in_place = true;
+      prediction = Predict(in_place, memory, blocks);
       tell();
-      if (!is_refused()) DumpInPlace(fd, result, blocks);
+      if (!is_refused()) DumpInPlace(fd, options, result, blocks);
     }
   } else {
-    DumpInPlace(fd, result, blocks);
+    DumpInPlace(fd, options, result, blocks);
   }
   if (close(fd) != 0 && result.error == nullptr) result.error = "the dump could not be written";
   return result;

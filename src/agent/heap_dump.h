@@ -12,6 +12,7 @@ namespace memwhy::agent {
 struct HeapDumpOptions {
   const char* output_path = nullptr;   // a FIFO with a reader, or a regular file to be made
   const char* scan_path = nullptr;     // where questions will be (wire::DumpStage); null: no scan
+  bool has_blocks = false;             // the live native blocks lie beside the output
   std::uint64_t limit_ns = 0;          // refuse a longer predicted pause; 0: no limit
   std::uint64_t clone_ns_per_mib = 0;  // as measured on this machine just now; 0: a usual value
   std::uint64_t headroom_bytes = 0;    // what the memory cgroup has left; 0: no limit

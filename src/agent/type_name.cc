@@ -35,6 +35,12 @@ std::size_t NameOfType(Address type, char* out, std::size_t room) noexcept {
       out[n++] = '.';
     }
   }
+  // A type made from a PyType_Spec keeps the whole name, wherever its dict has __module__.
+  if (n == 0 && std::memchr(plain, '.', strnlen(plain, room)) != nullptr) {
+    const std::size_t whole = strnlen(plain, room);
+    std::memcpy(out, plain, whole);
+    return whole;
+  }
   const Address name = PeekPointer(type, layout.type_qualified_name);
   const int length =
       IsStr(name) ? cpython::PeekText(layout, name, out + n, static_cast<int>(room - n)) : -1;

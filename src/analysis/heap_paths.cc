@@ -141,12 +141,12 @@ std::string StepText(const ObjectGraph& graph, Node from, const ObjectGraph::Lab
       if (holder == "set" || holder == "frozenset")
         return fmt::format("{{{}}}", graph.TypeName(to));
       if (holder == "functools._lru_cache_wrapper") return ".<cache>";
-      return graph.IsObject(to) ? fmt::format(" -> {}", graph.TypeName(to)) : " -> buffer";
+      return fmt::format(" -> {}", graph.TypeName(to));
     }
     case EdgeKind::kType:
       return ".__class__";
     case EdgeKind::kNative:
-      return graph.IsObject(to) ? fmt::format(" ~> {}", graph.TypeName(to)) : " ~> buffer";
+      return fmt::format(" ~> {}", graph.TypeName(to));
   }
   return " -> ?";
 }
@@ -200,7 +200,7 @@ HeapPath HeapPaths::To(Node node) const {
     const bool is_root_object = i == 1 && label.kind == EdgeKind::kNone && !root.is_unexplained &&
                                 (root.kind == DumpRoot::kModule || root.kind == DumpRoot::kFrame ||
                                  root.kind == DumpRoot::kContext);
-    const std::string_view to_type = graph_.IsObject(to) ? graph_.TypeName(to) : "buffer";
+    const std::string_view to_type = graph_.TypeName(to);
     const std::string_view from_type = graph_.IsObject(from) ? graph_.TypeName(from) : "";
     std::string step;
     if (is_root_object || IsHidden(to_type)) {

@@ -7,11 +7,13 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/file_system.h"
 #include "cli/cli.h"
 #include "cli/heap.h"
+#include "diagnose/native_blocks.h"
 #include "recorder/heap_dump.h"
 
 namespace memwhy::cli {
@@ -23,6 +25,7 @@ struct Options {
   double max_pause_ms = 0;
   bool in_place = false;
   bool no_scan = false;
+  bool native = false;
 };
 
 std::string FreeName(int pid) {
@@ -33,6 +36,11 @@ std::string FreeName(int pid) {
   return name;
 }
 
+Result<std::vector<recorder::NativeBlock>> ReadBlocks(const FileSystem& fs, pid_t pid) {
+  MEMWHY_TRY(const std::string session, recorder::FindSessionOf(fs, pid));
+  return diagnose::ReadNativeBlocks(session, pid);
+}
+
 int Run(const Options& options) {
   const RealFileSystem fs;
   recorder::HeapDumpOptions dump;
@@ -41,6 +49,13 @@ int Run(const Options& options) {
   dump.max_pause_ms = options.max_pause_ms;
   dump.in_place = options.in_place;
   dump.scans = !options.no_scan;
+  std::vector<recorder::NativeBlock> blocks;
+  if (options.native) {
+    auto read = ReadBlocks(fs, options.pid);
+    if (!read) return Fail(kExitEnvironment, read.error().message());
+    blocks = *std::move(read);
+    dump.blocks = blocks;
+  }
   const auto outcome =
       recorder::TakeHeapDump(fs, dump, [&](const recorder::HeapGraphReply& predicted) {
         fmt::print(
@@ -72,6 +87,9 @@ void AddDump(CLI::App& heap, int* exit_code) {
       ->check(CLI::NonNegativeNumber);
   command->add_flag("--no-scan", options->no_scan,
                     "Do not look for C code that holds objects (the clone lives shorter)");
+  command->add_flag("--native", options->native,
+                    "Follow pointers into malloc blocks that the recording knows (replays it "
+                    "first: seconds for each ten million events)");
   command->add_flag("--in-place", options->in_place,
                     "No clone: walk with the GIL held (longer pause, less memory)");
   command->callback([=] { *exit_code = Run(*options); });

@@ -11,18 +11,15 @@
 #include <memory>
 #include <utility>
 
-#include "analysis/main_process.h"
 #include "base/bytes.h"
 #include "base/file_system.h"
-#include "model/window_view.h"
+#include "diagnose/native_blocks.h"
 #include "os/statm.h"
 #include "recorder/runner.h"
-#include "session/reader.h"
 
 namespace memwhy::diagnose {
 namespace {
 
-using recorder::NativeBlock;
 using recorder::Runner;
 
 constexpr double kProgress_s = 5;
@@ -30,24 +27,6 @@ constexpr double kPoll_s = 0.05;
 constexpr double kFirstGraph_s = 10;     // without a deadline; then at twice the time each
 constexpr double kWaitForPython_s = 30;  // at least, before nobody is there to watch
 constexpr double kForever = std::numeric_limits<double>::infinity();
-
-// Live blocks of the recorded process at the end of what is in the session file.
-std::vector<NativeBlock> ReadLiveBlocks(const std::string& path) {
-  const auto session = session::Session::Open(path);
-  if (!session) return {};
-  const model::Recording& recording = (*session)->recording();
-  const auto live = model::LiveBlocksAt(**session, analysis::MainProcess(recording),
-                                        std::numeric_limits<double>::max());
-  if (!live) return {};
-  std::vector<NativeBlock> blocks;
-  blocks.reserve(live->size());
-  for (const model::LiveBlock& block : *live) {
-    if (block.allocator != wire::Allocator::kPymallocArena) {
-      blocks.push_back({block.address, block.size});
-    }
-  }
-  return blocks;
-}
 
 class Watch {
  public:
@@ -78,7 +57,10 @@ class Watch {
   // A heap graph of now. What goes wrong is said and costs the holder, not the diagnosis.
   Result<void> TakeHeapGraph() {
     if (auto flushed = runner_.Flush(); !flushed) return Say(flushed.error().message());
-    auto blocks = std::async(std::launch::async, ReadLiveBlocks, runner_.session());
+    auto blocks = std::async(std::launch::async, [session = runner_.session()] {
+      auto read = ReadNativeBlocks(session, std::nullopt);
+      return read ? *std::move(read) : std::vector<recorder::NativeBlock>();
+    });
     bool goes_on = true;
     while (blocks.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
       if (goes_on) {

@@ -39,6 +39,14 @@ struct DumpObject {
   std::uint32_t shape = 0xffffffff;  // none
 };
 
+// A live block of native memory.
+struct DumpBlock {
+  std::uint64_t address = 0;
+  std::uint64_t bytes = 0;
+  std::uint32_t native_type = 0;  // 0: not known
+  std::uint64_t edges = 0;        // that follow by OnEdge
+};
+
 struct DumpRootRecord {
   wire::DumpRoot kind{};
   wire::RootCounts counts{};
@@ -78,6 +86,9 @@ struct DumpVisitor {
   void OnEdge(std::uint64_t) {}  // 0: null
   void OnWeak(std::uint64_t, std::uint64_t) {}
   void OnBuffer(std::uint64_t, std::uint64_t, wire::BufferKind) {}
+  void OnNativeType(std::string_view) {}  // mangled; defines the next one, from 1
+  void OnBlock(const DumpBlock&) {}
+  void OnOwn(std::uint64_t, std::uint64_t) {}  // object, block
   void OnSkipped(wire::SkipReason, std::uint64_t) {}
   void OnCollector(const DumpCollector&) {}
   void OnEnd(const DumpTotals&) {}
@@ -249,6 +260,22 @@ class DumpDecoder {
         visitor_.OnBuffer(address, bytes, static_cast<wire::BufferKind>(kind));
         return true;
       }
+      case wire::DumpTag::kNativeType: {
+        if (!Text(&text_)) return false;
+        if (native_types_ >= kMostTypes) return Damaged("more native types than there may be");
+        ++native_types_;
+        visitor_.OnNativeType(text_);
+        return true;
+      }
+      case wire::DumpTag::kBlock:
+        return Block();
+      case wire::DumpTag::kOwn: {
+        std::uint64_t owner = 0;
+        std::uint64_t delta = 0;
+        if (!Address(&owner) || !Number(&delta)) return false;
+        visitor_.OnOwn(owner, owner + (static_cast<std::uint64_t>(wire::UnZigZag(delta)) << 3));
+        return true;
+      }
       case wire::DumpTag::kSkipped: {
         std::uint8_t why = 0;
         std::uint64_t address = 0;
@@ -318,6 +345,19 @@ class DumpDecoder {
     visitor_.OnShape(static_cast<wire::ShapeRest>(rest), std::move(labels));
     return true;
   }
+  bool Block() {
+    DumpBlock block;
+    std::uint64_t type = 0;
+    std::uint32_t shape = 0;
+    if (!Address(&block.address) || !Number(&block.bytes) || !Number(&type) ||
+        !EdgeHead(&block.edges, &shape)) {
+      return false;
+    }
+    if (type > native_types_) return Damaged("a block of a native type that was not defined");
+    block.native_type = static_cast<std::uint32_t>(type);
+    visitor_.OnBlock(block);
+    return Edges(block.address, block.edges);
+  }
   bool Root() {
     std::uint8_t kind = 0;
     std::uint8_t counts = 0;
@@ -358,6 +398,7 @@ class DumpDecoder {
   std::uint64_t last_ = 0;
   std::vector<std::uint8_t> types_;  // flags by id
   std::uint64_t shapes_ = 0;
+  std::uint64_t native_types_ = 0;
   std::string text_;
   std::string damage_;
   std::optional<Error> failure_;

@@ -69,6 +69,24 @@ class FakeDump {
     Address(address);
     Text(text);
   }
+  void NativeType(std::string_view mangled) {
+    Tag(wire::DumpTag::kNativeType);
+    Text(mangled);
+  }
+  void Block(std::uint64_t address, std::uint64_t bytes, std::uint32_t native_type,
+             const std::vector<std::uint64_t>& edges = {}) {
+    Tag(wire::DumpTag::kBlock);
+    Address(address);
+    Number(bytes);
+    Number(native_type);
+    Edges(address, edges, std::nullopt);
+  }
+  void Own(std::uint64_t object, std::uint64_t block) {
+    Tag(wire::DumpTag::kOwn);
+    Address(object);
+    Number(
+        wire::ZigZag((static_cast<std::int64_t>(block) - static_cast<std::int64_t>(object)) >> 3));
+  }
   void End() {
     Tag(wire::DumpTag::kEnd);
     for (int i = 0; i < 3; ++i) Number(0);

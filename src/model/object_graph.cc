@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/object_graph.h"
 
+#include <cxxabi.h>
+
 #include <algorithm>
+#include <cstdlib>
 #include <limits>
 
 namespace memwhy::model {
@@ -27,6 +30,14 @@ std::string_view TextAt(const std::string& blob, std::uint32_t at) {
 }
 
 }  // namespace
+
+std::string Demangle(std::string_view mangled) {
+  const std::string text(mangled);
+  int status = 0;
+  const std::unique_ptr<char, void (*)(void*)> plain(
+      abi::__cxa_demangle(text.c_str(), nullptr, nullptr, &status), &std::free);
+  return status == 0 && plain != nullptr ? std::string(plain.get()) : text;
+}
 
 // The first pass: everything but where edges lead to.
 class ObjectGraphLoader {
@@ -81,6 +92,10 @@ class ObjectGraphLoader {
       open = 0;
     }
     void OnBuffer(std::uint64_t address, std::uint64_t bytes, wire::BufferKind) {
+      AddBuffer(address, bytes);
+    }
+    // Its edges are those that follow.
+    void AddBuffer(std::uint64_t address, std::uint64_t bytes) {
       Close();
       if (is_full()) return;
       Add(address, ObjectGraph::kBufferType, bytes);
@@ -88,7 +103,15 @@ class ObjectGraphLoader {
       graph.references_.push_back(0);
       const std::size_t index = graph.type_.size() - 1;
       if ((index >> 6) >= graph.tracked_.size()) graph.tracked_.push_back(0);
-      counts.push_back(0);
+      is_open = true;
+    }
+    void OnNativeType(std::string_view mangled) {
+      graph.native_types_.push_back(Demangle(mangled));
+    }
+    void OnBlock(const DumpBlock& block) {
+      AddBuffer(block.address, block.bytes);
+      if (is_full()) return;
+      if (block.native_type != 0) graph.classes_.emplace_back(Next() - 1, block.native_type);
     }
     void OnRoot(const DumpRootRecord& root) {
       Close();
@@ -151,6 +174,18 @@ class ObjectGraphLoader {
     void OnBuffer(std::uint64_t, std::uint64_t, wire::BufferKind) {
       Finish();
       ++node;
+    }
+    void OnBlock(const DumpBlock&) {
+      Finish();
+      if (node >= graph.first_root_) return;
+      at = graph.begin_[node];
+      end = graph.begin_[node + 1];
+      counts = wire::RootCounts::kNone;
+      ++node;
+    }
+    void OnOwn(std::uint64_t object_address, std::uint64_t block) {
+      const Node object = graph.Find(object_address);
+      if (object != ObjectGraph::kNone) graph.own_blocks_.emplace_back(block, object);
     }
     void OnRoot(const DumpRootRecord& record) {
       Finish();
@@ -228,6 +263,7 @@ class ObjectGraphLoader {
     FillGlobals(second);
     std::sort(graph_.texts_.begin(), graph_.texts_.end());
     std::sort(graph_.numbers_.begin(), graph_.numbers_.end());
+    std::sort(graph_.own_blocks_.begin(), graph_.own_blocks_.end());
     AddUnexplained();
     return {};
   }
@@ -390,7 +426,29 @@ std::uint64_t ObjectGraph::total_bytes() const {
 
 std::string_view ObjectGraph::TypeName(Node node) const {
   const std::uint32_t id = type_[node - kFirst];
-  return id == kBufferType ? std::string_view("buffer") : std::string_view(types_[id].name);
+  if (id != kBufferType) return types_[id].name;
+  const std::string_view name = NativeClass(node);
+  return name.empty() ? std::string_view("buffer") : name;
+}
+
+std::string_view ObjectGraph::NativeClass(Node node) const {
+  const auto found = std::lower_bound(classes_.begin(), classes_.end(), std::pair(node, 0u));
+  if (found == classes_.end() || found->first != node) return {};
+  return native_types_[found->second];
+}
+
+ObjectGraph::Node ObjectGraph::FindOwner(std::uint64_t block) const {
+  const Node node = Find(block);
+  if (node != kNone) return node;
+  const auto owned =
+      std::lower_bound(own_blocks_.begin(), own_blocks_.end(), std::pair(block, Node{0}));
+  if (owned != own_blocks_.end() && owned->first == block) return owned->second;
+  // An object begins behind what the collector and 3.12 and later put before it.
+  for (const std::uint64_t before : {16, 32}) {
+    const Node object = Find(block + before);
+    if (object != kNone && IsObject(object)) return object;
+  }
+  return kNone;
 }
 
 const ObjectGraph::Held* ObjectGraph::FindHeld(Node node) const {
@@ -448,6 +506,17 @@ bool ObjectGraph::KeyOf(Node key, std::string_view* text, std::int64_t* number,
 }
 
 ObjectGraph::Label ObjectGraph::LabelOf(Node node, std::uint32_t edge) const {
+  Label label = NameOf(node, edge);
+  // Pointers to and from native memory have no other name.
+  if (label.kind == EdgeKind::kNone && node >= kFirst && node < first_root_ &&
+      (IsBuffer(node) || IsBuffer(Targets(node)[edge]))) {
+    label.kind = EdgeKind::kNative;
+  }
+  return label;
+}
+
+// As its shape has it.
+ObjectGraph::Label ObjectGraph::NameOf(Node node, std::uint32_t edge) const {
   Label label;
   if (node < kFirst) return label;
   const bool is_root = node >= first_root_;

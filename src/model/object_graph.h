@@ -101,7 +101,9 @@ class ObjectGraph {
   std::uint32_t type_id(Node node) const { return type_[node - kFirst]; }
   const Type& type(std::uint32_t id) const { return types_[id]; }
   std::size_t types() const { return types_.size(); }
-  std::string_view TypeName(Node node) const;  // of a buffer "buffer"
+  // Of a buffer its C++ class, where that is known, else "buffer".
+  std::string_view TypeName(Node node) const;
+  std::string_view NativeClass(Node node) const;  // of a buffer; "" not known
   bool is_tracked(Node node) const {
     return (tracked_[(node - kFirst) >> 6] >> ((node - kFirst) & 63) & 1) != 0;
   }
@@ -115,6 +117,11 @@ class ObjectGraph {
 
   // The object at exactly this address, or kNone.
   Node Find(std::uint64_t address) const { return index_.Find(address, address_); }
+  // Whose memory a block of the allocator is: the buffer or object that begins with it, or the
+  // container whose table it is; kNone.
+  Node FindOwner(std::uint64_t block) const;
+  // The blocks that are parts of objects, and these, by address.
+  std::span<const std::pair<std::uint64_t, Node>> own_blocks() const { return own_blocks_; }
   Label LabelOf(Node node, std::uint32_t edge) const;
   // Gives up what a view does not need any more: Find, address and LabelOf; or all edges.
   void DropLookup();
@@ -144,6 +151,7 @@ class ObjectGraph {
 
  private:
   friend class ObjectGraphLoader;
+  Label NameOf(Node node, std::uint32_t edge) const;
   static constexpr std::uint32_t kBufferType = 0xffffff;
   static constexpr std::uint32_t kNoShape = 0xffffffff;
   static constexpr std::uint32_t kLarge = 0xffffffff;  // look into large_
@@ -170,7 +178,10 @@ class ObjectGraph {
   std::vector<std::pair<Node, std::int64_t>> numbers_;  // by node
   std::string text_;                                    // length byte pair, then bytes
   std::vector<std::pair<Node, Node>> weak_;
-  std::vector<Held> held_;  // by node
+  std::vector<Held> held_;                                  // by node
+  std::vector<std::string> native_types_{""};               // by number
+  std::vector<std::pair<Node, std::uint32_t>> classes_;     // of buffers, by node
+  std::vector<std::pair<std::uint64_t, Node>> own_blocks_;  // by address
   bool was_scanned_ = false;
   AddressIndex index_;
   Node first_root_ = kFirst;

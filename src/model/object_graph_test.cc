@@ -191,5 +191,64 @@ TEST(ObjectGraph, RefusesWhatIsNoDump) {
   EXPECT_NE(graph.error().message().find("version"), std::string::npos);
 }
 
+// An extension's object, a C++ object behind it that holds another block and a dict; the dict's
+// table; a list that lies in a block of its own behind the collector's head.
+TEST(ObjectGraph, NativeBlocksAreNodesWithEdges) {
+  constexpr std::uint64_t kTensor = 0x7f0000010010;
+  constexpr std::uint64_t kImpl = 0x7f0000020000;
+  constexpr std::uint64_t kData = 0x7f0000030000;
+  constexpr std::uint64_t kTable = 0x7f0000040000;
+  constexpr std::uint64_t kBigList = 0x7f0000050010;
+  FakeDump dump;
+  const auto tensor = dump.Type("torch.Tensor", 0, 72, 0x5000000);
+  const auto dict = dump.Type("dict", wire::kTypeHasExtra, 64, 0x5001000);
+  const auto list = dump.Type("list", wire::kTypeHasExtra, 56, 0x5003000);
+  dump.Object(tensor, kTensor, 1, {kImpl});
+  dump.Object(dict, kDict, 1, {}, std::nullopt, 5000);
+  dump.Own(kDict, kTable);
+  dump.Object(list, kBigList, 1, {}, std::nullopt, 900);
+  dump.Root(DumpRoot::kInterpreter, RootCounts::kEach, "interpreter", {kTensor, kBigList});
+  dump.NativeType("N3c1010TensorImplE");
+  dump.Block(kImpl, 200, 1, {kData, kDict});
+  dump.Block(kData, 4096, 0);
+  dump.End();
+  for (const std::size_t chunk : {std::size_t{1}, std::size_t{1} << 20}) {
+    FakeDumpSource source(dump.bytes(), chunk);
+    const auto graph = ObjectGraph::Load(source);
+    ASSERT_TRUE(graph) << graph.error().message();
+    EXPECT_EQ(graph->damage(), "");
+    EXPECT_EQ(graph->objects(), 3u);
+    const auto impl = graph->Find(kImpl);
+    ASSERT_TRUE(graph->IsBuffer(impl));
+    EXPECT_EQ(graph->bytes(impl), 200u);
+    EXPECT_EQ(graph->TypeName(impl), "c10::TensorImpl");
+    EXPECT_EQ(graph->TypeName(graph->Find(kData)), "buffer");
+    EXPECT_EQ(graph->NativeClass(graph->Find(kData)), "");
+    const auto targets = graph->Targets(impl);
+    ASSERT_EQ(targets.size(), 2u);
+    EXPECT_EQ(targets[0], graph->Find(kData));
+    EXPECT_EQ(targets[1], graph->Find(kDict));
+    EXPECT_EQ(graph->LabelOf(impl, 0).kind, EdgeKind::kNative);
+    EXPECT_EQ(graph->LabelOf(graph->Find(kTensor), 0).kind, EdgeKind::kNative);
+    // A word in native memory is no reference that counts: it may be borrowed.
+    EXPECT_EQ(graph->surplus(graph->Find(kDict)), 1);
+    EXPECT_EQ(graph->surplus(graph->Find(kTensor)), 0);
+    EXPECT_EQ(graph->FindOwner(kData), graph->Find(kData));
+    EXPECT_EQ(graph->FindOwner(kTable), graph->Find(kDict));
+    EXPECT_EQ(graph->FindOwner(kBigList - 16), graph->Find(kBigList));
+    EXPECT_EQ(graph->FindOwner(kBigList - 64), ObjectGraph::kNone);
+  }
+}
+
+TEST(ObjectGraph, ABlockOfAnUnknownClassIsDamage) {
+  FakeDump dump;
+  dump.Block(0x7f0000020000, 200, 1);
+  dump.End();
+  FakeDumpSource source(dump.bytes());
+  const auto graph = ObjectGraph::Load(source);
+  ASSERT_TRUE(graph);
+  EXPECT_EQ(graph->damage(), "a block of a native type that was not defined");
+}
+
 }  // namespace
 }  // namespace memwhy::model

@@ -165,6 +165,11 @@ Result<std::string> FindRingOf(const FileSystem& fs, pid_t pid) {
       pid);
 }
 
+Result<std::string> FindSessionOf(const FileSystem& fs, pid_t pid) {
+  MEMWHY_TRY(const std::string ring, FindRingOf(fs, pid));
+  return OurPath(fs, pid, ring.substr(0, ring.rfind('/')));
+}
+
 Result<HeapDumpOutcome> TakeHeapDump(
     const FileSystem& fs, const HeapDumpOptions& options,
     const std::function<void(const HeapGraphReply&)>& on_prediction) {
@@ -183,7 +188,14 @@ Result<HeapDumpOutcome> TakeHeapDump(
   MEMWHY_TRY(session::DumpWriter writer, session::DumpWriter::Create(options.output));
   MEMWHY_TRY_VOID(writer.AddFact(BeginFact(fs, *ring, options.pid)));
 
+  const std::string blocks_path = our_folder + name + wire::kBlocksSuffix;
+  const auto drop_blocks = [&](const void*) { unlink(blocks_path.c_str()); };
+  std::unique_ptr<const void, decltype(drop_blocks)> blocks_file(
+      options.blocks.empty() ? nullptr : options.blocks.data(), drop_blocks);
+  if (!options.blocks.empty()) MEMWHY_TRY_VOID(WriteBlocks(blocks_path, options.blocks));
+
   HeapDumpLimits limits;
+  limits.has_blocks = !options.blocks.empty();
   limits.pause_ms = options.max_pause_ms;
   limits.clone_ns_per_mib = options.in_place ? 0 : MeasureCloneCost();
   limits.headroom_bytes = Headroom(fs, options.pid);

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include <functional>
+#include <span>
 #include <string>
 
 #include "base/file_system.h"
@@ -21,6 +22,8 @@ struct HeapDumpOptions {
   double max_pause_ms = 0;  // 0: no limit
   bool in_place = false;    // do not try a clone
   bool scans = true;        // look for other holders of objects with too many references
+  // Live native blocks of the process, in any order: what is behind objects is followed into them.
+  std::span<const NativeBlock> blocks;
 };
 
 struct HeapDumpOutcome {
@@ -41,5 +44,7 @@ Result<HeapDumpOutcome> TakeHeapDump(
 
 // The ring file of a process, as the process itself names it. An error says what to do.
 Result<std::string> FindRingOf(const FileSystem& fs, pid_t pid);
+// The session that it is recorded to, as we see it.
+Result<std::string> FindSessionOf(const FileSystem& fs, pid_t pid);
 
 }  // namespace memwhy::recorder

@@ -40,24 +40,6 @@ constexpr long kSleepingCalls[] = {
 
 std::uint32_t Raw(RequestState state) { return static_cast<std::uint32_t>(state); }
 
-Result<void> WriteBlocks(const std::string& path, std::span<const NativeBlock> blocks) {
-  std::vector<NativeBlock> sorted(blocks.begin(), blocks.end());
-  std::sort(sorted.begin(), sorted.end(),
-            [](const NativeBlock& a, const NativeBlock& b) { return a.address < b.address; });
-  UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!fd) return Error::FromErrno(errno, "cannot make " + path);
-  const auto* bytes = reinterpret_cast<const char*>(sorted.data());
-  std::size_t left = sorted.size() * sizeof(NativeBlock);
-  while (left != 0) {
-    const ssize_t count = write(fd.get(), bytes, left);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return Error::FromErrno(count < 0 ? errno : ENOSPC, "writing " + path);
-    bytes += count;
-    left -= static_cast<std::size_t>(count);
-  }
-  return {};
-}
-
 template <std::size_t N>
 bool PutPath(char (&field)[N], const std::string& path) {
   if (path.size() >= N) return false;
@@ -106,6 +88,24 @@ std::string MethodOf(const wire::RingHeader& header) {
 
 }  // namespace
 
+Result<void> WriteBlocks(const std::string& path, std::span<const NativeBlock> blocks) {
+  std::vector<NativeBlock> sorted(blocks.begin(), blocks.end());
+  std::sort(sorted.begin(), sorted.end(),
+            [](const NativeBlock& a, const NativeBlock& b) { return a.address < b.address; });
+  UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!fd) return Error::FromErrno(errno, "cannot make " + path);
+  const auto* bytes = reinterpret_cast<const char*>(sorted.data());
+  std::size_t left = sorted.size() * sizeof(NativeBlock);
+  while (left != 0) {
+    const ssize_t count = write(fd.get(), bytes, left);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return Error::FromErrno(count < 0 ? errno : ENOSPC, "writing " + path);
+    bytes += count;
+    left -= static_cast<std::size_t>(count);
+  }
+  return {};
+}
+
 std::optional<pid_t> FindSleepingThread(const FileSystem& fs, pid_t pid) {
   const auto tasks = os::ReadTasks(fs, pid);
   if (!tasks) return std::nullopt;
@@ -153,6 +153,7 @@ Result<HeapRequest> HeapRequest::PostDump(RingMap* ring, const std::string& outp
   header.request_clone_ns = limits.clone_ns_per_mib;
   header.request_headroom = limits.headroom_bytes;
   header.request_in_place = limits.in_place ? 1 : 0;
+  header.request_blocks = limits.has_blocks ? 1 : 0;
   header.request_scan = limits.scan_path.empty() ? 0 : 1;
   header.request_stage.store(static_cast<std::uint32_t>(wire::DumpStage::kStream));
   if (!PutPath(header.request_input, limits.scan_path)) {

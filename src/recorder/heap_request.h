@@ -39,8 +39,12 @@ struct HeapDumpLimits {
   std::uint64_t clone_ns_per_mib = 0;  // measured on this machine; 0: not
   std::uint64_t headroom_bytes = 0;    // what the target's cgroup has left; 0: no limit
   bool in_place = false;
-  std::string scan_path;  // where questions will be, as the target sees it; "" no scan
+  std::string scan_path;    // where questions will be, as the target sees it; "" no scan
+  bool has_blocks = false;  // the live native blocks lie in output_path + wire::kBlocksSuffix
 };
+
+// Writes them sorted, as the agent reads them.
+Result<void> WriteBlocks(const std::string& path, std::span<const NativeBlock> blocks);
 
 // The thread that a signal disturbs least: one that waits in epoll, poll, select, sleep, accept,
 // read, receive or a futex, in this order. nullopt: none does.

@@ -23,6 +23,11 @@
 //   kWeak    := z(address delta) z(target delta)          a weak reference and what it refers to
 //   kBuffer  := z(address delta) v(bytes) kind:b          memory that objects refer to, no object;
 //                                                         an edge to its address leads to it
+//   kNativeType := text(C++ name, mangled)                defines the next native type, from 1
+//   kBlock   := z(address delta) v(bytes) v(native type, or 0) edges   native memory, likewise; its
+//                                                         edges are no counted references
+//   kOwn     := z(address delta) z(target delta)          a block that is part of an object and
+//                                                         counted in its size or as its buffer
 //   kSkipped := why:b z(address delta)                    an object that could not be read
 //   kCollector := b(automatic collection is on) v(lists) {v(threshold) v(count)}*
 //   kEnd     := v(objects) v(edges) v(skipped)            nothing is missing
@@ -31,7 +36,8 @@
 // names; kIndexed: 0, 1, 2...; kPairs: key, value, key, value of a dict. Edges are counted
 // references, unless the root says otherwise (RootCounts). An
 // object of a type with kTypeIsOwned has one reference more, to its type, that is not written.
-// A root's first edge is against the same address; kWeak's target against its source. Text is cut
+// A root's first edge is against the same address; the targets of kWeak and kOwn against their
+// source. Text is cut
 // at 64 characters.
 #pragma once
 
@@ -56,6 +62,9 @@ enum class DumpTag : std::uint8_t {
   kSkipped = 9,
   kEnd = 10,
   kCollector = 11,
+  kNativeType = 12,
+  kBlock = 13,
+  kOwn = 14,
 };
 
 inline constexpr std::uint32_t kTypeHasExtra = 1;  // its objects differ in size

@@ -61,6 +61,8 @@ enum class RequestState : std::uint32_t {
 // A dump that is asked to scan waits, once its stream is written, for the objects to look for: the
 // file request_input, an array of sorted u64 addresses. The answers follow the stream
 // (agent/holder_scan.h).
+inline constexpr char kBlocksSuffix[] = ".blocks";
+
 enum class DumpStage : std::uint32_t { kStream = 0, kWaiting = 1, kAsked = 2 };
 
 struct RingHeader {
@@ -142,6 +144,10 @@ struct RingHeader {
   std::atomic<std::uint32_t> request_stage;
   std::uint32_t request_scan;                 // 1: wait for questions when the stream is written
   std::atomic<std::uint32_t> request_method;  // the agent's answer: 1 clone, 2 in place
+  // 1: the live native blocks lie in the file request_output + kBlocksSuffix, a sorted array of
+  // {u64 address, u64 size}.
+  std::uint32_t request_blocks;
+  std::uint32_t reserved_3;
 };
 static_assert(sizeof(RingHeader) <= 4096);
 

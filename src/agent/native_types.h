@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The C++ classes of native blocks: a block of a polymorphic class begins with the address of its
+// virtual table, and that of the Itanium ABI leads to the class's name. No malloc; never faults.
+#pragma once
+
+#include <cstdint>
+
+#include "agent/dump_stream.h"
+#include "agent/memory_map.h"
+#include "agent/raw_memory.h"
+
+namespace memwhy::agent {
+
+class NativeTypes {
+ public:
+  NativeTypes(DumpStream& out, const MemoryMap& map) noexcept : out_(out), map_(map) {}
+  ~NativeTypes() { FreeRaw(slots_); }
+  // The number of the class whose objects begin with this word, counted from 1; its record is
+  // written when it is new. 0: none known.
+  std::uint32_t Get(std::uint64_t vtable) noexcept;
+
+ private:
+  struct Slot {
+    std::uint64_t vtable;  // 0: empty
+    std::uint32_t id;
+  };
+
+  DumpStream& out_;
+  const MemoryMap& map_;
+  RawArray<Slot> slots_;  // open addressing
+  std::size_t used_ = 0;
+  std::uint32_t ids_ = 0;
+};
+
+}  // namespace memwhy::agent
