@@ -222,6 +222,7 @@ int DumpByClone(int fd, const HeapDumpOptions& options, HeapDumpResult& result) 
   g_python_api.PyGILState_Release(state);
   if (error != 0) return error;
   result.pause_ns = wire::MonotonicNs() - began;
+  result.taken_ns = began;
   result.method = DumpMethod::kClone;
   int status = 0;
   while (syscall(SYS_wait4, pid, &status, __WALL, nullptr) < 0 && errno == EINTR) {
@@ -260,6 +261,7 @@ void DumpInPlace(int fd, const HeapDumpOptions& options, HeapDumpResult& result,
     is_whole = walk.Run(IsCollectorOn(), nullptr, loaded);
     g_python_api.PyGILState_Release(state);
     result.pause_ns = wire::MonotonicNs() - began;
+    result.taken_ns = began;
   }
   out.Stop();
   if (blocks > 10'000) g_walk_ns_per_block = result.pause_ns / blocks;

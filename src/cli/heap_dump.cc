@@ -56,16 +56,14 @@ int Run(const Options& options) {
     blocks = *std::move(read);
     dump.blocks = blocks;
   }
-  const auto outcome =
-      recorder::TakeHeapDump(fs, dump, [&](const recorder::HeapGraphReply& predicted) {
-        fmt::print(
-            stderr,
-            "memwhy: process {} will stand still for about {:.1f} ms ({}); about {} of memory "
-            "meanwhile\n",
-            options.pid, predicted.predicted_ms,
-            predicted.method == "in_place" ? "the walk holds the GIL" : "a clone is made",
-            FormatBytes(static_cast<Bytes>(predicted.predicted_bytes)));
-      });
+  const auto outcome = recorder::TakeHeapDump(fs, dump, [&](const recorder::HeapReply& predicted) {
+    fmt::print(stderr,
+               "memwhy: process {} will stand still for about {:.1f} ms ({}); about {} of memory "
+               "meanwhile\n",
+               options.pid, predicted.predicted_ms,
+               predicted.method == "in_place" ? "the walk holds the GIL" : "a clone is made",
+               FormatBytes(static_cast<Bytes>(predicted.predicted_bytes)));
+  });
   if (!outcome) return Fail(kExitEnvironment, outcome.error().message());
   fmt::print(stderr, "memwhy: pause {:.1f} ms, done after {:.2f} s\n", outcome->pause_ms,
              outcome->seconds);

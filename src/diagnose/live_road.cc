@@ -71,7 +71,7 @@ class Watch {
     }
     if (!goes_on) return {};
     const auto reply = runner_.RequestHeapGraph(
-        blocks.get(), options_.max_pause_ms, [this](const recorder::HeapGraphReply& predicted) {
+        blocks.get(), options_.max_pause_ms, [this](const recorder::HeapReply& predicted) {
           options_.say(fmt::format("heap graph: the GIL is held for about {:.0f} ms, {} of memory",
                                    predicted.predicted_ms, FormatBytes(predicted.predicted_bytes)));
         });

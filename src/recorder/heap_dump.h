@@ -30,20 +30,25 @@ struct HeapDumpOutcome {
   double predicted_ms = 0;
   double pause_ms = 0;
   std::uint64_t predicted_bytes = 0;
-  std::string method;  // "clone" or "in_place"
-  double seconds = 0;  // until the last byte
+  std::string method;                    // "clone" or "in_place"
+  std::uint64_t taken_monotonic_ns = 0;  // the moment that the dump shows
+  double seconds = 0;                    // until the last byte
   bool was_scanned = false;
   std::uint64_t raw_bytes = 0;
   std::uint64_t file_bytes = 0;
 };
 
-// `on_prediction` is called once, before the target is touched.
-Result<HeapDumpOutcome> TakeHeapDump(
-    const FileSystem& fs, const HeapDumpOptions& options,
-    const std::function<void(const HeapGraphReply&)>& on_prediction = {});
+// Called once, before the target is touched.
+using OnPrediction = std::function<void(const HeapReply&)>;
+
+// Takes a whole dump and waits for it; HeapDumpRun is the same in steps.
+Result<HeapDumpOutcome> TakeHeapDump(const FileSystem& fs, const HeapDumpOptions& options,
+                                     const OnPrediction& on_prediction = {});
 
 // The ring file of a process, as the process itself names it. An error says what to do.
 Result<std::string> FindRingOf(const FileSystem& fs, pid_t pid);
+// A file of the process as we see it: it may live in another mount namespace.
+std::string OurPath(const FileSystem& fs, pid_t pid, const std::string& path);
 // The session that it is recorded to, as we see it.
 Result<std::string> FindSessionOf(const FileSystem& fs, pid_t pid);
 

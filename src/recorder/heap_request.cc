@@ -71,6 +71,7 @@ void PutRequest(wire::RingHeader& header, wire::RequestKind kind) {
   header.request_predicted_ns.store(0, std::memory_order_relaxed);
   header.request_predicted_bytes.store(0, std::memory_order_relaxed);
   header.request_method.store(0, std::memory_order_relaxed);
+  header.request_taken_ns.store(0, std::memory_order_relaxed);
   header.request_state.store(Raw(RequestState::kPosted), std::memory_order_release);
 }
 
@@ -173,27 +174,28 @@ void HeapRequest::Wake(const FileSystem& fs) {
   if (const auto thread = FindSleepingThread(fs, pid)) syscall(SYS_tgkill, pid, *thread, number);
 }
 
-std::optional<HeapGraphReply> HeapRequest::Prediction() const {
+std::optional<HeapReply> HeapRequest::Prediction() const {
   const wire::RingHeader& header = ring_->header();
   const std::uint64_t predicted = header.request_predicted_ns.load(std::memory_order_acquire);
   if (predicted == 0) return std::nullopt;
-  HeapGraphReply reply;
+  HeapReply reply;
   reply.predicted_ms = static_cast<double>(predicted) * 1e-6;
   reply.predicted_bytes = header.request_predicted_bytes.load(std::memory_order_relaxed);
   reply.method = MethodOf(header);
   return reply;
 }
 
-std::optional<HeapGraphReply> HeapRequest::Poll() {
+std::optional<HeapReply> HeapRequest::Poll() {
   wire::RingHeader& header = ring_->header();
   const std::uint32_t state = header.request_state.load(std::memory_order_acquire);
   if (state == Raw(RequestState::kPosted) || state == Raw(RequestState::kRunning)) {
     return std::nullopt;
   }
-  HeapGraphReply reply;
+  HeapReply reply;
   reply.pause_ms = static_cast<double>(header.request_pause_ns.load()) * 1e-6;
   reply.predicted_ms = static_cast<double>(header.request_predicted_ns.load()) * 1e-6;
   reply.predicted_bytes = header.request_predicted_bytes.load();
+  reply.taken_ns = header.request_taken_ns.load();
   reply.method = MethodOf(header);
   if (state == Raw(RequestState::kDone)) {
     reply.path = output_path_;
@@ -207,6 +209,11 @@ std::optional<HeapGraphReply> HeapRequest::Poll() {
   header.request_state.store(Raw(RequestState::kIdle), std::memory_order_release);
   if (!input_path_.empty()) unlink(input_path_.c_str());
   return reply;
+}
+
+bool HeapRequest::IsPosted() const {
+  return ring_->header().request_state.load(std::memory_order_acquire) ==
+         Raw(RequestState::kPosted);
 }
 
 bool HeapRequest::IsWaiting() const {

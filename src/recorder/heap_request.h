@@ -25,12 +25,13 @@ struct NativeBlock {
   std::uint64_t size = 0;
 };
 
-struct HeapGraphReply {
+struct HeapReply {
   std::string path;  // of the graph; "" on an error
   double pause_ms = 0;
   double predicted_ms = 0;
   std::uint64_t predicted_bytes = 0;  // memory of the target for the time of the walk
   std::string error;                  // "" or the agent's reason
+  std::uint64_t taken_ns = 0;         // CLOCK_MONOTONIC of the moment that a dump shows
   std::string method;                 // of a heap dump: "clone" or "in_place"; "" before
 };
 
@@ -63,9 +64,11 @@ class HeapRequest {
   // Signals a sleeping thread while the request is posted and not taken.
   void Wake(const FileSystem& fs);
   // What the agent expects, once it has said so: pause and memory; before the walk begins.
-  std::optional<HeapGraphReply> Prediction() const;
+  std::optional<HeapReply> Prediction() const;
+  // Whether nobody has taken it yet.
+  bool IsPosted() const;
   // The reply when there is one.
-  std::optional<HeapGraphReply> Poll();
+  std::optional<HeapReply> Poll();
   // A clone has written its stream and waits for questions.
   bool IsWaiting() const;
   // The questions are in the file at scan_path.

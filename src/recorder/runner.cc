@@ -53,9 +53,8 @@ class Runner::Impl {
 
   Result<void> Start();
   Result<Stop> RunUntil(double seconds);
-  Result<HeapGraphReply> RequestHeapGraph(std::span<const NativeBlock> blocks, double limit_ms,
-                                          const OnPrediction& on_prediction,
-                                          double timeout_seconds);
+  Result<HeapReply> RequestHeapGraph(std::span<const NativeBlock> blocks, double limit_ms,
+                                     const OnPrediction& on_prediction, double timeout_seconds);
   Result<void> MapsPass(const std::string& at);
   Result<void> SetWindow(double from, std::optional<double> to);
   Result<void> Flush();
@@ -212,10 +211,9 @@ Result<Runner::Stop> Runner::Impl::RunUntil(double seconds) {
   }
 }
 
-Result<HeapGraphReply> Runner::Impl::RequestHeapGraph(std::span<const NativeBlock> blocks,
-                                                      double limit_ms,
-                                                      const OnPrediction& on_prediction,
-                                                      double timeout_seconds) {
+Result<HeapReply> Runner::Impl::RequestHeapGraph(std::span<const NativeBlock> blocks,
+                                                 double limit_ms, const OnPrediction& on_prediction,
+                                                 double timeout_seconds) {
   Step();
   Target* target = Main();
   if (target == nullptr) return Error("no process is being recorded (any more)");
@@ -227,7 +225,7 @@ Result<HeapGraphReply> Runner::Impl::RequestHeapGraph(std::span<const NativeBloc
                                JoinPath(session_, file), limit_ms));
   const std::uint64_t begun = wire::MonotonicNs();
   const std::uint64_t timeout = static_cast<std::uint64_t>(timeout_seconds * 1e9);
-  std::optional<HeapGraphReply> reply;
+  std::optional<HeapReply> reply;
   bool is_told = !on_prediction;
   while (!reply) {
     request.Wake(fs_);
@@ -393,9 +391,9 @@ Result<std::unique_ptr<Runner>> Runner::Start(RunOptions options) {
 Result<Runner::Stop> Runner::RunUntil(double seconds_from_start) {
   return impl_->RunUntil(seconds_from_start);
 }
-Result<HeapGraphReply> Runner::RequestHeapGraph(std::span<const NativeBlock> blocks,
-                                                double limit_ms, const OnPrediction& on_prediction,
-                                                double timeout_seconds) {
+Result<HeapReply> Runner::RequestHeapGraph(std::span<const NativeBlock> blocks, double limit_ms,
+                                           const OnPrediction& on_prediction,
+                                           double timeout_seconds) {
   return impl_->RequestHeapGraph(blocks, limit_ms, on_prediction, timeout_seconds);
 }
 Result<void> Runner::MapsPass(const std::string& at) { return impl_->MapsPass(at); }

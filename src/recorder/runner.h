@@ -52,10 +52,10 @@ class Runner {
   // `blocks`: live native blocks that the graph shall recognise. An error: no request could be made
   // (no recording process). A refusal or failure of the agent is in the reply, and in the session.
   // Goes on recording meanwhile. `on_prediction` is called once, before the walk begins.
-  using OnPrediction = std::function<void(const HeapGraphReply& predicted)>;
-  Result<HeapGraphReply> RequestHeapGraph(std::span<const NativeBlock> blocks, double limit_ms,
-                                          const OnPrediction& on_prediction = {},
-                                          double timeout_seconds = 10);
+  using OnPrediction = std::function<void(const HeapReply& predicted)>;
+  Result<HeapReply> RequestHeapGraph(std::span<const NativeBlock> blocks, double limit_ms,
+                                     const OnPrediction& on_prediction = {},
+                                     double timeout_seconds = 10);
   // A pass over the address space of each recorded process, now.
   Result<void> MapsPass(const std::string& at);
   // The window that a diagnosis looks at, seconds from the start.

@@ -148,6 +148,8 @@ struct RingHeader {
   // {u64 address, u64 size}.
   std::uint32_t request_blocks;
   std::uint32_t reserved_3;
+  std::atomic<std::uint64_t>
+      request_taken_ns;  // the agent's answer: CLOCK_MONOTONIC of the pause's end
 };
 static_assert(sizeof(RingHeader) <= 4096);
 

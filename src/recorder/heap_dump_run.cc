@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recorder/heap_dump_run.h"
+
+#include <fmt/core.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <ctime>
+#include <span>
+#include <utility>
+
+#include "base/bytes.h"
+#include "os/cgroup.h"
+#include "os/process.h"
+#include "recorder/clone_cost.h"
+#include "recorder/holder_answers.h"
+#include "recorder/holder_names.h"
+#include "wire/clock.h"
+
+namespace memwhy::recorder {
+namespace {
+
+constexpr double kTakenWithin = 15;  // seconds until the agent takes the request
+constexpr std::uint64_t kWakeNs = 20'000'000;
+constexpr std::size_t kReadBytes = 1 << 20;
+constexpr std::size_t kMostQuestions = 200'000;
+constexpr char kQuestionsSuffix[] = ".ask";
+
+std::uint64_t Headroom(const FileSystem& fs, pid_t pid) {
+  const auto memory = os::ReadCgroupMemory(fs, pid);
+  if (!memory || !memory->limit || !memory->usage) return 0;
+  // 0 means no limit; a full cgroup has no room for anything.
+  return *memory->limit > *memory->usage
+             ? static_cast<std::uint64_t>(*memory->limit - *memory->usage)
+             : 1;
+}
+
+nlohmann::json BeginFact(const FileSystem& fs, const RingMap& ring, pid_t pid) {
+  nlohmann::json fact = {{"type", "dump"}, {"pid", pid}, {"python", ring.info().python}};
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  fact["taken_ns"] = static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
+  if (const auto stat = os::ReadProcessStat(fs, pid)) {
+    fact["name"] = stat->comm;
+    fact["start_ticks"] = stat->start_ticks;
+  }
+  return fact;
+}
+
+}  // namespace
+
+HeapDumpRun::HeapDumpRun(const FileSystem& fs, const HeapDumpOptions& options,
+                         OnPrediction on_prediction)
+    : fs_(fs), options_(options), on_prediction_(std::move(on_prediction)), buffer_(kReadBytes) {}
+
+HeapDumpRun::~HeapDumpRun() {
+  if (request_ && !reply_) request_->Withdraw();
+  unlink((base_ + kQuestionsSuffix).c_str());
+  unlink((base_ + wire::kBlocksSuffix).c_str());
+}
+
+Result<std::unique_ptr<HeapDumpRun>> HeapDumpRun::Start(const FileSystem& fs,
+                                                        const HeapDumpOptions& options,
+                                                        OnPrediction on_prediction) {
+  MEMWHY_TRY(const std::string ring_path, FindRingOf(fs, options.pid));
+  if (ring_path.ends_with(" (deleted)")) {
+    return Error::Of("the session of process {} was deleted; its agent cannot be asked any more",
+                     options.pid);
+  }
+  std::unique_ptr<HeapDumpRun> run(new HeapDumpRun(fs, options, std::move(on_prediction)));
+  MEMWHY_TRY_VOID(run->Post(ring_path));
+  return run;
+}
+
+Result<void> HeapDumpRun::Post(const std::string& ring_path) {
+  const pid_t pid = options_.pid;
+  MEMWHY_TRY(ring_, RingMap::Open(OurPath(fs_, pid, ring_path)));
+  const std::string name = fmt::format("/dump.{}.{}", pid, getpid());
+  const std::string folder = ring_path.substr(0, ring_path.rfind('/'));
+  base_ = OurPath(fs_, pid, folder) + name;
+  MEMWHY_TRY(fifo_, Fifo::Make(base_));
+  MEMWHY_TRY(session::DumpWriter writer, session::DumpWriter::Create(options_.output));
+  writer_.emplace(std::move(writer));
+  MEMWHY_TRY_VOID(writer_->AddFact(BeginFact(fs_, *ring_, pid)));
+
+  HeapDumpLimits limits;
+  limits.has_blocks = !options_.blocks.empty();
+  if (limits.has_blocks) {
+    MEMWHY_TRY_VOID(WriteBlocks(base_ + wire::kBlocksSuffix, options_.blocks));
+    options_.blocks = {};
+  }
+  limits.pause_ms = options_.max_pause_ms;
+  limits.clone_ns_per_mib = options_.in_place ? 0 : MeasureCloneCost();
+  limits.headroom_bytes = Headroom(fs_, pid);
+  limits.in_place = options_.in_place;
+  if (options_.scans) limits.scan_path = folder + name + kQuestionsSuffix;
+  MEMWHY_TRY(HeapRequest request, HeapRequest::PostDump(ring_.get(), folder + name, limits));
+  request_.emplace(std::move(request));
+  if (options_.scans && !options_.in_place) asking_.emplace();
+  began_ = wire::MonotonicNs();
+  return {};
+}
+
+double HeapDumpRun::Seconds() const {
+  return static_cast<double>(wire::MonotonicNs() - began_) * 1e-9;
+}
+
+void HeapDumpRun::Drain() {
+  while (true) {
+    const ssize_t n = read(fifo_->fd(), buffer_.data(), buffer_.size());
+    if (n <= 0) return;
+    if (failure_) continue;  // the target must not wait for us
+    if (is_asked_) {
+      answers_.insert(answers_.end(), buffer_.begin(), buffer_.begin() + n);
+      continue;
+    }
+    const std::span<const std::uint8_t> bytes(buffer_.data(), static_cast<std::size_t>(n));
+    if (asking_) asking_->Add(bytes);
+    if (auto added = writer_->AddBytes(bytes); !added) failure_ = added.error();
+  }
+}
+
+// All of the stream is here, the clone stands still until it is asked.
+void HeapDumpRun::AskWhenReady() {
+  const bool is_waiting = !is_asked_ && request_->IsWaiting();
+  Drain();
+  if (!is_waiting) return;
+  if (!failure_ && asking_) questions_ = asking_->Finish(kMostQuestions);
+  if (auto written = WriteQuestions(base_ + kQuestionsSuffix, questions_); !written && !failure_) {
+    failure_ = written.error();
+  }
+  is_asked_ = true;
+  request_->Ask();
+}
+
+Result<bool> HeapDumpRun::Step() {
+  if (reply_) return true;
+  if (wire::MonotonicNs() >= next_wake_) {
+    request_->Wake(fs_);
+    next_wake_ = wire::MonotonicNs() + kWakeNs;
+  }
+  if (!is_told_) {
+    if (const auto predicted = request_->Prediction()) {
+      is_told_ = true;
+      if (on_prediction_) on_prediction_(*predicted);
+    }
+  }
+  AskWhenReady();
+  reply_ = request_->Poll();
+  if (reply_) {
+    Drain();
+    if (!is_told_ && on_prediction_ && reply_->predicted_ms > 0) on_prediction_(*reply_);
+    return true;
+  }
+  if (request_->IsPosted() && Seconds() > kTakenWithin && request_->Withdraw()) {
+    return Error::Of(
+        "process {} did not take the request within {} s: no thread of it waits in a system call "
+        "that may be interrupted, and none allocates",
+        options_.pid, kTakenWithin);
+  }
+  if (kill(options_.pid, 0) != 0 && errno == ESRCH) {
+    return Error::Of("process {} ended while it was dumped", options_.pid);
+  }
+  return false;
+}
+
+Result<HeapDumpOutcome> HeapDumpRun::Finish() {
+  if (failure_) return std::move(*failure_);
+  if (!reply_->error.empty()) {
+    return Error::Of("no heap dump: {} (predicted: {:.0f} ms of pause, {} of memory)",
+                     reply_->error, reply_->predicted_ms,
+                     FormatBytes(static_cast<Bytes>(reply_->predicted_bytes)));
+  }
+  HeapDumpOutcome outcome;
+  if (is_asked_) {
+    HolderNames names(fs_, options_.pid);
+    if (const auto scan = ParseAnswers(answers_, questions_, names)) {
+      outcome.was_scanned = true;
+      MEMWHY_TRY_VOID(writer_->AddFact(session::ScanFact(*scan)));
+    }
+  }
+  outcome.predicted_ms = reply_->predicted_ms;
+  outcome.predicted_bytes = reply_->predicted_bytes;
+  outcome.pause_ms = reply_->pause_ms;
+  outcome.method = reply_->method;
+  outcome.taken_monotonic_ns = reply_->taken_ns;
+  outcome.seconds = Seconds();
+  outcome.raw_bytes = writer_->raw_bytes();
+  MEMWHY_TRY_VOID(writer_->AddFact({{"type", "dump_end"},
+                                    {"method", reply_->method},
+                                    {"monotonic_ns", reply_->taken_ns},
+                                    {"predicted_ms", reply_->predicted_ms},
+                                    {"predicted_bytes", reply_->predicted_bytes},
+                                    {"pause_ms", reply_->pause_ms},
+                                    {"seconds", outcome.seconds},
+                                    {"raw_bytes", outcome.raw_bytes}}));
+  MEMWHY_TRY_VOID(writer_->Finish());
+  outcome.file_bytes = writer_->file_bytes();
+  return outcome;
+}
+
+}  // namespace memwhy::recorder

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One heap dump while it is taken: the request, the stream that the clone writes, the questions for
+// it, the file. In steps that never wait, so that a recorder goes on recording meanwhile.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/file_system.h"
+#include "base/result.h"
+#include "recorder/dump_questions.h"
+#include "recorder/fifo.h"
+#include "recorder/heap_dump.h"
+#include "recorder/heap_request.h"
+#include "recorder/ring_map.h"
+#include "session/dump_file.h"
+
+namespace memwhy::recorder {
+
+// One thread. Whatever it made is gone when it is: the FIFO, the lists beside it, a half file.
+class HeapDumpRun {
+ public:
+  // Posts the request. `options.blocks` is not needed any more afterwards; `fs` is.
+  static Result<std::unique_ptr<HeapDumpRun>> Start(const FileSystem& fs,
+                                                    const HeapDumpOptions& options,
+                                                    OnPrediction on_prediction);
+  ~HeapDumpRun();
+  HeapDumpRun(const HeapDumpRun&) = delete;
+  HeapDumpRun& operator=(const HeapDumpRun&) = delete;
+
+  // Readable when the next step has something to do.
+  int fd() const { return fifo_->fd(); }
+  // Does what can be done now. True: the dump has ended, well or not.
+  Result<bool> Step();
+  // After the last step: the file is whole and has its name.
+  Result<HeapDumpOutcome> Finish();
+
+ private:
+  HeapDumpRun(const FileSystem& fs, const HeapDumpOptions& options, OnPrediction on_prediction);
+  Result<void> Post(const std::string& ring_path);
+  void Drain();
+  void AskWhenReady();
+  double Seconds() const;
+
+  const FileSystem& fs_;
+  HeapDumpOptions options_;
+  OnPrediction on_prediction_;
+  std::string base_;  // of the names of what lies beside the ring, as we see it
+  std::unique_ptr<RingMap> ring_;
+  std::unique_ptr<Fifo> fifo_;
+  std::optional<session::DumpWriter> writer_;
+  std::optional<HeapRequest> request_;
+  std::optional<HeapReply> reply_;
+  std::optional<Error> failure_;  // ours; the stream is drained all the same
+  std::optional<DumpQuestions> asking_;
+  bool is_asked_ = false;  // what comes now are answers
+  bool is_told_ = false;
+  std::vector<std::uint64_t> questions_;
+  std::vector<std::uint8_t> answers_;
+  std::vector<std::uint8_t> buffer_;
+  std::uint64_t began_ = 0;
+  std::uint64_t next_wake_ = 0;
+};
+
+}  // namespace memwhy::recorder

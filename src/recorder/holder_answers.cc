@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recorder/holder_answers.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/unique_fd.h"
+
+namespace memwhy::recorder {
+
+Result<void> WriteQuestions(const std::string& path, std::span<const std::uint64_t> questions) {
+  const UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!fd) return Error::FromErrno(errno, "cannot make " + path);
+  const auto* at = reinterpret_cast<const char*>(questions.data());
+  std::size_t left = questions.size() * sizeof(std::uint64_t);
+  while (left != 0) {
+    const ssize_t n = write(fd.get(), at, left);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return Error::FromErrno(n < 0 ? errno : ENOSPC, "writing " + path);
+    at += n;
+    left -= static_cast<std::size_t>(n);
+  }
+  return {};
+}
+
+std::optional<model::HolderScan> ParseAnswers(std::span<const std::uint8_t> bytes,
+                                              std::span<const std::uint64_t> questions,
+                                              HolderNames& names) {
+  constexpr char kMagic[8] = {'M', 'W', 'Y', 'S', 'C', 'A', 'N', '1'};
+  constexpr std::uint64_t kMostPlaces = 64;
+  const auto word = [&](std::uint64_t* value) {
+    if (bytes.size() < 8) return false;
+    std::memcpy(value, bytes.data(), 8);
+    bytes = bytes.subspan(8);
+    return true;
+  };
+  std::uint64_t magic = 0;
+  std::uint64_t count = 0;
+  if (!word(&magic) || std::memcmp(&magic, kMagic, 8) != 0) return std::nullopt;
+  std::uint64_t unread = 0;
+  if (!word(&count) || !word(&unread) || count != questions.size()) return std::nullopt;
+  model::HolderScan scan;
+  scan.was_done = true;
+  scan.unread_mappings = unread;
+  for (const std::uint64_t address : questions) {
+    model::HolderScan::Object object;
+    object.address = address;
+    std::uint64_t places = 0;
+    if (!word(&object.words) || !word(&object.static_words) || !word(&places)) return std::nullopt;
+    if (places > kMostPlaces) return std::nullopt;
+    for (std::uint64_t i = 0; i < places; ++i) {
+      std::uint64_t place = 0;
+      if (!word(&place)) return std::nullopt;
+      object.places.push_back(names.NameOf(place));
+    }
+    scan.objects.push_back(std::move(object));
+  }
+  return scan;
+}
+
+}  // namespace memwhy::recorder
