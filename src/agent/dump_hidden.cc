@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/dump_hidden.h"
 
+#include "agent/agent.h"
+#include "agent/library_data.h"
 #include "agent/object_size.h"
 #include "agent/private_memory.h"
 
@@ -14,9 +16,17 @@ using wire::DumpTag;
 
 constexpr std::size_t kFilterBits = 1u << 18;         // 32 KiB: stays in the cache
 constexpr std::uint64_t kMostHiddenCount = 1u << 20;  // references of a hidden object
+constexpr int kMostInterpreters = 1024;
+constexpr int kMostThreads = 1 << 16;
 
 std::size_t FilterBit(Address type) noexcept {
   return static_cast<std::size_t>((type >> 4) * 0x9e3779b97f4a7c15ull >> 20) & (kFilterBits - 1);
+}
+
+// Types of which each object is known.
+bool IsSingleton(const DumpType& facts) noexcept {
+  const PythonApi& api = g_python_api;
+  return facts.type == api.bool_type || facts.type == api.none_type;
 }
 
 }  // namespace
@@ -37,15 +47,37 @@ void DumpHidden::Write() noexcept {
   walk_.is_hidden_ = true;
   walk_.out_.PutTag(DumpTag::kList);
   walk_.out_.PutNumber(wire::kListUnknown);
+  Address data_end = 0;  // of the library whose mappings come last
   for (std::size_t i = 0; i < walk_.map_.count() && !walk_.failed_; ++i) {
     const Mapping& mapping = walk_.map_.at(i);
+    if (mapping.inode != 0 && mapping.offset == 0) data_end = EndOfData(mapping);
     if (!mapping.is_readable || !mapping.is_writable || mapping.is_shared) continue;
     // Static objects of libraries are no leaks, and those that matter are referred to.
     if (mapping.inode != 0 || mapping.begin - g_private.begin < g_private.bytes) continue;
-    if (MEMWHY_GUARD(guard_) == 0) WriteMapping(mapping);
+    if (IsStack(mapping) || data_end >= mapping.end) continue;
+    const Address begin = data_end > mapping.begin ? data_end : mapping.begin;
+    if (MEMWHY_GUARD(guard_) == 0) WriteRange(begin, mapping.end);
     guard_.Disarm();
   }
   UnmapRaw(filter_, kFilterBits / 8);
+}
+
+// No object lives on a stack, but what was read and written there looks like some. A thread of
+// Python's is known by its descriptor, which the C library puts on top of the thread's stack.
+bool DumpHidden::IsStack(const Mapping& mapping) const noexcept {
+  if (mapping.is_stack) return true;
+  const cpython::Layout& layout = *g_agent.python.layout;
+  int interpreters = kMostInterpreters;
+  for (Address at = PeekPointer(g_agent.python.runtime, layout.runtime_interpreters);
+       at != 0 && interpreters > 0; at = PeekPointer(at, layout.interpreter_next), --interpreters) {
+    int left = kMostThreads;
+    for (Address thread = PeekPointer(at, layout.interpreter_thread_head); thread != 0 && left > 0;
+         thread = PeekPointer(thread, layout.thread_next), --left) {
+      const Address descriptor = PeekPointer(thread, layout.thread_id);
+      if (descriptor >= mapping.begin && descriptor < mapping.end) return true;
+    }
+  }
+  return false;
 }
 
 // Whether the last object before `at` reaches over it: a tuple of n items whose first is a type
@@ -58,13 +90,13 @@ bool DumpHidden::IsInside(Address at) noexcept {
   if (!walk_.types_.IsKnown(type)) return false;
   const DumpType* facts = walk_.types_.Get(type);
   if (facts == nullptr) return false;
-  const std::int64_t extra = IsExtraApart(*facts) ? 0 : ExtraBytes(*facts, before, walk_.map_);
+  const std::int64_t extra = InlineBytes(*facts, before, walk_.map_);
   return at < before + static_cast<Address>(facts->own_bytes() + extra);
 }
 
-void DumpHidden::WriteMapping(const Mapping& mapping) noexcept {
+void DumpHidden::WriteRange(Address first, Address last) noexcept {
   // What is found is written page by page.
-  pages_.Each(mapping.begin, mapping.end, [&](Address begin, Address end) {
+  pages_.Each(first, last, [&](Address begin, Address end) {
     Address found[4096 / 16];
     std::size_t count = 0;
     for (Address at = (begin + 15) & ~Address{15}; at + 16 <= end; at += 16) {
@@ -74,17 +106,13 @@ void DumpHidden::WriteMapping(const Mapping& mapping) noexcept {
       const auto references = Peek<std::uint64_t>(at, 0);
       if (references == 0 || references > kMostHiddenCount || DumpTypes::IsImmortal(at)) continue;
       if (walk_.marks_.IsSeen(at) || !walk_.types_.IsKnown(type) || free_.Contains(at)) continue;
-      if (!free_.CanBegin(at) || IsInside(at)) continue;
       const DumpType* facts = walk_.types_.Get(type);
+      if (facts == nullptr || IsSingleton(*facts)) continue;
+      if (!free_.CanBegin(at, static_cast<Address>(facts->before_bytes)) || IsInside(at)) continue;
       // Without a head of the collector's it was never an object of such a type.
-      if (facts == nullptr || facts->kind == ObjectKind::kType || walk_.IsTracked(*facts, at))
-        continue;
-      const std::int64_t extra =
-          facts->size == ObjectSize::kDict || facts->size == ObjectSize::kList
-              ? 0
-              : ExtraBytes(*facts, at, walk_.map_);
-      if (extra < 0 || static_cast<Address>(facts->own_bytes() + extra) > mapping.end - at)
-        continue;
+      if (facts->kind == ObjectKind::kType || walk_.IsTracked(*facts, at)) continue;
+      const std::int64_t extra = InlineBytes(*facts, at, walk_.map_);
+      if (extra < 0 || static_cast<Address>(facts->own_bytes() + extra) > last - at) continue;
       found[count++] = at;
     }
     for (std::size_t i = 0; i < count; ++i) {

@@ -16,8 +16,9 @@ class DumpHidden {
   void Write() noexcept;
 
  private:
-  void WriteMapping(const Mapping& mapping) noexcept;
+  void WriteRange(cpython::Address first, cpython::Address last) noexcept;
   bool IsInside(cpython::Address at) noexcept;
+  bool IsStack(const Mapping& mapping) const noexcept;
 
   DumpWalk& walk_;
   FreeMemory& free_;

@@ -86,7 +86,7 @@ void DumpRoots::ReadStack(Address frame, Address code) noexcept {
   }
   for (Address at = stack; at < end; at += 8) {
     const Address value = PeekPointer(at, 0);
-    if ((value & 7) == 0 && value != 0 && walk_.types_.IsObject(value)) walk_.edges_.Add(value);
+    if (walk_.reader_.IsLikelyObject(value)) walk_.edges_.Add(value);
   }
 }
 
@@ -166,6 +166,53 @@ void DumpRoots::WriteThread(Address thread) noexcept {
                   {EdgeKind::kNone, "thread state", 0});
 }
 
+// 3.12+: of a built-in type the interpreter has {type, ..., dict, subclasses, weak references}; the
+// type itself has a number where its subclasses were.
+void DumpRoots::WriteSubclasses(Address interpreter) noexcept {
+  constexpr std::uint32_t kSubclasses = 360;  // of PyTypeObject
+  constexpr Address kMostTypes = 1 << 12;
+  const cpython::Layout& layout = *g_agent.python.layout;
+  const auto is_dict = [this](Address value) {
+    return value != 0 && walk_.types_.IsObject(value) &&
+           cpython::TypeOf(value) == g_python_api.dict_type;
+  };
+  walk_.edges_.Clear();
+  for (Address at = interpreter; at + 40 <= interpreter + layout.interpreter_bytes; at += 8) {
+    const Address type = PeekPointer(at, 0);
+    if ((type & 7) != 0 || type < 4096 || !walk_.types_.IsKnown(type)) continue;
+    const Address number = PeekPointer(type, kSubclasses);
+    if (number == 0 || number > kMostTypes) continue;
+    // Two or three ints stand between, by version.
+    for (const std::uint32_t dict : {16u, 24u}) {
+      const Address subclasses = PeekPointer(at, dict + 8);
+      if (!is_dict(PeekPointer(at, dict)) || !is_dict(subclasses)) continue;
+      walk_.edges_.Add(subclasses);
+      break;
+    }
+  }
+  walk_.WriteRoot(DumpRoot::kInterpreter, RootCounts::kEach, 0, 0,
+                  {EdgeKind::kNone, "subclasses of built-in types", 0});
+}
+
+// 3.12+: interned strings that stay for ever, of which only the dict of interned strings knows.
+void DumpRoots::WriteInterned(Address dict) noexcept {
+  walk_.edges_.Clear();
+  const DictTable table = FindTable(dict);
+  if (table.values != 0 || table.count == 0 ||
+      !walk_.map_.IsReadable(table.entries,
+                             static_cast<std::size_t>(table.count) * table.entry_bytes)) {
+    return;
+  }
+  for (std::int64_t i = 0; i < table.count; ++i) {
+    const Address entry = table.entries + static_cast<Address>(i) * table.entry_bytes;
+    const Address text = PeekPointer(entry, table.entry_bytes == 24 ? 8 : 0);
+    if (text == 0 || walk_.marks_.IsSeen(text) || !walk_.types_.IsObject(text)) continue;
+    if (DumpTypes::IsImmortal(text)) walk_.edges_.Add(text);
+  }
+  walk_.WriteRoot(DumpRoot::kInterned, RootCounts::kNone, 0, 0,
+                  {EdgeKind::kNone, "interned strings", 0});
+}
+
 void DumpRoots::Write(Address interpreter) noexcept {
   const cpython::Layout& layout = *g_agent.python.layout;
   if (void* modules = g_python_api.PyImport_GetModuleDict();
@@ -196,6 +243,10 @@ void DumpRoots::Write(Address interpreter) noexcept {
   AddReferences(layout.interpreter_references, interpreter);
   walk_.WriteRoot(DumpRoot::kInterpreter, RootCounts::kEach, 0, 0,
                   {EdgeKind::kNone, "interpreter", 0});
+  if (layout.minor >= 12 && walk_.map_.IsReadable(interpreter, layout.interpreter_bytes)) {
+    WriteSubclasses(interpreter);
+  }
+  if (walk_.interned_ != 0) WriteInterned(walk_.interned_);
 }
 
 }  // namespace memwhy::agent

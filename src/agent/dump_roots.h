@@ -17,6 +17,8 @@ class DumpRoots {
 
  private:
   void WriteModules(cpython::Address modules) noexcept;
+  void WriteSubclasses(cpython::Address interpreter) noexcept;
+  void WriteInterned(cpython::Address dict) noexcept;
   void WriteThread(cpython::Address thread) noexcept;
   template <cpython::Family family>
   void WriteFrames(cpython::Address thread) noexcept;

@@ -47,6 +47,22 @@ bool DerivesFrom(Address type, const char* name) noexcept {
   return false;
 }
 
+// Objects of the standard library's that refer to no others, in memory that nobody clears: what
+// lies between their members would look like references.
+bool RefersToNothing(const char* name) noexcept {
+  constexpr const char* kNames[] = {
+      "_thread.lock",       "_thread.RLock",    "decimal.Decimal",  "array.array",
+      "datetime.timedelta", "datetime.date",    "_random.Random",   "mmap.mmap",
+      "_hashlib.HASH",      "_md5.md5",         "_sha1.sha1",       "_blake2.blake2b",
+      "_blake2.blake2s",    "_sha256.sha256",   "_sha256.sha224",   "_sha512.sha512",
+      "_sha512.sha384",     "_sha2.SHA256Type", "_sha2.SHA512Type", "socket",
+  };
+  for (const char* known : kNames) {
+    if (std::strcmp(name, known) == 0) return true;
+  }
+  return false;
+}
+
 ObjectSize SizeRule(Address type, std::uint64_t flags, std::int64_t item_bytes) noexcept {
   const PythonApi& api = g_python_api;
   if ((flags & cpython::kFlagInt) != 0) return ObjectSize::kInt;
@@ -60,6 +76,7 @@ ObjectSize SizeRule(Address type, std::uint64_t flags, std::int64_t item_bytes) 
     return ObjectSize::kSet;
   }
   if (DerivesFrom(type, api.bytearray_type)) return ObjectSize::kByteArray;
+  if (DerivesFrom(type, "array.array")) return ObjectSize::kArray;
   if (type == api.code_type) return ObjectSize::kCode;
   if (type == api.frame_type) return ObjectSize::kFrame;
   if (type == api.generator_type || type == api.coroutine_type ||
@@ -110,6 +127,10 @@ bool DumpTypes::IsTrusted(const void* function) const noexcept {
   const Mapping* mapping = map_->Find(reinterpret_cast<Address>(function));
   return mapping != nullptr && mapping->inode != 0 &&
          (mapping->inode == python_inode_ || mapping->is_stdlib);
+}
+
+bool DumpTypes::IsKnownEmpty(Address type) const noexcept {
+  return RefersToNothing(PlainName(type)) && IsTrusted(Peek<void*>(type, cpython::kTypeDealloc));
 }
 
 // The first base that is no class written in Python.
@@ -168,6 +189,11 @@ void DumpTypes::LearnMembers(DumpType& facts) noexcept {
   if (facts.type == api.traceback_type) {
     add_all(layout.traceback_references, EdgeKind::kAttribute, "");
   }
+  // PyModuleObject, 3.8 to 3.14: md_dict 16, md_def, md_state, md_weaklist, md_name 48.
+  if (DerivesFrom(facts.type, "module") && facts.basic_bytes >= 56) {
+    AddMember(facts, 16, EdgeKind::kAttributes, "__dict__");
+    AddMember(facts, 48, EdgeKind::kInternal, "md_name");
+  }
   if (facts.type == api.cell_type) AddMember(facts, 16, EdgeKind::kAttribute, "cell_contents");
   if (facts.type == api.method_type) {
     AddMember(facts, 16, EdgeKind::kAttribute, "__func__");
@@ -223,12 +249,17 @@ void DumpTypes::Learn(DumpType& facts) noexcept {
   facts.is_list = (flags & cpython::kFlagList) != 0;
   facts.is_tuple = (flags & cpython::kFlagTuple) != 0;
   facts.is_set = facts.size == ObjectSize::kSet;
+  facts.has_buffer = facts.size == ObjectSize::kByteArray || facts.size == ObjectSize::kArray ||
+                     (facts.size == ObjectSize::kStr && type != api.str_type);
   facts.is_deque = facts.size == ObjectSize::kDeque;
   const char* plain = PlainName(type);
   // 3.8 to 3.14 call them so.
   facts.is_context_variable =
       !facts.is_owned &&
       (std::strcmp(plain, "ContextVar") == 0 || std::strcmp(plain, "_contextvars.ContextVar") == 0);
+  facts.has_optional_zone =
+      DerivesFrom(type, "datetime.datetime") || DerivesFrom(type, "datetime.time");
+  facts.is_definition = !facts.is_owned && std::strcmp(plain, "moduledef") == 0;
   facts.is_hamt_node = std::strcmp(plain, "hamt_bitmap_node") == 0;
   const bool has_managed = layout.minor >= 11 && (flags & cpython::kFlagManagedDict) != 0;
   facts.has_attributes = has_managed || Peek<std::int64_t>(type, cpython::kTypeDictOffset) > 0;
@@ -237,7 +268,9 @@ void DumpTypes::Learn(DumpType& facts) noexcept {
       facts.size == ObjectSize::kStr ? layout.unicode_ascii_bytes : facts.basic_bytes;
   if (facts.is_collected) facts.before_bytes += layout.gc_head_bytes;
   // What lies before the gc head: 3.11 values and dict, 3.12+ dict and the list of weak references.
-  if (has_managed) facts.before_bytes += 16;
+  if (has_managed || (layout.minor >= 12 && (flags & cpython::kFlagManagedWeakref) != 0)) {
+    facts.before_bytes += 16;
+  }
   facts.fixed_bytes += facts.before_bytes;
 
   if (type == api.dict_type) {
@@ -279,7 +312,7 @@ void DumpTypes::Learn(DumpType& facts) noexcept {
       const void* own = Peek<void*>(solid, cpython::kTypeTraverse);
       const bool is_plain_base = facts.is_dict || facts.is_list || facts.is_tuple || facts.is_set;
       facts.is_searched =
-          own == nullptr ? solid_bytes > 16 && !is_plain_base &&
+          own == nullptr ? solid_bytes > 16 && !is_plain_base && !IsKnownEmpty(solid) &&
                                (Peek<std::uint64_t>(solid, cpython::kTypeFlags) &
                                 (cpython::kFlagInt | cpython::kFlagStr | cpython::kFlagBytes)) == 0
                          : !IsTrusted(own);
@@ -289,7 +322,7 @@ void DumpTypes::Learn(DumpType& facts) noexcept {
           DerivesFrom(type, api.float_type) || DerivesFrom(type, api.complex_type) ||
           facts.basic_bytes <= 16;
       facts.kind = is_plain && !facts.is_owned ? ObjectKind::kLeaf : ObjectKind::kOpaque;
-      facts.is_searched = !is_plain;
+      facts.is_searched = !is_plain && !IsKnownEmpty(type);
     }
   }
   facts.has_function_name = facts.kind == ObjectKind::kCode || facts.kind == ObjectKind::kFrame ||

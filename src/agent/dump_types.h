@@ -42,6 +42,7 @@ enum class ObjectSize : std::uint8_t {
   kList,
   kSet,
   kByteArray,
+  kArray,  // of the module array
   kDeque,
   kCode,
   kFrame,
@@ -56,6 +57,7 @@ struct NamedMember {
 
 struct DumpType {
   static constexpr std::uint32_t kMaxMembers = 24;
+  static constexpr std::uint32_t kZoneFlag = 24;
 
   cpython::Address type = 0;
   std::uint32_t id = 0;
@@ -69,11 +71,14 @@ struct DumpType {
   bool is_list = false;
   bool is_tuple = false;
   bool is_deque = false;
+  bool has_optional_zone = false;  // datetime's: a byte at kZoneFlag says whether there is a tzinfo
   bool is_set = false;
   bool is_context_variable = false;
   bool has_function_name = false;
-  bool is_hamt_node = false;  // of a context's map: {key or null, value} pairs
-  bool is_named = false;      // its record is written
+  bool is_definition = false;  // of modules: in libraries' data
+  bool has_buffer = false;     // bytes in a block of their own
+  bool is_hamt_node = false;   // of a context's map: {key or null, value} pairs
+  bool is_named = false;       // its record is written
   std::int64_t basic_bytes = 0;
   std::int64_t item_bytes = 0;
   std::int64_t fixed_bytes = 0;   // basic, gc head and what else lies before the object
@@ -122,6 +127,7 @@ class DumpTypes {
   void AddMember(DumpType& facts, std::uint32_t offset, wire::EdgeKind kind,
                  const char* name) noexcept;
   bool IsTrusted(const void* function) const noexcept;
+  bool IsKnownEmpty(cpython::Address type) const noexcept;
   cpython::Address SolidBase(cpython::Address type) const noexcept;
 
   const MemoryMap* map_ = nullptr;

@@ -71,6 +71,7 @@ bool DumpWalk::IsConstant(const DumpType& facts, Address object) const noexcept 
   if (facts.kind == ObjectKind::kType) {
     return (Peek<std::uint64_t>(object, cpython::kTypeFlags) & cpython::kFlagHeapType) == 0;
   }
+  if (facts.is_definition) return true;
   const int minor = g_agent.python.layout->minor;
   if (minor >= 12) return false;
   // 3.11 gives what it builds in (deep-frozen modules) a count of 999,999,999.
@@ -89,7 +90,8 @@ bool DumpWalk::IsConstant(const DumpType& facts, Address object) const noexcept 
     return facts.kind == ObjectKind::kTuple ? length == 0 : length <= 1;
   }
   if (facts.type == api.bool_type || facts.type == api.none_type) return true;
-  return !facts.is_owned && facts.basic_bytes == 16;  // Ellipsis, NotImplemented
+  // Ellipsis, NotImplemented
+  return !facts.is_owned && facts.basic_bytes == 16 && facts.type != api.object_type;
 }
 
 void DumpWalk::PutText(const EdgeLabel& label) noexcept {
@@ -392,7 +394,13 @@ void DumpWalk::WriteObject(Address object) noexcept {
 }
 
 void DumpWalk::WriteKnown(DumpType& facts, Address object) noexcept {
+  // Of a class all objects may be hidden.
+  if (facts.kind == ObjectKind::kType && types_.IsType(object)) types_.Get(object);
   if (!facts.is_named) NameType(facts);
+  if (facts.has_buffer) {
+    // What may stand in it is no object.
+    if (const Address buffer = BufferBehind(facts, object); buffer != 0) marks_.See(buffer);
+  }
   WriteRecord(facts, object);
   if (native_ != nullptr) native_->WriteOwn(facts, object);
 }
@@ -511,6 +519,7 @@ bool DumpWalk::Run(bool collects, FreeMemory* free, NativeWalk* native) noexcept
   native_ = native;
   const cpython::Layout& layout = *g_agent.python.layout;
   none_ = g_python_api.none_object;
+  reader_.SetFreeMemory(free);
   if (!types_.Start(map_)) return false;
   out_.Reserve();
   for (const char c : wire::kDumpMagic) out_.PutByte(static_cast<std::uint8_t>(c));

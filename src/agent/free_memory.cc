@@ -20,14 +20,23 @@ constexpr std::uint32_t kPoolOverhead = 48;
 constexpr std::uint32_t kSizeClasses = 32;
 constexpr std::uint32_t kMostPoolBytes = 1u << 20;
 
-// tcache_perthread_struct: 64 counts of 16 bits, 64 pointers; the first chunk of the heap.
-constexpr std::uint32_t kCacheBins = 64;
-constexpr std::size_t kCacheChunkBytes = 0x290;
+// tcache_perthread_struct: for each bin a number of 16 bits, then for each the first free chunk. It
+// is the heap's first chunk; from 2.42 on it comes with the first free, so among the first.
+constexpr int kFirstSafeLinking = 32;
+constexpr int kFirstLateCache = 42;
+constexpr int kMostChunksBeforeCache = 256;
 
-bool HasSafeLinking() noexcept {
+// 2.N; 0: another library.
+int LibraryMinor() noexcept {
   const char* version = gnu_get_libc_version();
-  return std::strtol(version, nullptr, 10) == 2 && std::strtol(version + 2, nullptr, 10) >= 32;
+  if (std::strtol(version, nullptr, 10) != 2) return 0;
+  return static_cast<int>(std::strtol(version + 2, nullptr, 10));
 }
+
+std::uint32_t CacheBins(int minor) noexcept { return minor >= kFirstLateCache ? 76 : 64; }
+
+// With its head, in steps of 16.
+Address CacheChunkBytes(int minor) noexcept { return (CacheBins(minor) * 10 + 8 + 15) & ~15u; }
 
 }  // namespace
 
@@ -81,35 +90,47 @@ void FreeMemory::LoadPools(const MemoryMap& map) noexcept {
   }
 }
 
-// What the main thread has freed just now looks in use to a walk over the chunks.
-void FreeMemory::LoadThreadCache(Address cache, const Mapping& heap) noexcept {
-  if (!HasSafeLinking()) return;
-  for (std::uint32_t bin = 0; bin < kCacheBins; ++bin) {
-    const std::uint32_t count = Peek<std::uint16_t>(cache, 2 * bin);
-    Address entry = PeekPointer(cache, 2 * kCacheBins + 8 * bin);
-    for (std::uint32_t i = 0; i < count && i < 65536; ++i) {
-      if ((entry & 15) != 0 || entry < heap.begin + 16 || entry + 16 > heap.end) break;
+// What the main thread has freed just now looks in use to a walk over the chunks. False: this is
+// no cache.
+bool FreeMemory::LoadThreadCache(Address cache, std::uint32_t bins, const Mapping& heap) noexcept {
+  const auto is_chunk = [&heap](Address entry) {
+    return (entry & 15) == 0 && entry >= heap.begin + 16 && entry + 16 <= heap.end;
+  };
+  for (std::uint32_t bin = 0; bin < bins; ++bin) {
+    const Address entry = PeekPointer(cache, 2 * bins + 8 * bin);
+    if (entry != 0 && !is_chunk(entry)) return false;
+  }
+  for (std::uint32_t bin = 0; bin < bins; ++bin) {
+    Address entry = PeekPointer(cache, 2 * bins + 8 * bin);
+    for (std::uint32_t left = 65536; left > 0 && is_chunk(entry); --left) {
       const Address size = PeekPointer(entry - 8, 0) & ~Address{7};
       if (size < 32 || size > heap.end - entry) break;
       Add(entry, entry + size - 16);
       entry = PeekPointer(entry, 0) ^ (entry >> 12);
     }
   }
+  return true;
 }
 
 // Chunks from the heap's first to its last: {previous size, size | flags, content}; bit 0 of the
 // next one's size tells whether one is in use.
 void FreeMemory::LoadHeap(const Mapping& heap) noexcept {
+  constexpr Address kForeign = 6;  // flags of chunks that lie elsewhere
+  const int minor = LibraryMinor();
+  int cache_left = minor < kFirstSafeLinking ? 0
+                   : minor < kFirstLateCache ? 1
+                                             : kMostChunksBeforeCache;
   Address chunk = heap.begin;
-  if (heap.end - chunk < kCacheChunkBytes ||
-      (PeekPointer(chunk, 8) & ~Address{7}) != kCacheChunkBytes) {
-    return;
-  }
-  LoadThreadCache(chunk + 16, heap);
   heap_begin_ = heap_end_ = chunk;
   while (heap.end - chunk >= 32) {
-    const Address size = PeekPointer(chunk, 8) & ~Address{7};
-    if (size < 32 || (size & 15) != 0 || size > heap.end - chunk) return;
+    const Address head = PeekPointer(chunk, 8);
+    const Address size = head & ~Address{7};
+    if (size < 32 || (size & 15) != 0 || size > heap.end - chunk || (head & kForeign) != 0) return;
+    if (cache_left > 0 && size == CacheChunkBytes(minor) &&
+        LoadThreadCache(chunk + 16, CacheBins(minor), heap)) {
+      cache_left = 0;
+    }
+    --cache_left;
     const Address next = chunk + size;
     chunks_.See(chunk + 16);
     heap_end_ = next;
@@ -137,19 +158,15 @@ bool FreeMemory::Load(const MemoryMap& map) noexcept {
   return !failed_ && !chunks_.failed();
 }
 
-bool FreeMemory::CanBegin(Address address) noexcept {
-  if (address >= heap_begin_ + 48 && address < heap_end_) {
-    return chunks_.IsSeen(address) || chunks_.IsSeen(address - 16) || chunks_.IsSeen(address - 32);
-  }
+bool FreeMemory::CanBegin(Address address, Address before) noexcept {
+  if (address >= heap_begin_ + 48 && address < heap_end_) return chunks_.IsSeen(address - before);
   const Address* next = std::upper_bound(arenas_.items, arenas_.items + arena_count_, address);
   if (next == arenas_.items || address - next[-1] >= arena_bytes_) return true;
   const Address pool = address & ~(pool_bytes_ - 1);
   if (pool < next[-1] || address < pool + kPoolOverhead) return false;
   const auto size_class = Peek<std::uint32_t>(pool, 36);
   if (size_class >= kSizeClasses) return false;
-  // The collector's head and what lies before it: attributes and weak references.
-  const Address in_block = (address - pool - kPoolOverhead) % ((size_class + 1) * 16);
-  return in_block == 0 || in_block == 16 || in_block == 32;
+  return (address - before - pool - kPoolOverhead) % ((size_class + 1) * 16) == 0;
 }
 
 bool FreeMemory::Contains(Address address) const noexcept {

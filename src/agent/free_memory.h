@@ -6,7 +6,7 @@
 // Runs in a clone; reads only; no malloc.
 //
 // Sources: CPython Objects/obmalloc.c (struct pool_header, 3.8 to 3.14); glibc malloc/malloc.c
-// (chunk headers, tcache_perthread_struct with safe-linking, 2.32 and later).
+// (chunk headers, tcache_perthread_struct with safe-linking, 2.32 to 2.43).
 #pragma once
 
 #include <cstddef>
@@ -27,9 +27,9 @@ class FreeMemory {
   // False: no memory for the list.
   bool Load(const MemoryMap& map) noexcept;
   bool Contains(std::uintptr_t address) const noexcept;
-  // Whether an object can begin at `address`: in a pool of pymalloc or in glibc's heap at the start
-  // of a block, or behind the head of the collector's there. Elsewhere anything goes.
-  bool CanBegin(std::uintptr_t address) noexcept;
+  // Whether an object with `before` bytes in front of it can begin at `address`: in a pool of
+  // pymalloc or in glibc's heap a block must begin so many bytes before. Elsewhere anything goes.
+  bool CanBegin(std::uintptr_t address, std::uintptr_t before) noexcept;
   std::size_t ranges() const { return count_; }
 
  private:
@@ -41,7 +41,7 @@ class FreeMemory {
   void LoadPools(const MemoryMap& map) noexcept;
   void LoadPool(std::uintptr_t pool, std::uint32_t pool_bytes) noexcept;
   void LoadHeap(const Mapping& heap) noexcept;
-  void LoadThreadCache(std::uintptr_t cache, const Mapping& heap) noexcept;
+  bool LoadThreadCache(std::uintptr_t cache, std::uint32_t bins, const Mapping& heap) noexcept;
 
   RawArray<std::uintptr_t> arenas_;  // by address
   std::size_t arena_count_ = 0;

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/holder_scan.h"
 
-#include <elf.h>
 #include <fcntl.h>
-#include <link.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstring>
 
 #include "agent/agent.h"
+#include "agent/library_data.h"
 #include "agent/present_pages.h"
 #include "agent/private_memory.h"
+#include "agent/python_api.h"
 #include "agent/raw_memory.h"
 #include "cpython/peek.h"
 
@@ -32,6 +32,40 @@ struct Answer {
 
 std::size_t FilterBit(Address address) noexcept {
   return static_cast<std::size_t>((address >> 3) * 0x9e3779b97f4a7c15ull >> 20) & (kFilterBits - 1);
+}
+
+bool IsWeakReference(Address type) noexcept {
+  const PythonApi& api = g_python_api;
+  constexpr int kMostBases = 64;
+  for (int left = kMostBases; type != 0 && left > 0; --left) {
+    if (type == api.weakref_type || type == api.weak_proxy_type ||
+        type == api.weak_callable_proxy_type) {
+      return true;
+    }
+    type = cpython::PeekPointer(type, cpython::kTypeBase);
+  }
+  return false;
+}
+
+// Weak references to one object form a list, whose links hold none: wr_prev and wr_next of the
+// neighbours, and where the object has the first.
+bool IsWeakLink(Address reference, Address place) noexcept {
+  constexpr std::uint32_t kObject = 16;
+  constexpr std::uint32_t kPrevious = 40;
+  constexpr std::uint32_t kNext = 48;
+  constexpr std::int64_t kManaged = -32;  // 3.12+: before the collector's head
+  if (!IsWeakReference(cpython::TypeOf(reference))) return false;
+  if (place == cpython::PeekPointer(reference, kPrevious) + kNext) return true;
+  if (place == cpython::PeekPointer(reference, kNext) + kPrevious) return true;
+  const Address object = cpython::PeekPointer(reference, kObject);
+  if (object == 0) return false;
+  const Address type = cpython::TypeOf(object);
+  const bool is_managed =
+      g_agent.python.layout->minor >= 12 &&
+      (cpython::Peek<std::uint64_t>(type, cpython::kTypeFlags) & cpython::kFlagManagedWeakref) != 0;
+  const auto offset =
+      is_managed ? kManaged : cpython::Peek<std::int64_t>(type, cpython::kTypeWeakListOffset);
+  return place == object + static_cast<Address>(offset);
 }
 
 class Scan {
@@ -66,7 +100,7 @@ class Scan {
     const auto* at = reinterpret_cast<const Address*>(begin);
     const auto* stop = reinterpret_cast<const Address*>(end & ~Address{7});
     for (; at < stop; ++at) {
-      const Address value = *at;
+      const Address value = *at & ~tag_;
       const std::size_t bit = FilterBit(value);
       if ((filter_[bit >> 6] >> (bit & 63) & 1) != 0) {
         Hit(value, reinterpret_cast<Address>(at), is_static);
@@ -103,6 +137,7 @@ class Scan {
       const std::uint32_t i = table_.items[at] - 1;
       if (objects_[i] != value) continue;
       if (free_.Contains(place)) return;  // remains of what was there
+      if (IsWeakLink(value, place)) return;
       Answer& answer = answers_.items[i];
       const std::uint64_t others = answer.words++ - answer.static_words;
       if (is_static) {
@@ -118,33 +153,11 @@ class Scan {
   const Address* objects_;
   std::size_t count_;
   const FreeMemory& free_;
+  const Address tag_ = g_agent.python.layout->frame_tag;  // of references in frames
   std::uint64_t* filter_ = nullptr;
   RawArray<Answer> answers_;
   RawArray<std::uint32_t> table_;  // object + 1
 };
-
-// Where a library's data ends, zeroed part included, by the program headers in its first mapping;
-// 0: they are not there.
-Address EndOfData(const Mapping& first) noexcept {
-  if (!first.is_readable || first.offset != 0 || first.end - first.begin < sizeof(ElfW(Ehdr)))
-    return 0;
-  const auto header = cpython::Peek<ElfW(Ehdr)>(first.begin, 0);
-  if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) return 0;
-  if (header.e_phentsize != sizeof(ElfW(Phdr))) return 0;
-  Address lowest = ~Address{0};
-  Address end = 0;
-  for (std::uint32_t i = 0; i < header.e_phnum; ++i) {
-    const Address at = first.begin + header.e_phoff + Address{i} * sizeof(ElfW(Phdr));
-    if (at + sizeof(ElfW(Phdr)) > first.end) return 0;
-    const auto segment = cpython::Peek<ElfW(Phdr)>(at, 0);
-    if (segment.p_type != PT_LOAD) continue;
-    if (segment.p_vaddr < lowest) lowest = segment.p_vaddr;
-    if ((segment.p_flags & PF_W) != 0 && segment.p_vaddr + segment.p_memsz > end) {
-      end = segment.p_vaddr + segment.p_memsz;
-    }
-  }
-  return end == 0 ? 0 : first.begin + end - (lowest & ~Address{4095});
-}
 
 // `data_end`: before it lies the data of a library.
 void ScanOne(Scan& scan, const Mapping& mapping, Address data_end, PresentPages& pages) noexcept {

@@ -207,12 +207,24 @@ void ObjectReader::ReadLocals(Address code, Address locals, bool is_owner,
   }
 }
 
+bool ObjectReader::IsLikelyObject(Address word) noexcept {
+  constexpr std::uint64_t kUsualCount = 1u << 20;
+  if ((word & 7) != 0 || word == 0 || !types_.IsObject(word)) return false;
+  // Where programs lie low in memory a pointer before another one looks like a large count.
+  const auto count = Peek<std::uint64_t>(word, 0);
+  if (count > kUsualCount && !DumpTypes::IsImmortal(word) && map_.IsReadable(count, 1))
+    return false;
+  if (free_ == nullptr) return true;
+  if (free_->Contains(word)) return false;
+  const DumpType* facts = types_.Get(cpython::TypeOf(word));
+  return facts != nullptr && free_->CanBegin(word, static_cast<Address>(facts->before_bytes));
+}
+
 void ObjectReader::SearchWords(Address begin, Address end, Address skip, EdgeList& edges) noexcept {
   for (Address at = begin; at + 8 <= end; at += 8) {
     if (at == skip) continue;
     const Address value = PeekPointer(at, 0);
-    if (value == 0 || (value & 7) != 0 || edges.IsTold(value)) continue;
-    if (types_.IsObject(value)) edges.Tell(value);
+    if (IsLikelyObject(value) && !edges.IsTold(value)) edges.Tell(value);
   }
 }
 
@@ -386,7 +398,9 @@ void ObjectReader::Read(DumpType& facts, Address object, EdgeList& edges) noexce
     return;
   }
   const std::size_t traversed = edges.told_count();
-  if (facts.is_searched) {
+  const bool is_searched = facts.is_searched && (!facts.has_optional_zone ||
+                                                 Peek<char>(object, DumpType::kZoneFlag) != 0);
+  if (is_searched) {
     const Address weak = facts.weak_list > 0 ? object + static_cast<Address>(facts.weak_list) : 0;
     SearchWords(object + 16, object + static_cast<Address>(facts.basic_bytes), weak, edges);
   }
@@ -400,7 +414,7 @@ void ObjectReader::Read(DumpType& facts, Address object, EdgeList& edges) noexce
     if (edges.rest == ShapeRest::kIndexed) return;
   }
   // Pointers in the body that gc does not know of.
-  for (std::size_t i = traversed; facts.is_searched && i < edges.told_count(); ++i) {
+  for (std::size_t i = traversed; is_searched && i < edges.told_count(); ++i) {
     if (edges.told(i) == 0) continue;
     edges.AddNamed(edges.told(i), {EdgeKind::kNative, nullptr, 0});
     edges.UntellRange(i, 1);

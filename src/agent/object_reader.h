@@ -10,6 +10,7 @@
 
 #include "agent/dump_types.h"
 #include "agent/edge_list.h"
+#include "agent/free_memory.h"
 
 namespace memwhy::agent {
 
@@ -22,6 +23,8 @@ struct ArrayBuffer {
 class ObjectReader {
  public:
   ObjectReader(DumpTypes& types, const MemoryMap& map) noexcept : types_(types), map_(map) {}
+  // What lies in it is no object: of words that only look like references.
+  void SetFreeMemory(FreeMemory* free) noexcept { free_ = free; }
   ~ObjectReader() { FreeRaw(base_told_); }
 
   // The references of any object but exact dicts, lists and tuples. `edges` is empty.
@@ -33,6 +36,8 @@ class ObjectReader {
   // each is added, told or not.
   void ReadLocals(cpython::Address code, cpython::Address locals, bool is_owner,
                   EdgeList& edges) noexcept;
+  // Whether a word that may be a reference is one, as far as can be told.
+  bool IsLikelyObject(cpython::Address word) noexcept;
   // Words between `begin` and `end` that look like references and were not told.
   void SearchWords(cpython::Address begin, cpython::Address end, cpython::Address skip,
                    EdgeList& edges) noexcept;
@@ -57,6 +62,7 @@ class ObjectReader {
 
   DumpTypes& types_;
   const MemoryMap& map_;
+  FreeMemory* free_ = nullptr;
   RawArray<cpython::Address> base_told_;
   std::size_t base_count_ = 0;
 };

@@ -12,24 +12,11 @@ using cpython::Peek;
 using cpython::PeekPointer;
 
 namespace {
+
 constexpr std::int64_t kMostItems = std::int64_t{1} << 40;  // a length beyond is damage
-}  // namespace
 
-bool IsExtraApart(const DumpType& facts) noexcept {
-  switch (facts.size) {
-    case ObjectSize::kDict:
-    case ObjectSize::kOrderedDict:
-    case ObjectSize::kList:
-    case ObjectSize::kSet:
-    case ObjectSize::kByteArray:
-    case ObjectSize::kDeque:
-      return true;
-    default:
-      return false;
-  }
-}
-
-std::int64_t ExtraBytes(const DumpType& facts, Address object, const MemoryMap& map) noexcept {
+// What the rule of the type says, attribute values left out.
+std::int64_t RuleBytes(const DumpType& facts, Address object, const MemoryMap& map) noexcept {
   const cpython::Layout& layout = *g_agent.python.layout;
   std::int64_t bytes = 0;
   switch (facts.size) {
@@ -49,7 +36,8 @@ std::int64_t ExtraBytes(const DumpType& facts, Address object, const MemoryMap& 
     case ObjectSize::kInt: {
       // From 3.12 on ob_size is lv_tag: digits << 3 | flags.
       const auto size = Peek<std::int64_t>(object, cpython::kVarSize);
-      const std::int64_t digits = layout.minor >= 12 ? size >> 3 : size < 0 ? -size : size;
+      std::int64_t digits = layout.minor >= 12 ? size >> 3 : size < 0 ? -size : size;
+      if (digits == 0 && layout.minor >= 11) digits = 1;      // zero has one since
       const std::int64_t own = (facts.basic_bytes - 24) / 4;  // 3.12+: one digit is in the type's
       if (digits > own && digits < kMostItems)
         bytes = 4 * (digits - (own > 0 && own < 2 ? own : 0));
@@ -108,6 +96,16 @@ std::int64_t ExtraBytes(const DumpType& facts, Address object, const MemoryMap& 
       if (allocated > 0 && allocated < kMostItems) bytes = allocated;
       break;
     }
+    case ObjectSize::kArray: {
+      // arrayobject: ob_size 16, ob_item 24, allocated 32, ob_descr 40 {char typecode, int
+      // itemsize}
+      const auto allocated = Peek<std::int64_t>(object, 32);
+      const Address kind = PeekPointer(object, 40);
+      if (allocated <= 0 || allocated > kMostItems || !map.IsReadable(kind, 8)) break;
+      const auto item = Peek<std::int32_t>(kind, 4);
+      if (item > 0 && item <= 16) bytes = allocated * item;
+      break;
+    }
     case ObjectSize::kDeque: {
       // Blocks of 64 items and two links; the first item stands at leftindex of its block.
       const auto length = Peek<std::int64_t>(object, cpython::kVarSize);
@@ -142,21 +140,64 @@ std::int64_t ExtraBytes(const DumpType& facts, Address object, const MemoryMap& 
       break;
     }
   }
-  if (facts.has_attributes && layout.minor >= 11) {
-    const cpython::Attributes found = cpython::FindAttributes(layout, object);
-    // 3.13 has them in the object, before in a block of their own: a head and the values.
-    if (found.values != 0) {
-      const Address keys = PeekPointer(facts.type, layout.type_cached_keys);
-      // Before 3.13: as many as the table had room for, behind a head of a byte each and two more.
-      const std::int64_t capacity = layout.minor >= 13
-                                        ? std::int64_t{Peek<std::uint8_t>(found.values - 8, 0)}
-                                        : Peek<std::int64_t>(keys, 16) + found.count;  // dk_usable
-      if (capacity >= 0 && capacity < 256) {
-        bytes += 8 * capacity + (layout.minor >= 13 ? 8 : (capacity + 2 + 7) / 8 * 8);
-      }
-    }
-  }
   return bytes;
+}
+
+// The values of attributes that no dict has.
+std::int64_t ValueBytes(const DumpType& facts, Address object) noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  if (!facts.has_attributes || layout.minor < 11) return 0;
+  const cpython::Attributes found = cpython::FindAttributes(layout, object);
+  if (found.values == 0) return 0;
+  // 3.13 has them in the object, before in a block of their own: a head and the values.
+  const Address keys = PeekPointer(facts.type, layout.type_cached_keys);
+  // Before 3.13: as many as the table had room for, behind a head of a byte each and two more.
+  const std::int64_t capacity = layout.minor >= 13
+                                    ? std::int64_t{Peek<std::uint8_t>(found.values - 8, 0)}
+                                    : Peek<std::int64_t>(keys, 16) + found.count;  // dk_usable
+  if (capacity < 0 || capacity >= 256) return 0;
+  return 8 * capacity + (layout.minor >= 13 ? 8 : (capacity + 2 + 7) / 8 * 8);
+}
+
+bool IsTextApart(Address str) noexcept { return (Peek<std::uint32_t>(str, 32) >> 5 & 1) == 0; }
+
+}  // namespace
+
+std::int64_t ExtraBytes(const DumpType& facts, Address object, const MemoryMap& map) noexcept {
+  return RuleBytes(facts, object, map) + ValueBytes(facts, object);
+}
+
+std::int64_t InlineBytes(const DumpType& facts, Address object, const MemoryMap& map) noexcept {
+  const std::int64_t values = g_agent.python.layout->minor >= 13 ? ValueBytes(facts, object) : 0;
+  switch (facts.size) {
+    case ObjectSize::kDict:
+    case ObjectSize::kOrderedDict:
+    case ObjectSize::kList:
+    case ObjectSize::kSet:
+    case ObjectSize::kByteArray:
+    case ObjectSize::kArray:
+    case ObjectSize::kDeque:
+      return values;
+    case ObjectSize::kStr:
+      // fixed_bytes are those of the smallest str.
+      if (IsTextApart(object)) {
+        return facts.basic_bytes - g_agent.python.layout->unicode_ascii_bytes + values;
+      }
+      break;
+    default:
+      break;
+  }
+  return RuleBytes(facts, object, map) + values;
+}
+
+Address BufferBehind(const DumpType& facts, Address object) noexcept {
+  constexpr std::uint32_t kByteArrayStart = 32;  // ob_alloc 24, ob_bytes 32
+  constexpr std::uint32_t kArrayItems = 24;
+  if (facts.size == ObjectSize::kByteArray) return PeekPointer(object, kByteArrayStart);
+  if (facts.size == ObjectSize::kArray) return PeekPointer(object, kArrayItems);
+  // A compact text lies in its object; another's pointer is the last member of PyUnicodeObject.
+  const std::int64_t text_at = g_agent.python.layout->unicode_compact_bytes;
+  return IsTextApart(object) ? PeekPointer(object, static_cast<std::uint32_t>(text_at)) : 0;
 }
 
 }  // namespace memwhy::agent

@@ -15,7 +15,11 @@ namespace memwhy::agent {
 std::int64_t ExtraBytes(const DumpType& facts, cpython::Address object,
                         const MemoryMap& map) noexcept;
 
-// Whether those lie in blocks of their own, apart from the object.
-bool IsExtraApart(const DumpType& facts) noexcept;
+// Of those, what lies in the block of the object itself, behind it.
+std::int64_t InlineBytes(const DumpType& facts, cpython::Address object,
+                         const MemoryMap& map) noexcept;
+
+// The block of a type's objects that has bytes, no references; 0: none. `facts.has_buffer`.
+cpython::Address BufferBehind(const DumpType& facts, cpython::Address object) noexcept;
 
 }  // namespace memwhy::agent

@@ -126,6 +126,7 @@ inline constexpr std::uint32_t kBytesData = 32;
 inline constexpr std::uint32_t kListItems = 24;  // PyObject**
 
 // Bits of tp_flags.
+inline constexpr std::uint64_t kFlagManagedWeakref = 1u << 3;  // 3.12
 inline constexpr std::uint64_t kFlagManagedDict = 1u << 4;
 inline constexpr std::uint64_t kFlagHeapType = 1u << 9;
 inline constexpr std::uint64_t kFlagHaveGc = 1u << 14;
