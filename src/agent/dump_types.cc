@@ -194,6 +194,18 @@ void DumpTypes::LearnMembers(DumpType& facts) noexcept {
     AddMember(facts, 16, EdgeKind::kAttributes, "__dict__");
     AddMember(facts, 48, EdgeKind::kInternal, "md_name");
   }
+  if (facts.kind == ObjectKind::kArray) {
+    // PyArrayObject_fields: base 48, descr 56; mem_handler 88 from numpy 1.22 on.
+    AddMember(facts, 48, EdgeKind::kAttribute, "base");
+    AddMember(facts, 56, EdgeKind::kAttribute, "dtype");
+    Address array = facts.type;
+    while (array != 0 && std::strcmp(PlainName(array), "numpy.ndarray") != 0) {
+      array = PeekPointer(array, cpython::kTypeBase);
+    }
+    if (array != 0 && Peek<std::int64_t>(array, cpython::kTypeBasicSize) >= 96) {
+      AddMember(facts, 88, EdgeKind::kInternal, "mem_handler");
+    }
+  }
   if (facts.type == api.cell_type) AddMember(facts, 16, EdgeKind::kAttribute, "cell_contents");
   if (facts.type == api.method_type) {
     AddMember(facts, 16, EdgeKind::kAttribute, "__func__");

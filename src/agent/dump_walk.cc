@@ -558,6 +558,18 @@ bool DumpWalk::Run(bool collects, FreeMemory* free, NativeWalk* native) noexcept
   return out_.Flush() && !failed_ && !marks_.failed() && !shapes_.failed() && !edges_.failed();
 }
 
+bool DumpWalk::IsInBytes(Address place) noexcept {
+  const Address object = marks_.IsSeen(place) ? 0 : marks_.SeenBefore(place);
+  if (object == 0) return false;
+  const Address type = cpython::TypeOf(object);
+  const PythonApi& api = g_python_api;
+  if (type != api.bytes_type && type != api.str_type && type != api.int_type) return false;
+  const DumpType* facts = types_.Get(type);
+  if (facts == nullptr) return false;
+  return place <
+         object + static_cast<Address>(facts->own_bytes() + InlineBytes(*facts, object, map_));
+}
+
 void DumpWalk::WriteRoot(DumpRoot kind, wire::RootCounts counts, std::uint64_t thread,
                          std::uint32_t line, const EdgeLabel& name) noexcept {
   if (edges_.count() == 0) return;

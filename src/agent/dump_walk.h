@@ -36,6 +36,9 @@ class DumpWalk {
   // With `native` the live native blocks behind the objects, too.
   bool Run(bool collects, FreeMemory* free, NativeWalk* native = nullptr) noexcept;
 
+  // After Run: whether `place` lies in the bytes of a str, bytes or int, where no references are.
+  bool IsInBytes(cpython::Address place) noexcept;
+
   std::uint64_t objects() const { return objects_; }
   std::uint64_t edges() const { return edge_count_; }
   std::uint64_t skipped() const { return skipped_; }

@@ -112,9 +112,44 @@ bool FreeMemory::LoadThreadCache(Address cache, std::uint32_t bins, const Mappin
   return true;
 }
 
+// Small chunks that were freed while the thread's cache was full look in use, too. The lists of
+// them lie in malloc_state {.., fastbinsY 16, top 96, last_remainder, bins 112}, in the library's
+// data: it is where `top` is.
+void FreeMemory::LoadFastChunks(const MemoryMap& map, const Mapping& heap, Address top) noexcept {
+  constexpr std::uint32_t kFastLists = 16;
+  constexpr std::uint32_t kLists = 10;
+  constexpr std::uint32_t kTop = 96;
+  constexpr std::uint32_t kBins = 112;
+  const Mapping* library = map.Find(reinterpret_cast<Address>(&gnu_get_libc_version));
+  if (library == nullptr || library->inode == 0 || LibraryMinor() < kFirstSafeLinking) return;
+  const auto is_chunk = [&heap](Address chunk) {
+    return (chunk & 15) == 0 && chunk >= heap.begin && chunk + 32 <= heap.end;
+  };
+  for (std::size_t i = 0; i < map.count(); ++i) {
+    const Mapping& data = map.at(i);
+    if (data.inode != library->inode || !data.is_writable || !data.is_readable) continue;
+    for (Address state = (data.begin + 15) & ~Address{15}; state + kBins + 16 <= data.end;
+         state += 16) {
+      if (PeekPointer(state, kTop) != top) continue;
+      const Address first = PeekPointer(state, kBins);
+      if (first != state + kTop && !is_chunk(first)) continue;
+      for (std::uint32_t list = 0; list < kLists; ++list) {
+        Address chunk = PeekPointer(state, kFastLists + 8 * list);
+        for (std::uint32_t left = 1u << 20; left > 0 && chunk != 0 && is_chunk(chunk); --left) {
+          const Address size = PeekPointer(chunk, 8) & ~Address{7};
+          if (size < 32 || size > 256) break;
+          Add(chunk + 16, chunk + size);
+          chunk = PeekPointer(chunk, 16) ^ ((chunk + 16) >> 12);
+        }
+      }
+      return;
+    }
+  }
+}
+
 // Chunks from the heap's first to its last: {previous size, size | flags, content}; bit 0 of the
 // next one's size tells whether one is in use.
-void FreeMemory::LoadHeap(const Mapping& heap) noexcept {
+void FreeMemory::LoadHeap(const MemoryMap& map, const Mapping& heap) noexcept {
   constexpr Address kForeign = 6;  // flags of chunks that lie elsewhere
   const int minor = LibraryMinor();
   int cache_left = minor < kFirstSafeLinking ? 0
@@ -136,6 +171,7 @@ void FreeMemory::LoadHeap(const Mapping& heap) noexcept {
     heap_end_ = next;
     if (heap.end - next < 32) {
       Add(chunk + 16, next);  // the top: never given out, or got back
+      LoadFastChunks(map, heap, chunk);
       return;
     }
     if ((PeekPointer(next, 8) & 1) == 0) Add(chunk + 16, next);
@@ -148,7 +184,7 @@ bool FreeMemory::Load(const MemoryMap& map) noexcept {
   for (std::size_t i = 0; i < map.count(); ++i) {
     // Other mappings of that name follow where the kernel had to split it.
     if (map.at(i).is_heap && map.at(i).is_readable) {
-      LoadHeap(map.at(i));
+      LoadHeap(map, map.at(i));
       break;
     }
   }

@@ -40,7 +40,8 @@ class FreeMemory {
   void Add(std::uintptr_t begin, std::uintptr_t end) noexcept;
   void LoadPools(const MemoryMap& map) noexcept;
   void LoadPool(std::uintptr_t pool, std::uint32_t pool_bytes) noexcept;
-  void LoadHeap(const Mapping& heap) noexcept;
+  void LoadHeap(const MemoryMap& map, const Mapping& heap) noexcept;
+  void LoadFastChunks(const MemoryMap& map, const Mapping& heap, std::uintptr_t top) noexcept;
   bool LoadThreadCache(std::uintptr_t cache, std::uint32_t bins, const Mapping& heap) noexcept;
 
   RawArray<std::uintptr_t> arenas_;  // by address

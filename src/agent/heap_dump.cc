@@ -150,7 +150,7 @@ NativeWalk* LoadBlocks(const HeapDumpOptions& options, NativeWalk& native) noexc
     is_whole = free.Load(map) && walk.Run(collects, &free, LoadBlocks(options, native));
     if (is_whole && options.scan_path != nullptr && WaitForQuestions(fd)) {
       FaultGuard guard;
-      is_whole = AnswerHolderScan(options.scan_path, map, free, guard, out) && out.Flush();
+      is_whole = AnswerHolderScan(options.scan_path, map, free, walk, guard, out) && out.Flush();
     }
   }
   syscall(SYS_exit_group, is_whole ? 0 : 1);

@@ -22,6 +22,7 @@ using cpython::Address;
 
 constexpr std::size_t kFilterBits = 1u << 22;  // 512 KiB: stays in the cache
 constexpr std::size_t kPlaces = 4;             // told of each object, twice
+constexpr Address kMostHead = 80;              // of a str: there lie its own pointers
 
 struct Answer {
   std::uint64_t words;
@@ -48,13 +49,16 @@ bool IsWeakReference(Address type) noexcept {
 }
 
 // Weak references to one object form a list, whose links hold none: wr_prev and wr_next of the
-// neighbours, and where the object has the first.
+// neighbours, and where the object has the first. But C code lets one with a callback hang on such
+// a list alone, as pybind11 does for classes: the callback gives its reference back.
 bool IsWeakLink(Address reference, Address place) noexcept {
   constexpr std::uint32_t kObject = 16;
+  constexpr std::uint32_t kCallback = 24;
   constexpr std::uint32_t kPrevious = 40;
   constexpr std::uint32_t kNext = 48;
   constexpr std::int64_t kManaged = -32;  // 3.12+: before the collector's head
   if (!IsWeakReference(cpython::TypeOf(reference))) return false;
+  if (cpython::PeekPointer(reference, kCallback) != 0) return false;
   if (place == cpython::PeekPointer(reference, kPrevious) + kNext) return true;
   if (place == cpython::PeekPointer(reference, kNext) + kPrevious) return true;
   const Address object = cpython::PeekPointer(reference, kObject);
@@ -68,36 +72,54 @@ bool IsWeakLink(Address reference, Address place) noexcept {
   return place == object + static_cast<Address>(offset);
 }
 
+// Where the text of a str or bytes begins, which C code keeps in place of the object (a docstring's
+// `const char*`); 0: of another type, or its text is nowhere ready.
+Address TextOf(Address object) noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  const auto flags = cpython::Peek<std::uint64_t>(cpython::TypeOf(object), cpython::kTypeFlags);
+  if ((flags & cpython::kFlagBytes) != 0) return object + cpython::kBytesData;
+  if ((flags & cpython::kFlagStr) == 0) return 0;
+  const auto state = cpython::Peek<std::uint32_t>(object, 32);
+  const bool is_compact = (state >> 5 & 1) != 0;
+  const bool is_ascii = (state >> 6 & 1) != 0;
+  if (!is_compact) return 0;
+  if (is_ascii) return object + static_cast<Address>(layout.unicode_ascii_bytes);
+  // PyCompactUnicodeObject: utf8_length, utf8.
+  return cpython::PeekPointer(object, static_cast<std::uint32_t>(layout.unicode_ascii_bytes) + 8);
+}
+
 class Scan {
  public:
-  Scan(const Address* objects, std::size_t count, const FreeMemory& free) noexcept
-      : objects_(objects), count_(count), free_(free) {}
+  Scan(const Address* objects, std::size_t count, const FreeMemory& free, DumpWalk& walk) noexcept
+      : objects_(objects), count_(count), free_(free), walk_(walk) {}
   ~Scan() {
     if (filter_ != nullptr) UnmapRaw(filter_, kFilterBits / 8);
     FreeRaw(answers_);
+    FreeRaw(texts_);
     FreeRaw(table_);
   }
 
   bool Start() noexcept {
     filter_ = static_cast<std::uint64_t*>(MapRaw(kFilterBits / 8));
-    if (filter_ == nullptr || !GrowRaw(answers_, count_ + 1)) return false;
+    if (filter_ == nullptr || !GrowRaw(answers_, count_ + 1) || !GrowRaw(texts_, count_ + 1)) {
+      return false;
+    }
     std::size_t capacity = 1024;
-    while (capacity < count_ * 2) capacity *= 2;
+    while (capacity < count_ * 4) capacity *= 2;  // each may have a text
     table_.items = static_cast<std::uint32_t*>(MapRaw(capacity * sizeof(std::uint32_t)));
     if (table_.items == nullptr) return false;
     table_.capacity = capacity;
     for (std::size_t i = 0; i < count_; ++i) {
-      const std::size_t bit = FilterBit(objects_[i]);
-      filter_[bit >> 6] |= std::uint64_t{1} << (bit & 63);
-      std::size_t at = Hash(objects_[i]);
-      while (table_.items[at] != 0) at = (at + 1) & (capacity - 1);
-      table_.items[at] = static_cast<std::uint32_t>(i + 1);
+      Insert(objects_[i], i);
+      texts_.items[i] = TextOf(objects_[i]);
+      if (texts_.items[i] != 0) Insert(texts_.items[i], i);
     }
     return true;
   }
 
   void Words(Address begin, Address end, bool is_static) noexcept {
-    const auto* at = reinterpret_cast<const Address*>(begin);
+    // A library's data may end anywhere.
+    const auto* at = reinterpret_cast<const Address*>((begin + 7) & ~Address{7});
     const auto* stop = reinterpret_cast<const Address*>(end & ~Address{7});
     for (; at < stop; ++at) {
       const Address value = *at & ~tag_;
@@ -131,13 +153,22 @@ class Scan {
     return static_cast<std::size_t>((address >> 3) * 0xff51afd7ed558ccdull >> 24) &
            (table_.capacity - 1);
   }
+  void Insert(Address address, std::size_t object) noexcept {
+    const std::size_t bit = FilterBit(address);
+    filter_[bit >> 6] |= std::uint64_t{1} << (bit & 63);
+    std::size_t at = Hash(address);
+    while (table_.items[at] != 0) at = (at + 1) & (table_.capacity - 1);
+    table_.items[at] = static_cast<std::uint32_t>(object + 1);
+  }
   void Hit(Address value, Address place, bool is_static) noexcept {
     for (std::size_t at = Hash(value); table_.items[at] != 0;
          at = (at + 1) & (table_.capacity - 1)) {
       const std::uint32_t i = table_.items[at] - 1;
-      if (objects_[i] != value) continue;
-      if (free_.Contains(place)) return;  // remains of what was there
-      if (IsWeakLink(value, place)) return;
+      const bool is_text = texts_.items[i] == value;
+      if (objects_[i] != value && !is_text) continue;
+      // Remains of what was there.
+      if (free_.Contains(place) || walk_.IsInBytes(place)) return;
+      if (is_text ? place - objects_[i] < kMostHead : IsWeakLink(value, place)) return;
       Answer& answer = answers_.items[i];
       const std::uint64_t others = answer.words++ - answer.static_words;
       if (is_static) {
@@ -153,9 +184,11 @@ class Scan {
   const Address* objects_;
   std::size_t count_;
   const FreeMemory& free_;
+  DumpWalk& walk_;
   const Address tag_ = g_agent.python.layout->frame_tag;  // of references in frames
   std::uint64_t* filter_ = nullptr;
   RawArray<Answer> answers_;
+  RawArray<Address> texts_;        // 0: none
   RawArray<std::uint32_t> table_;  // object + 1
 };
 
@@ -212,7 +245,7 @@ std::uint64_t ScanAll(Scan& scan, const MemoryMap& map, FaultGuard& guard) noexc
 }  // namespace
 
 bool AnswerHolderScan(const char* path, const MemoryMap& map, const FreeMemory& free,
-                      FaultGuard& guard, DumpStream& out) noexcept {
+                      DumpWalk& walk, FaultGuard& guard, DumpStream& out) noexcept {
   const int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;
   struct stat status{};
@@ -235,7 +268,7 @@ bool AnswerHolderScan(const char* path, const MemoryMap& map, const FreeMemory& 
   close(fd);
   bool is_done = false;
   {
-    Scan scan(objects, held / 8, free);
+    Scan scan(objects, held / 8, free, walk);
     if (scan.Start()) {
       scan.Write(ScanAll(scan, map, guard), out);
       is_done = true;

@@ -11,14 +11,16 @@
 #include <cstdint>
 
 #include "agent/dump_stream.h"
+#include "agent/dump_walk.h"
 #include "agent/fault_guard.h"
 #include "agent/free_memory.h"
 #include "agent/memory_map.h"
 
 namespace memwhy::agent {
 
-// `path`: a file of sorted u64 addresses. False: it cannot be read, or no memory.
+// `path`: a file of sorted u64 addresses; `walk`: which has run. False: it cannot be read, or no
+// memory.
 bool AnswerHolderScan(const char* path, const MemoryMap& map, const FreeMemory& free,
-                      FaultGuard& guard, DumpStream& out) noexcept;
+                      DumpWalk& walk, FaultGuard& guard, DumpStream& out) noexcept;
 
 }  // namespace memwhy::agent

@@ -16,8 +16,6 @@ using cpython::PeekPointer;
 using wire::EdgeKind;
 using wire::ShapeRest;
 
-constexpr std::int64_t kMostItems = std::int64_t{1} << 40;  // a length beyond is damage
-
 const cpython::Layout& TheLayout() noexcept { return *g_agent.python.layout; }
 
 std::uint32_t MemberOffset(const cpython::Reference* list, const char* name) noexcept {
@@ -214,6 +212,10 @@ bool ObjectReader::IsLikelyObject(Address word) noexcept {
   const auto count = Peek<std::uint64_t>(word, 0);
   if (count > kUsualCount && !DumpTypes::IsImmortal(word) && map_.IsReadable(count, 1))
     return false;
+  // The only objects in libraries' data that a pointer to them keeps are types.
+  const Mapping* mapping = map_.Find(word);
+  const auto flags = Peek<std::uint64_t>(cpython::TypeOf(word), cpython::kTypeFlags);
+  if (mapping->inode != 0 && (flags & cpython::kFlagType) == 0) return false;
   if (free_ == nullptr) return true;
   if (free_->Contains(word)) return false;
   const DumpType* facts = types_.Get(cpython::TypeOf(word));
@@ -286,35 +288,11 @@ void ObjectReader::ReadLruCache(Address cache, EdgeList& edges) noexcept {
   }
 }
 
-// PyArrayObject_fields: data 16, nd 24, dims 32, base 48, descr 56, flags 64 (numpy's public ABI).
-ArrayBuffer ObjectReader::BufferOf(Address array) const noexcept {
-  constexpr int kOwnsData = 4;
-  constexpr int kMostDimensions = 64;
-  const Address data = PeekPointer(array, 16);
-  const int dimensions = Peek<int>(array, 24);
-  const Address dims = PeekPointer(array, 32);
-  const Address descr = PeekPointer(array, 56);
-  if ((Peek<int>(array, 64) & kOwnsData) == 0 || data == 0 || descr == 0) return {};
-  if (dimensions < 0 || dimensions > kMostDimensions || !map_.IsReadable(descr, 48)) return {};
-  if (!map_.IsReadable(data, 1)) return {};
-  // PyArray_Descr: typeobj 16, kind 24; elsize is an int at 32 up to numpy 1, 8 bytes at 40 since.
-  const auto old_size = Peek<std::int32_t>(descr, 32);
-  const auto new_size = Peek<std::int64_t>(descr, 40);
-  const bool is_new = new_size > 0 && new_size < 1 << 20 && old_size <= 0;
-  std::int64_t bytes = is_new ? new_size : old_size;
-  if (Peek<char>(descr, 24) == 'O') bytes = 8;
-  for (int i = 0; i < dimensions; ++i) {
-    const auto length = Peek<std::int64_t>(dims + static_cast<Address>(i) * 8, 0);
-    if (length < 0 || __builtin_mul_overflow(bytes, length, &bytes) || bytes > kMostItems)
-      return {};
-  }
-  return {data, static_cast<std::uint64_t>(bytes)};
-}
-
 void ObjectReader::ReadArray(Address array, EdgeList& edges) noexcept {
-  const ArrayBuffer buffer = BufferOf(array);
+  const ArrayBuffer buffer = array_items_.BufferOf(array);
   if (buffer.bytes == 0) return;
-  if (Peek<char>(PeekPointer(array, 56), 24) != 'O') {
+  const ItemReferences references = array_items_.ReferencesOf(array);
+  if (references.count == 0) {
     edges.Tell(buffer.address & ~Address{7});
     return;
   }
@@ -322,10 +300,14 @@ void ObjectReader::ReadArray(Address array, EdgeList& edges) noexcept {
   for (std::size_t i = 0; i < edges.told_count(); ++i) {
     if (edges.told(i) != 0) edges.AddNamed(edges.told(i), {});
   }
-  edges.AddNamed(buffer.address, {EdgeKind::kNative, "data", 0});
+  edges.AddNamed(buffer.address & ~Address{7}, {EdgeKind::kNative, "data", 0});
   edges.rest = ShapeRest::kIndexed;
-  for (Address at = buffer.address; at < buffer.address + buffer.bytes; at += 8) {
-    edges.Add(PeekPointer(at, 0));
+  const Address end = buffer.address + buffer.bytes;
+  for (Address item = buffer.address; item + references.item_bytes <= end;
+       item += references.item_bytes) {
+    for (std::size_t i = 0; i < references.count; ++i) {
+      edges.Add(PeekPointer(item, references.offsets[i]));
+    }
   }
 }
 

@@ -8,21 +8,17 @@
 // sources; docs/design/heap-dump.md lists it.
 #pragma once
 
+#include "agent/array_items.h"
 #include "agent/dump_types.h"
 #include "agent/edge_list.h"
 #include "agent/free_memory.h"
 
 namespace memwhy::agent {
 
-// Memory of an array that is no object.
-struct ArrayBuffer {
-  cpython::Address address = 0;
-  std::uint64_t bytes = 0;  // 0: none of its own, or its items are objects
-};
-
 class ObjectReader {
  public:
-  ObjectReader(DumpTypes& types, const MemoryMap& map) noexcept : types_(types), map_(map) {}
+  ObjectReader(DumpTypes& types, const MemoryMap& map) noexcept
+      : types_(types), map_(map), array_items_(types, map) {}
   // What lies in it is no object: of words that only look like references.
   void SetFreeMemory(FreeMemory* free) noexcept { free_ = free; }
   ~ObjectReader() { FreeRaw(base_told_); }
@@ -31,7 +27,7 @@ class ObjectReader {
   void Read(DumpType& facts, cpython::Address object, EdgeList& edges) noexcept;
   // The code object of a frame or generator; 0: none.
   cpython::Address CodeOf(const DumpType& facts, cpython::Address object) const noexcept;
-  ArrayBuffer BufferOf(cpython::Address array) const noexcept;
+  ArrayBuffer BufferOf(cpython::Address array) noexcept { return array_items_.BufferOf(array); }
   // The local variables of a frame at `locals`, of `code`; `is_owner`: they are counted by it, and
   // each is added, told or not.
   void ReadLocals(cpython::Address code, cpython::Address locals, bool is_owner,
@@ -62,6 +58,7 @@ class ObjectReader {
 
   DumpTypes& types_;
   const MemoryMap& map_;
+  ArrayItems array_items_;
   FreeMemory* free_ = nullptr;
   RawArray<cpython::Address> base_told_;
   std::size_t base_count_ = 0;

@@ -29,6 +29,15 @@ std::string_view TextAt(const std::string& blob, std::uint32_t at) {
   return std::string_view(blob).substr(at + 2, low | static_cast<std::size_t>(high) << 8);
 }
 
+// What modules in C and Cython make once and keep.
+constexpr std::string_view kConstants[] = {"bytes", "int",  "float",    "complex",
+                                           "tuple", "code", "frozenset"};
+
+// "libpython3.12.so.1.0:_PyRuntime+0x6f3b0" is the interpreter's, "_datetime.so:us_per_ms+0x0" not.
+bool IsExtensions(std::string_view place) {
+  return place.find(".so") != std::string_view::npos && !place.starts_with("libpython");
+}
+
 }  // namespace
 
 std::string Demangle(std::string_view mangled) {
@@ -56,6 +65,7 @@ class ObjectGraphLoader {
                                static_cast<std::uint32_t>(labels.size())});
       for (const DumpLabel& label : labels) {
         graph.labels_.emplace_back(label.kind, AddText(graph.text_, label.text));
+        if (label.kind == wire::EdgeKind::kNative) graph.shapes_.back().has_found = true;
       }
     }
     void OnList(std::uint64_t list) {
@@ -165,6 +175,9 @@ class ObjectGraphLoader {
       at = graph.begin_[node];
       end = graph.begin_[node + 1];
       counts = wire::RootCounts::kEach;
+      const bool has_found =
+          object.shape != ObjectGraph::kNoShape && graph.shapes_[object.shape].has_found;
+      found_shape = has_found ? &graph.shapes_[object.shape] : nullptr;
       const ObjectGraph::Type& type = graph.types_[object.type];
       owner =
           (type.flags & wire::kTypeIsOwned) != 0 ? graph.Find(type.address) : ObjectGraph::kNone;
@@ -193,6 +206,7 @@ class ObjectGraphLoader {
       at = graph.begin_[number];
       end = graph.begin_[number + 1];
       counts = record.counts;
+      found_shape = nullptr;
     }
     void OnEdge(std::uint64_t address) {
       if (at >= end) return;
@@ -202,11 +216,18 @@ class ObjectGraphLoader {
         if (target == ObjectGraph::kNone) {
           target = ObjectGraph::kNothing;
           ++graph.dangling_;
+        } else if (found_shape != nullptr && IsFound()) {
+          found.emplace_back(at, target);
         } else if (counts == wire::RootCounts::kEach) {
           --surplus[target - ObjectGraph::kFirst];
         }
       }
       graph.target_[at++] = target;
+    }
+    bool IsFound() const {
+      const std::uint64_t index = at - graph.begin_[node - 1];
+      return index < found_shape->labels &&
+             graph.labels_[found_shape->first_label + index].first == wire::EdgeKind::kNative;
     }
     void OnText(std::uint64_t address, std::string_view text) {
       const Node key = graph.Find(address);
@@ -243,6 +264,8 @@ class ObjectGraphLoader {
     wire::RootCounts counts = wire::RootCounts::kEach;
     bool has_owner = false;
     Node owner = ObjectGraph::kNone;
+    const ObjectGraph::Shape* found_shape = nullptr;    // of the object, if it has such edges
+    std::vector<std::pair<std::uint64_t, Node>> found;  // where in target_, to what
   };
 
   Result<void> Load(DumpSource& source) {
@@ -260,6 +283,7 @@ class ObjectGraphLoader {
     DumpDecoder again(source, second);
     MEMWHY_TRY_VOID(again.Run());
     second.Finish();
+    SettleFound(second);
     FillGlobals(second);
     std::sort(graph_.texts_.begin(), graph_.texts_.end());
     std::sort(graph_.numbers_.begin(), graph_.numbers_.end());
@@ -289,8 +313,23 @@ class ObjectGraphLoader {
               [](const auto& a, const auto& b) { return a.node < b.node; });
   }
 
+  // A search of an extension's object may take what was in its memory before for a reference: where
+  // all references are explained by edges that are sure, it was none.
+  void SettleFound(const Second& second) {
+    for (const auto& [at, target] : second.found) {
+      if (!graph_.IsObject(target) || graph_.references(target) == 0) continue;
+      std::int32_t& surplus = surplus_[target - ObjectGraph::kFirst];
+      if (surplus > 0) {
+        --surplus;
+      } else {
+        graph_.target_[at] = ObjectGraph::kNothing;
+      }
+    }
+  }
+
   // Names and types that C code keeps in its data are no leaks: they are references of a named
-  // root. Of other objects such a word may be left over, so it only says where to look.
+  // root. So are constants in an extension's data; the interpreter's own is full of what was left
+  // over. Of other objects such a word only says where to look.
   void FillGlobals(const Second& second) {
     const Node first = graph_.first_root_ + second.root;
     for (std::size_t i = 0; i < globals_.size(); ++i) {
@@ -298,9 +337,13 @@ class ObjectGraphLoader {
       const std::size_t at = graph_.begin_[first + i];
       if (at < graph_.begin_[first + i + 1]) graph_.target_[at] = node;
       const std::string_view type = graph_.TypeName(node);
-      const bool is_type = type == "type" || type == "abc.ABCMeta";
-      if (type != "str" && !is_type) continue;
       std::int32_t& surplus = surplus_[node - ObjectGraph::kFirst];
+      if (type != "str" && type != "type" && type != "abc.ABCMeta") {
+        const bool is_constant =
+            std::find(std::begin(kConstants), std::end(kConstants), type) != std::end(kConstants);
+        const auto* held = graph_.FindHeld(node);
+        if (!is_constant || held == nullptr || !IsExtensions(held->place)) continue;
+      }
       if (surplus > 0) {
         const auto most = static_cast<std::uint64_t>(surplus);
         surplus -= static_cast<std::int32_t>(std::min(most, words));

@@ -57,6 +57,7 @@ class ObjectGraph {
     wire::ShapeRest rest = wire::ShapeRest::kPlain;
     std::uint32_t first_label = 0;
     std::uint32_t labels = 0;
+    bool has_found = false;  // some of them were found by a search: EdgeKind::kNative
   };
   struct Root {
     wire::DumpRoot kind{};

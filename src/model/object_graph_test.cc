@@ -130,6 +130,55 @@ TEST(ObjectGraph, AScanNamesLibrariesAndSettlesNamesAndTypes) {
   EXPECT_STREQ(DumpRootName(root), "c global");
 }
 
+TEST(ObjectGraph, ConstantsInAnExtensionsDataAreItsOwn) {
+  FakeDump dump;
+  const auto bytes = dump.Type("bytes", wire::kTypeIsLeaf, 33, 0x5000000);
+  const auto list = dump.Type("list", 0, 56, 0x5001000);
+  for (const std::uint64_t address : {kKey, kLeaked, kAlone}) dump.Object(bytes, address, 1);
+  dump.Object(list, kList, 1, {});
+  dump.End();
+  HolderScan scan;
+  scan.was_done = true;
+  scan.objects.push_back({kKey, 1, 1, {"_foo.so:constant+0x0"}});
+  scan.objects.push_back({kLeaked, 1, 1, {"libpython3.12.so.1.0:_PyRuntime+0x9a0"}});
+  scan.objects.push_back({kAlone, 1, 1, {"heap"}});
+  scan.objects.push_back({kList, 1, 1, {"_foo.so:constant+0x8"}});
+  FakeDumpSource source(dump.bytes());
+  const auto graph = ObjectGraph::Load(source, scan);
+  ASSERT_TRUE(graph);
+  EXPECT_EQ(graph->surplus(graph->Find(kKey)), 0);
+  EXPECT_EQ(graph->surplus(graph->Find(kLeaked)), 1);  // may be left over from what was there
+  EXPECT_EQ(graph->surplus(graph->Find(kAlone)), 1);
+  EXPECT_EQ(graph->surplus(graph->Find(kList)), 1);  // no constant
+}
+
+TEST(ObjectGraph, WhatASearchFoundExplainsOnlyWhatNothingElseDoes) {
+  FakeDump dump;
+  const auto found =
+      dump.Shape(ShapeRest::kPlain, {{EdgeKind::kAttribute, "x"}, {EdgeKind::kNative, ""}});
+  const auto type = dump.Type("ext.Holder", 0, 64, 0x5000000);
+  const auto list = dump.Type("list", 0, 56, 0x5001000);
+  // Before those that are sure, and twice: of one reference two words.
+  dump.Object(type, kModule, 0, {0, kAlone}, found);
+  dump.Object(type, kDict, 0, {kPartner, kAlone}, found);
+  dump.Object(type, kKey, 0, {0, kList}, found);
+  dump.Object(list, kClass, 0, {kList});
+  dump.Object(list, kList, 1, {});
+  dump.Object(list, kAlone, 1, {});
+  dump.Object(list, kPartner, 1, {});
+  dump.End();
+  FakeDumpSource source(dump.bytes());
+  const auto graph = ObjectGraph::Load(source);
+  ASSERT_TRUE(graph);
+  for (const std::uint64_t address : {kList, kAlone, kPartner}) {
+    EXPECT_EQ(graph->surplus(graph->Find(address)), 0) << std::hex << address;
+  }
+  EXPECT_EQ(graph->Targets(graph->Find(kModule))[1], graph->Find(kAlone));
+  EXPECT_EQ(graph->Targets(graph->Find(kDict))[0], graph->Find(kPartner));
+  EXPECT_EQ(graph->Targets(graph->Find(kDict))[1], ObjectGraph::kNothing);
+  EXPECT_EQ(graph->Targets(graph->Find(kKey))[1], ObjectGraph::kNothing);
+}
+
 TEST(ObjectGraph, ReadsACutStreamUpToTheCut) {
   const std::vector<std::uint8_t> whole = Sample().bytes();
   for (std::size_t length = 0; length < whole.size(); ++length) {
