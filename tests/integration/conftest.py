@@ -100,7 +100,7 @@ def agent():
     return str(path)
 
 
-def build_extension(python, source, folder):
+def build_extension(python, source, folder, level="-O2"):
     """Compiles the extension module `source` for `python` into `folder`."""
     compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
@@ -109,7 +109,7 @@ def build_extension(python, source, folder):
         pytest.skip(f"no headers of {python.path} ({python.include}/Python.h)")
     library = folder / f"{Path(source).stem}.so"
     subprocess.run(
-        [compiler, "-O2", "-shared", "-fPIC", f"-I{python.include}", str(source), "-o", library],
+        [compiler, level, "-shared", "-fPIC", f"-I{python.include}", str(source), "-o", library],
         check=True,
         timeout=120,
     )
