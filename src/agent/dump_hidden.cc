@@ -5,6 +5,7 @@
 #include "agent/library_data.h"
 #include "agent/object_size.h"
 #include "agent/private_memory.h"
+#include "cpython/frames.h"
 
 namespace memwhy::agent {
 namespace {
@@ -21,6 +22,34 @@ constexpr int kMostThreads = 1 << 16;
 
 std::size_t FilterBit(Address type) noexcept {
   return static_cast<std::size_t>((type >> 4) * 0x9e3779b97f4a7c15ull >> 20) & (kFilterBits - 1);
+}
+
+// Whether some frame of the thread lies in the mapping, which is too small for objects: from 3.11
+// on Python has stacks of its own.
+template <cpython::Family family>
+bool HasFrames(Address thread, const Mapping& mapping) noexcept {
+  constexpr int kMostFrames = 1000;
+  constexpr Address kLeastArena = 256 << 10;
+  const cpython::Layout& layout = *g_agent.python.layout;
+  if (mapping.end - mapping.begin >= kLeastArena) return false;
+  int left = kMostFrames;
+  for (Address frame = cpython::TopFrame<family>(layout, thread); frame != 0 && left > 0;
+       frame = PeekPointer(frame, layout.frame_previous), --left) {
+    if (frame >= mapping.begin && frame < mapping.end) return true;
+  }
+  return false;
+}
+
+bool HasFramesOf(Address thread, const Mapping& mapping) noexcept {
+  switch (cpython::FamilyOf(*g_agent.python.layout)) {
+    case cpython::Family::kFrameObjects:
+      return false;
+    case cpython::Family::kCFrames:
+      return HasFrames<cpython::Family::kCFrames>(thread, mapping);
+    case cpython::Family::kThreadFrames:
+      return HasFrames<cpython::Family::kThreadFrames>(thread, mapping);
+  }
+  return false;
 }
 
 // Types of which each object is known.
@@ -75,6 +104,7 @@ bool DumpHidden::IsStack(const Mapping& mapping) const noexcept {
          thread = PeekPointer(thread, layout.thread_next), --left) {
       const Address descriptor = PeekPointer(thread, layout.thread_id);
       if (descriptor >= mapping.begin && descriptor < mapping.end) return true;
+      if (HasFramesOf(thread, mapping)) return true;
     }
   }
   return false;
