@@ -19,7 +19,8 @@ constexpr std::int64_t kPooledItems = 32;
 
 bool HasOwnTable(ObjectSize size) noexcept {
   return size == ObjectSize::kDict || size == ObjectSize::kOrderedDict ||
-         size == ObjectSize::kList || size == ObjectSize::kSet || size == ObjectSize::kByteArray;
+         size == ObjectSize::kList || size == ObjectSize::kSet || size == ObjectSize::kByteArray ||
+         size == ObjectSize::kArray;
 }
 
 bool IsPooled(const DumpType& facts, Address object) noexcept {
