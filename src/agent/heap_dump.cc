@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -39,7 +40,11 @@ constexpr unsigned kMostSeconds = 300;                  // a clone ends itself a
 constexpr std::uint64_t kMostWaitNs = 120'000'000'000;  // for questions
 constexpr int kTimedOut = 3;                            // the clone's exit code
 constexpr int kFaulted = 128;                           // and above: FaultGuard's, with the signal
+constexpr char kNotOpened[] = "the dump's output could not be opened";
 constexpr int kCollectionTries = 400;  // of 5 ms: for a collection under way to end
+
+// For children that are forked meanwhile. Written with the GIL held, with which Python forks, too.
+std::atomic<bool> g_holds_collection{false};
 
 struct Prediction {
   DumpMethod method = DumpMethod::kClone;
@@ -80,6 +85,7 @@ Prediction Predict(const HeapDumpOptions& options, const ProcessMemory& memory,
   return clone;
 }
 
+// With the GIL held, and closed before it is given back: a child that Python forks has no copy.
 int OpenOutput(const char* path) noexcept {
   // A FIFO without a reader fails at once instead of waiting for ever.
   int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
@@ -164,11 +170,15 @@ cpython::Address CurrentCollector() noexcept {
 // Automatic collections off while the clone lives: one would write to every page. Its state before.
 bool HoldCollection() noexcept {
   const cpython::Layout& layout = *g_agent.python.layout;
-  if (g_python_api.PyGC_Disable != nullptr) return g_python_api.PyGC_Disable() != 0;
-  if (layout.gc_enabled == cpython::kAbsent) return false;
-  auto* enabled = reinterpret_cast<int*>(CurrentCollector() + layout.gc_enabled);
-  const bool before = *enabled != 0;
-  *enabled = 0;
+  bool before = false;
+  if (g_python_api.PyGC_Disable != nullptr) {
+    before = g_python_api.PyGC_Disable() != 0;
+  } else if (layout.gc_enabled != cpython::kAbsent) {
+    auto* enabled = reinterpret_cast<int*>(CurrentCollector() + layout.gc_enabled);
+    before = *enabled != 0;
+    *enabled = 0;
+  }
+  g_holds_collection.store(before, std::memory_order_relaxed);
   return before;
 }
 
@@ -179,6 +189,7 @@ void ReleaseCollection() noexcept {
   } else if (layout.gc_enabled != cpython::kAbsent) {
     *reinterpret_cast<int*>(CurrentCollector() + layout.gc_enabled) = 1;
   }
+  g_holds_collection.store(false, std::memory_order_relaxed);
 }
 
 // With the GIL.
@@ -211,14 +222,21 @@ int TakeGil() noexcept {
 }
 
 // 0: written. Else an errno of clone, or -1: the clone failed later.
-int DumpByClone(int fd, const HeapDumpOptions& options, HeapDumpResult& result) noexcept {
+int DumpByClone(const HeapDumpOptions& options, HeapDumpResult& result) noexcept {
   const int state = TakeGil();
   const std::uint64_t began = wire::MonotonicNs();
+  const int fd = OpenOutput(options.output_path);
+  if (fd < 0) {
+    g_python_api.PyGILState_Release(state);
+    result.error = kNotOpened;
+    return -1;
+  }
   const bool collects = HoldCollection();
   const long pid = syscall(SYS_clone, 0, nullptr, nullptr, nullptr, 0);
   if (pid == 0) RunClone(fd, collects, options);
   const int error = pid < 0 ? errno : 0;
   if (error != 0 && collects) ReleaseCollection();
+  close(fd);
   g_python_api.PyGILState_Release(state);
   if (error != 0) return error;
   result.pause_ns = wire::MonotonicNs() - began;
@@ -242,11 +260,11 @@ int DumpByClone(int fd, const HeapDumpOptions& options, HeapDumpResult& result) 
   return -1;
 }
 
-void DumpInPlace(int fd, const HeapDumpOptions& options, HeapDumpResult& result,
+void DumpInPlace(const HeapDumpOptions& options, HeapDumpResult& result,
                  std::uint64_t blocks) noexcept {
   MemoryMap map;
   DumpStream out;
-  if (!map.Load() || !out.Start(fd)) {
+  if (!map.Load()) {
     result.error = "no memory for the dump";
     return;
   }
@@ -258,13 +276,20 @@ void DumpInPlace(int fd, const HeapDumpOptions& options, HeapDumpResult& result,
     NativeWalk* const loaded = LoadBlocks(options, native);
     const int state = TakeGil();
     const std::uint64_t began = wire::MonotonicNs();
-    is_whole = walk.Run(IsCollectorOn(), nullptr, loaded);
+    const int fd = OpenOutput(options.output_path);
+    if (fd < 0) {
+      result.error = kNotOpened;
+    } else {
+      is_whole = out.Start(fd) && walk.Run(IsCollectorOn(), nullptr, loaded);
+      is_whole = close(fd) == 0 && is_whole;
+    }
     g_python_api.PyGILState_Release(state);
     result.pause_ns = wire::MonotonicNs() - began;
     result.taken_ns = began;
   }
   out.Stop();
-  if (blocks > 10'000) g_walk_ns_per_block = result.pause_ns / blocks;
+  if (result.error != nullptr) return;
+  if (is_whole && blocks > 10'000) g_walk_ns_per_block = result.pause_ns / blocks;
   if (!is_whole) result.error = "no memory for the dump, or nobody reads it";
 }
 
@@ -294,26 +319,27 @@ HeapDumpResult WriteHeapDump(const HeapDumpOptions& options) noexcept {
   };
   tell();
   if (is_refused()) return result;
-  const int fd = OpenOutput(options.output_path);
-  if (fd < 0) {
-    result.error = "the dump's output could not be opened";
-    return result;
-  }
   if (prediction.method == DumpMethod::kClone) {
-    const int error = DumpByClone(fd, options, result);
+    const int error = DumpByClone(options, result);
     if (error > 0) {
       // EAGAIN: no more processes; ENOMEM: no commit; EPERM, ENOSYS: a filter of system calls.
       HeapDumpOptions in_place = options;
       in_place.in_place = true;
       prediction = Predict(in_place, memory, blocks);
       tell();
-      if (!is_refused()) DumpInPlace(fd, options, result, blocks);
+      if (!is_refused()) DumpInPlace(options, result, blocks);
     }
   } else {
-    DumpInPlace(fd, options, result, blocks);
+    DumpInPlace(options, result, blocks);
   }
-  if (close(fd) != 0 && result.error == nullptr) result.error = "the dump could not be written";
   return result;
+}
+
+void LeaveDumpAfterFork() noexcept {
+  if (!g_holds_collection.load(std::memory_order_relaxed)) return;
+  // Without a thread state there is no interpreter to tell: C code forked without the GIL.
+  const auto current = g_agent.python.current_thread_state;
+  if (current != nullptr && current() != nullptr) ReleaseCollection();
 }
 
 }  // namespace memwhy::agent

@@ -35,4 +35,8 @@ struct HeapDumpResult {
 // is held, so that it does not copy the heap.
 HeapDumpResult WriteHeapDump(const HeapDumpOptions& options) noexcept;
 
+// A child that was forked while its parent's collection is held collects as its parent will again.
+// Context: the forked child's only thread, right after the fork.
+void LeaveDumpAfterFork() noexcept;
+
 }  // namespace memwhy::agent
