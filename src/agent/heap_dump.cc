@@ -237,9 +237,10 @@ int DumpByClone(const HeapDumpOptions& options, HeapDumpResult& result) noexcept
   const int error = pid < 0 ? errno : 0;
   if (error != 0 && collects) ReleaseCollection();
   close(fd);
+  // Before it is given back: who waits for it may take our processor, too.
+  result.pause_ns = wire::MonotonicNs() - began;
   g_python_api.PyGILState_Release(state);
   if (error != 0) return error;
-  result.pause_ns = wire::MonotonicNs() - began;
   result.taken_ns = began;
   result.method = DumpMethod::kClone;
   int status = 0;
@@ -283,8 +284,8 @@ void DumpInPlace(const HeapDumpOptions& options, HeapDumpResult& result,
       is_whole = out.Start(fd) && walk.Run(IsCollectorOn(), nullptr, loaded);
       is_whole = close(fd) == 0 && is_whole;
     }
-    g_python_api.PyGILState_Release(state);
     result.pause_ns = wire::MonotonicNs() - began;
+    g_python_api.PyGILState_Release(state);
     result.taken_ns = began;
   }
   out.Stop();
