@@ -40,7 +40,7 @@ bool BlockIndex::Load(const char* path) noexcept {
   }
   std::size_t capacity = 1024;
   while (capacity < pages * 2) capacity *= 2;
-  if (!GrowRaw(pages_, capacity) || !GrowRaw(claimed_, count_)) return false;
+  if (!GrowRaw(pages_, capacity) || !GrowRaw(states_, count_)) return false;
   mask_ = capacity - 1;
   for (std::uint32_t i = 0; i < count_; ++i) {
     const NativeBlock& b = blocks_[i];
@@ -59,7 +59,7 @@ void BlockIndex::Unload() noexcept {
     UnmapRaw(const_cast<NativeBlock*>(blocks_), mapped_bytes_);
   }
   FreeRaw(pages_);
-  FreeRaw(claimed_);
+  FreeRaw(states_);
   blocks_ = nullptr;
   count_ = 0;
 }

@@ -30,11 +30,8 @@ class BlockIndex {
   std::uint32_t Find(std::uint64_t address) const noexcept;
 
   // What whoever walks has found out about a block, from 0.
-  std::uint8_t state(std::uint32_t index) const { return claimed_.items[index]; }
-  void SetState(std::uint32_t index, std::uint8_t state) { claimed_.items[index] = state; }
-  // Each block belongs to the first node that reaches it.
-  bool IsClaimed(std::uint32_t index) const { return claimed_.items[index] != 0; }
-  void Claim(std::uint32_t index) { claimed_.items[index] = 1; }
+  std::uint8_t state(std::uint32_t index) const { return states_.items[index]; }
+  void SetState(std::uint32_t index, std::uint8_t state) { states_.items[index] = state; }
 
  private:
   struct Page {
@@ -49,7 +46,7 @@ class BlockIndex {
   std::uint32_t count_ = 0;
   RawArray<Page> pages_;
   std::size_t mask_ = 0;
-  RawArray<std::uint8_t> claimed_;
+  RawArray<std::uint8_t> states_;
 };
 
 }  // namespace memwhy::agent

@@ -44,13 +44,4 @@ void FreeRaw(RawArray<T>& array) noexcept {
 // Copies memory of this process that may vanish under us. Returns the bytes copied, possibly 0.
 std::size_t CopyCarefully(std::uintptr_t from, void* to, std::size_t bytes) noexcept;
 
-// Several such copies by few system calls; each says how much of it was copied.
-struct CarefulCopy {
-  std::uintptr_t from;
-  void* to;
-  std::size_t bytes;
-  std::size_t copied;
-};
-void CopyManyCarefully(CarefulCopy* copies, std::size_t count) noexcept;
-
 }  // namespace memwhy::agent

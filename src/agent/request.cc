@@ -8,7 +8,6 @@
 #include <cstring>
 
 #include "agent/heap_dump.h"
-#include "agent/heap_graph.h"
 #include "agent/private_memory.h"
 #include "agent/python_api.h"
 #include "agent/stack_cache.h"
@@ -38,10 +37,6 @@ bool Claim() noexcept {
       expected, static_cast<std::uint32_t>(RequestState::kRunning), std::memory_order_acq_rel);
 }
 
-bool IsHeapDump() noexcept {
-  return g_agent.ring->request_kind == static_cast<std::uint32_t>(wire::RequestKind::kHeapDump);
-}
-
 void RunHeapDump() noexcept {
   wire::RingHeader* ring = g_agent.ring;
   const HeapDumpResult result =
@@ -53,18 +48,6 @@ void RunHeapDump() noexcept {
   ring->request_taken_ns.store(result.taken_ns, std::memory_order_relaxed);
   Finish(result.error == nullptr ? RequestState::kDone : RequestState::kFailed,
          result.error == nullptr ? "" : result.error);
-}
-
-void Run(bool takes_gil) noexcept {
-  wire::RingHeader* ring = g_agent.ring;
-  const HeapGraphResult result =
-      WriteHeapGraph(ring->request_input, ring->request_output, ring->request_limit_ns, takes_gil);
-  ring->request_pause_ns.store(result.pause_ns, std::memory_order_relaxed);
-  if (result.error == nullptr) {
-    Finish(RequestState::kDone, "");
-  } else {
-    Finish(RequestState::kFailed, result.error);
-  }
 }
 
 bool InterpreterIsUsable() noexcept {
@@ -82,11 +65,7 @@ void* Serve(void*) {
                                       : "the interpreter is not running (any more)");
     return nullptr;
   }
-  if (IsHeapDump()) {
-    RunHeapDump();
-  } else {
-    Run(true);
-  }
+  RunHeapDump();
   return nullptr;
 }
 
@@ -126,14 +105,8 @@ std::atomic<std::uint32_t> g_pending_serial{0};
 
 int OnPendingCall(void*) {
   if (CurrentMode() != kModeRecording || !Claim()) return 0;
-  if (IsHeapDump()) {
-    // This thread runs Python code; it shall not wait until a clone has written all.
-    if (!StartThread()) Finish(RequestState::kFailed, "no thread could be started");
-    return 0;
-  }
-  t_serves_request = true;
-  Run(false);
-  t_serves_request = false;
+  // This thread runs Python code; it shall not wait until a clone has written all.
+  if (!StartThread()) Finish(RequestState::kFailed, "no thread could be started");
   return 0;
 }
 

@@ -58,7 +58,7 @@ Check Trending(const char* id, const char* name, const Growth& growth) {
 
 Check HeapGraph(const Case& one) {
   if (one.holders == nullptr) {
-    return {"heap.graph", CheckResult::kCouldNot, "no heap graph was taken"};
+    return {"heap.graph", CheckResult::kCouldNot, "no heap dump was taken"};
   }
   if (!one.holders->why_not.empty()) {
     return {"heap.graph", CheckResult::kCouldNot, one.holders->why_not};

@@ -143,8 +143,8 @@ class FakeCase {
     holders.types.push_back({type, 1000, 1000 + objects, bytes, 100, 100, std::move(holder)});
   }
 
-  Verdict Judge(bool with_heap_graph = true) const {
-    return Conclude(recording, stacks, view, ledgers, with_heap_graph ? &holders : nullptr);
+  Verdict Judge(bool with_heap_dump = true) const {
+    return Conclude(recording, stacks, view, ledgers, with_heap_dump ? &holders : nullptr);
   }
 
   model::Recording recording;

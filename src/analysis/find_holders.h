@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Joins the survivors of a window with heap graphs of the same process: who holds them?
+// Joins the survivors of a window with heap dumps of the same process: who holds them?
 // The survivors' places in the graph vote: those whose paths agree but for keys and indexes are one
 // group, and the deepest node above all of the largest group is the holder. Pure.
 #pragma once
@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "analysis/holders.h"
-#include "model/heap_graph.h"
+#include "model/object_graph.h"
 #include "model/window_view.h"
 
 namespace memwhy::analysis {
@@ -20,10 +20,10 @@ struct HolderOptions {
 };
 
 struct HolderInput {
-  const model::HeapGraph* before = nullptr;  // null: no type growth is reported
-  const model::HeapGraph* last = nullptr;    // taken at the end of the window
+  const model::ObjectGraph* before = nullptr;  // null: no type growth is reported
+  const model::ObjectGraph* last = nullptr;    // taken at the end of the window
   double seconds_between = 0;
-  model::ProcessId process;  // the graphs' process; other processes' stacks are left out
+  model::ProcessId process;  // the dumps' process; other processes' stacks are left out
   const model::WindowView* view = nullptr;
   const std::vector<model::LiveBlock>* live =
       nullptr;  // by address, when `last` was taken; or null

@@ -20,11 +20,13 @@ std::uint8_t RootCost(const ObjectGraph::Root& root) {
   switch (root.kind) {
     case DumpRoot::kModule:
       return 0;
+    // A call under way holds what a module holds, too, while it looks at it: a few names more are
+    // better than its.
     case DumpRoot::kFrame:
-      return 2;
+      return 6;
     case DumpRoot::kContext:
     case DumpRoot::kThread:
-      return 4;
+      return 8;
     case DumpRoot::kNativeGlobal:
       return 20;
     case DumpRoot::kStack:
@@ -154,14 +156,24 @@ std::string StepText(const ObjectGraph& graph, Node from, const ObjectGraph::Lab
 }  // namespace
 
 HeapPaths::HeapPaths(const ObjectGraph& graph) : graph_(graph) {
+  // From native memory back to objects: only where nothing of Python leads there.
+  constexpr std::uint8_t kBackFromNative = 100;
   costs_.resize(graph.targets().size());
   for (Node node = 0; node < graph.size(); ++node) {
     const std::uint64_t begin = graph.begin()[node];
     const std::uint64_t end = graph.begin()[node + 1];
     for (std::uint64_t edge = begin; edge < end; ++edge) {
-      costs_[edge] = node == ObjectGraph::kTop
-                         ? RootCost(graph.root(graph.targets()[edge]))
-                         : LabelCost(graph.LabelOf(node, static_cast<std::uint32_t>(edge - begin)));
+      const Node target = graph.targets()[edge];
+      if (node == ObjectGraph::kTop) {
+        costs_[edge] = RootCost(graph.root(target));
+      } else if (graph.IsBuffer(node) && graph.IsObject(target)) {
+        costs_[edge] = kBackFromNative;
+      } else {
+        const auto label = graph.LabelOf(node, static_cast<std::uint32_t>(edge - begin));
+        // The root's own object, a module, goes without saying.
+        const bool is_root_object = graph.IsRoot(node) && label.kind == EdgeKind::kNone;
+        costs_[edge] = is_root_object ? 0 : LabelCost(label);
+      }
     }
   }
   paths_ = FindShortestPaths(CsrOf(graph), costs_);
@@ -180,7 +192,7 @@ HeapPath HeapPaths::To(Node node) const {
     path.steps.push_back("module " + root.name);
     path.text = root.name;
   } else if (root.kind == DumpRoot::kFrame) {
-    path.steps.push_back("frame " + root.name);
+    path.steps.push_back("frame " + root.name + "()");
     path.text = root.name + "()";
   } else if (root.kind == DumpRoot::kStack) {
     path.steps.push_back("evaluation stack of " + root.name);

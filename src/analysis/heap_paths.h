@@ -26,6 +26,12 @@ class HeapPaths {
  public:
   explicit HeapPaths(const model::ObjectGraph& graph);
   HeapPath To(model::ObjectGraph::Node node) const;
+  // The node before it on its path; kNone: no root reaches it.
+  model::ObjectGraph::Node ParentOf(model::ObjectGraph::Node node) const {
+    return paths_.parent[node];
+  }
+  // How little an edge explains, by its number.
+  std::uint8_t CostOf(std::uint64_t edge) const { return costs_[edge]; }
 
  private:
   const model::ObjectGraph& graph_;

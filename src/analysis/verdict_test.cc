@@ -107,7 +107,7 @@ TEST(VerdictTest, AnAutogradGraphIsNamedAndTakesWhatGrowsInStep) {
 TEST(VerdictTest, WithoutAHolderItSaysSoAndNamesTheSite) {
   FakeCase one;
   one.Leak(EncoderStack(one), kPerBin);
-  const Verdict verdict = one.Judge(/*with_heap_graph=*/false);
+  const Verdict verdict = one.Judge(/*with_heap_dump=*/false);
   ASSERT_EQ(verdict.findings.size(), 1u);
   EXPECT_EQ(verdict.findings[0].kind, Kind::kUnreleasedGrowth);
   EXPECT_FALSE(verdict.findings[0].who_holds);

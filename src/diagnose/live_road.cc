@@ -24,7 +24,7 @@ using recorder::Runner;
 
 constexpr double kProgress_s = 5;
 constexpr double kPoll_s = 0.05;
-constexpr double kFirstGraph_s = 10;     // without a deadline; then at twice the time each
+constexpr double kFirstDump_s = 10;      // without a deadline; then at twice the time each
 constexpr double kWaitForPython_s = 30;  // at least, before nobody is there to watch
 constexpr double kForever = std::numeric_limits<double>::infinity();
 
@@ -54,8 +54,8 @@ class Watch {
     return true;
   }
 
-  // A heap graph of now. What goes wrong is said and costs the holder, not the diagnosis.
-  Result<void> TakeHeapGraph() {
+  // A heap dump of now. What goes wrong is said and costs the holder, not the diagnosis.
+  Result<void> TakeHeapDump() {
     if (auto flushed = runner_.Flush(); !flushed) return Say(flushed.error().message());
     auto blocks = std::async(std::launch::async, [session = runner_.session()] {
       auto read = ReadNativeBlocks(session, std::nullopt);
@@ -70,15 +70,15 @@ class Watch {
       }
     }
     if (!goes_on) return {};
-    const auto reply = runner_.RequestHeapGraph(
+    const auto outcome = runner_.TakeHeapDump(
         blocks.get(), options_.max_pause_ms, [this](const recorder::HeapReply& predicted) {
-          options_.say(fmt::format("heap graph: the GIL is held for about {:.0f} ms, {} of memory",
-                                   predicted.predicted_ms, FormatBytes(predicted.predicted_bytes)));
+          options_.say(fmt::format(
+              "heap dump: the process will stand still for about {:.1f} ms; {} of memory meanwhile",
+              predicted.predicted_ms, FormatBytes(predicted.predicted_bytes)));
         });
-    if (!reply) return Say("heap graph: " + reply.error().message());
-    if (!reply->error.empty()) return Say("heap graph: " + reply->error);
-    return Say(fmt::format("heap graph: predicted pause {:.0f} ms, measured {:.0f} ms",
-                           reply->predicted_ms, reply->pause_ms));
+    if (!outcome) return Say("no heap dump: " + outcome.error().message());
+    return Say(fmt::format("heap dump: pause {:.1f} ms, done after {:.2f} s", outcome->pause_ms,
+                           outcome->seconds));
   }
 
   Result<void> Say(const std::string& line) {
@@ -114,20 +114,20 @@ Result<void> WatchFor(Watch& watch, Runner& runner, double began, double seconds
   MEMWHY_TRY(bool goes_on, watch.Until(began + seconds / 3));
   if (!goes_on) return {};
   static_cast<void>(runner.MapsPass("").has_value());
-  MEMWHY_TRY_VOID(watch.TakeHeapGraph());
+  MEMWHY_TRY_VOID(watch.TakeHeapDump());
   MEMWHY_TRY(goes_on, watch.Until(end));
   if (!goes_on) return {};
   static_cast<void>(runner.MapsPass("end").has_value());
-  return watch.TakeHeapGraph();
+  return watch.TakeHeapDump();
 }
 
 Result<void> WatchToTheEnd(Watch& watch, Runner& runner, double began) {
   static_cast<void>(runner.SetWindow(began, std::nullopt).has_value());
-  for (double at = kFirstGraph_s;; at *= 2) {
+  for (double at = kFirstDump_s;; at *= 2) {
     MEMWHY_TRY(const bool goes_on, watch.Until(began + at));
     if (!goes_on) return {};
     static_cast<void>(runner.MapsPass("").has_value());
-    MEMWHY_TRY_VOID(watch.TakeHeapGraph());
+    MEMWHY_TRY_VOID(watch.TakeHeapDump());
   }
 }
 

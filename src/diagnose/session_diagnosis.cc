@@ -14,7 +14,8 @@
 #include "base/bytes.h"
 #include "base/strings.h"
 #include "model/build_ledger.h"
-#include "model/heap_graph.h"
+#include "model/object_graph.h"
+#include "session/dump_file.h"
 
 namespace memwhy::diagnose {
 namespace {
@@ -29,7 +30,7 @@ constexpr double kTeardown_s = 1;  // of an interpreter, at least
 constexpr double kRecently_s =
     10;                           // marks that end so shortly before the process belong to its end
 constexpr double kFallen = 0.97;  // rss below this share of what it was: teardown has begun
-constexpr double kApart_s = 5;    // two graphs that are nearer tell no growth
+constexpr double kApart_s = 5;    // two dumps that are nearer tell no growth
 
 model::WindowOptions WithTail(double from, double to) {
   model::WindowOptions options;
@@ -98,23 +99,28 @@ Result<std::vector<model::Ledger>> LedgersOfWindow(const model::EventSource& sou
   return ledgers;
 }
 
-struct Graph {
+struct Dump {
   double time = 0;
-  model::HeapGraph graph;
+  model::ObjectGraph graph;
 };
 
-// The graph nearest to `time` that can be read, of those at least `apart_s` before `before`.
-std::optional<Graph> LoadNearest(const model::Recording& recording, double time, double before,
-                                 double apart_s, std::string& why_not) {
+Result<model::ObjectGraph> LoadDump(const std::string& path) {
+  MEMWHY_TRY(const std::unique_ptr<session::DumpFile> file, session::DumpFile::Open(path));
+  return model::ObjectGraph::Load(*file);
+}
+
+// The dump nearest to `time` that can be read, of those at least `apart_s` before `before`.
+std::optional<Dump> LoadNearest(const model::Recording& recording, double time, double before,
+                                double apart_s, std::string& why_not) {
   std::vector<std::pair<double, std::size_t>> order;
-  for (std::size_t i = 0; i < recording.heap_graphs.size(); ++i) {
-    const double taken = recording.heap_graph_times[i];
+  for (std::size_t i = 0; i < recording.heap_dumps.size(); ++i) {
+    const double taken = recording.heap_dump_times[i];
     if (taken <= before - apart_s) order.emplace_back(std::abs(taken - time), i);
   }
   std::sort(order.begin(), order.end());
   for (const auto& [distance, i] : order) {
-    auto graph = model::HeapGraph::Load(recording.heap_graphs[i]);
-    if (graph) return Graph{recording.heap_graph_times[i], *std::move(graph)};
+    auto graph = LoadDump(recording.heap_dumps[i]);
+    if (graph) return Dump{recording.heap_dump_times[i], *std::move(graph)};
     why_not = graph.error().message();
   }
   return std::nullopt;
@@ -131,7 +137,7 @@ Result<std::optional<analysis::HolderReport>> Holders(const model::EventSource& 
     return none;
   }
   const auto before = LoadNearest(recording, view.options.from, last->time, kApart_s, why_not);
-  // Survivors are looked up in the graph, so they must be those of the time it was taken at.
+  // Survivors are looked up in the dump, so they must be those of the time it was taken at.
   const bool is_at_end =
       std::abs(last->time - view.options.to) <= kSameTime_s || last->time > view.options.to;
   std::optional<model::WindowView> other;

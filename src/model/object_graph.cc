@@ -548,6 +548,26 @@ bool ObjectGraph::KeyOf(Node key, std::string_view* text, std::int64_t* number,
   return true;
 }
 
+std::optional<std::uint64_t> ObjectGraph::LengthOf(Node node) const {
+  if (!IsObject(node)) return std::nullopt;
+  const bool is_owned = (types_[type_[node - kFirst]].flags & wire::kTypeIsOwned) != 0;
+  const std::uint64_t edges = Targets(node).size() - (is_owned ? 1 : 0);
+  const std::string_view type = TypeName(node);
+  if (type == "set" || type == "frozenset") return edges;
+  const std::uint32_t id = shape_[node - kFirst];
+  if (id == kNoShape || id >= shapes_.size() || shapes_[id].labels > edges) return std::nullopt;
+  const std::uint64_t items = edges - shapes_[id].labels;
+  switch (shapes_[id].rest) {
+    case wire::ShapeRest::kIndexed:
+      return items;
+    case wire::ShapeRest::kPairs:
+      return items / 2;
+    case wire::ShapeRest::kPlain:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
 ObjectGraph::Label ObjectGraph::LabelOf(Node node, std::uint32_t edge) const {
   Label label = NameOf(node, edge);
   // Pointers to and from native memory have no other name.

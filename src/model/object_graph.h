@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -123,6 +124,9 @@ class ObjectGraph {
   Node FindOwner(std::uint64_t block) const;
   // The blocks that are parts of objects, and these, by address.
   std::span<const std::pair<std::uint64_t, Node>> own_blocks() const { return own_blocks_; }
+  // Items of a container: entries of a dict, of a list; nullopt: it is none, or not known to be
+  // one.
+  std::optional<std::uint64_t> LengthOf(Node node) const;
   Label LabelOf(Node node, std::uint32_t edge) const;
   // Gives up what a view does not need any more: Find, address and LabelOf; or all edges.
   void DropLookup();

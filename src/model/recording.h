@@ -133,12 +133,12 @@ struct Recording {
   std::vector<std::string> notes;
   std::vector<Process> processes;
   std::vector<Thread> threads;
-  std::vector<OsSample> os_samples;      // by time
-  std::vector<MapsPass> maps;            // by time
-  std::vector<Mark> marks;               // by time; filled by the replay
-  std::vector<std::string> heap_graphs;  // files beside the session, by time
-  std::vector<double> heap_graph_times;
-  std::vector<double> heap_graph_pause_ms;
+  std::vector<OsSample> os_samples;     // by time
+  std::vector<MapsPass> maps;           // by time
+  std::vector<Mark> marks;              // by time; filled by the replay
+  std::vector<std::string> heap_dumps;  // files beside the session, by time
+  std::vector<double> heap_dump_times;
+  std::vector<double> heap_dump_pause_ms;
   std::optional<double> recorder_cpu_seconds;
   std::optional<std::uint64_t> session_bytes;
 };

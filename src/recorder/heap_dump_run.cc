@@ -95,7 +95,7 @@ Result<void> HeapDumpRun::Post(const std::string& ring_path) {
   limits.headroom_bytes = Headroom(fs_, pid);
   limits.in_place = options_.in_place;
   if (options_.scans) limits.scan_path = folder + name + kQuestionsSuffix;
-  MEMWHY_TRY(HeapRequest request, HeapRequest::PostDump(ring_.get(), folder + name, limits));
+  MEMWHY_TRY(HeapRequest request, HeapRequest::Post(ring_.get(), folder + name, limits));
   request_.emplace(std::move(request));
   if (options_.scans && !options_.in_place) asking_.emplace();
   began_ = wire::MonotonicNs();

@@ -63,8 +63,8 @@ bool IsFree(RingMap& ring) {
 }
 
 // The last of its fields and the word that lets the agent see them all.
-void PutRequest(wire::RingHeader& header, wire::RequestKind kind) {
-  header.request_kind = static_cast<std::uint32_t>(kind);
+void PutRequest(wire::RingHeader& header) {
+  header.request_kind = static_cast<std::uint32_t>(wire::RequestKind::kHeapDump);
   header.request_serial = header.request_serial + 1;
   header.request_error[0] = '\0';
   header.request_pause_ns.store(0, std::memory_order_relaxed);
@@ -125,26 +125,10 @@ std::optional<pid_t> FindSleepingThread(const FileSystem& fs, pid_t pid) {
   return best;
 }
 
-HeapRequest::HeapRequest(RingMap* ring, std::string input_path, std::string output_path)
-    : ring_(ring), input_path_(std::move(input_path)), output_path_(std::move(output_path)) {}
+HeapRequest::HeapRequest(RingMap* ring) : ring_(ring) {}
 
-Result<HeapRequest> HeapRequest::Post(RingMap* ring, std::span<const NativeBlock> blocks,
-                                      const std::string& input_path, const std::string& output_path,
-                                      double limit_ms) {
-  if (!IsFree(*ring)) return Error("another request is under way");
-  MEMWHY_TRY_VOID(WriteBlocks(input_path, blocks));
-  wire::RingHeader& header = ring->header();
-  if (!PutPath(header.request_input, input_path) || !PutPath(header.request_output, output_path)) {
-    unlink(input_path.c_str());
-    return Error("the session's path is too long for a heap graph");
-  }
-  header.request_limit_ns = static_cast<std::uint64_t>(std::max(0.0, limit_ms) * 1e6);
-  PutRequest(header, wire::RequestKind::kHeapGraph);
-  return HeapRequest(ring, input_path, output_path);
-}
-
-Result<HeapRequest> HeapRequest::PostDump(RingMap* ring, const std::string& output_path,
-                                          const HeapDumpLimits& limits) {
+Result<HeapRequest> HeapRequest::Post(RingMap* ring, const std::string& output_path,
+                                      const HeapDumpLimits& limits) {
   if (!IsFree(*ring)) return Error("another request is under way in the process");
   wire::RingHeader& header = ring->header();
   if (!PutPath(header.request_output, output_path)) {
@@ -160,8 +144,8 @@ Result<HeapRequest> HeapRequest::PostDump(RingMap* ring, const std::string& outp
   if (!PutPath(header.request_input, limits.scan_path)) {
     return Error("the session's path is too long for a heap dump");
   }
-  PutRequest(header, wire::RequestKind::kHeapDump);
-  return HeapRequest(ring, "", output_path);
+  PutRequest(header);
+  return HeapRequest(ring);
 }
 
 void HeapRequest::Wake(const FileSystem& fs) {
@@ -197,17 +181,13 @@ std::optional<HeapReply> HeapRequest::Poll() {
   reply.predicted_bytes = header.request_predicted_bytes.load();
   reply.taken_ns = header.request_taken_ns.load();
   reply.method = MethodOf(header);
-  if (state == Raw(RequestState::kDone)) {
-    reply.path = output_path_;
-  } else {
+  if (state != Raw(RequestState::kDone)) {
     char error[sizeof(header.request_error)];
     std::memcpy(error, header.request_error, sizeof(error));
     reply.error = std::string(error, strnlen(error, sizeof(error)));
     if (reply.error.empty()) reply.error = "the agent gave no reason";
-    unlink(output_path_.c_str());
   }
   header.request_state.store(Raw(RequestState::kIdle), std::memory_order_release);
-  if (!input_path_.empty()) unlink(input_path_.c_str());
   return reply;
 }
 
@@ -231,7 +211,6 @@ bool HeapRequest::Withdraw() {
   if (!ring_->header().request_state.compare_exchange_strong(expected, Raw(RequestState::kIdle))) {
     return expected != Raw(RequestState::kRunning);
   }
-  unlink(input_path_.c_str());
   return true;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Asks the agent of one process for a heap graph: posts the request in the ring file, wakes one
+// Asks the agent of one process for a heap dump: posts the request in the ring file, wakes one
 // thread of the target that sleeps in a system call, and watches the answer. The target is touched
 // only by that one signal; a target whose threads all run finds the request at its next allocation.
 // One request at a time, one thread; the caller keeps draining between the polls.
@@ -19,20 +19,19 @@
 
 namespace memwhy::recorder {
 
-// A block of native memory that the graph shall recognise.
+// A block of native memory that a dump shall recognise.
 struct NativeBlock {
   std::uint64_t address = 0;
   std::uint64_t size = 0;
 };
 
 struct HeapReply {
-  std::string path;  // of the graph; "" on an error
   double pause_ms = 0;
   double predicted_ms = 0;
   std::uint64_t predicted_bytes = 0;  // memory of the target for the time of the walk
   std::string error;                  // "" or the agent's reason
   std::uint64_t taken_ns = 0;         // CLOCK_MONOTONIC of the moment that a dump shows
-  std::string method;                 // of a heap dump: "clone" or "in_place"; "" before
+  std::string method;                 // "clone" or "in_place"; "" before
 };
 
 struct HeapDumpLimits {
@@ -53,14 +52,10 @@ std::optional<pid_t> FindSleepingThread(const FileSystem& fs, pid_t pid);
 
 class HeapRequest {
  public:
-  // Writes `blocks` (any order) to input_path and posts.
-  static Result<HeapRequest> Post(RingMap* ring, std::span<const NativeBlock> blocks,
-                                  const std::string& input_path, const std::string& output_path,
-                                  double limit_ms);
-  // Posts the request of a whole dump; `output_path` is a FIFO that somebody reads, as the target
+  // Posts the request; `output_path` is a FIFO that somebody reads, as the target
   // sees it.
-  static Result<HeapRequest> PostDump(RingMap* ring, const std::string& output_path,
-                                      const HeapDumpLimits& limits);
+  static Result<HeapRequest> Post(RingMap* ring, const std::string& output_path,
+                                  const HeapDumpLimits& limits);
   // Signals a sleeping thread while the request is posted and not taken.
   void Wake(const FileSystem& fs);
   // What the agent expects, once it has said so: pause and memory; before the walk begins.
@@ -77,11 +72,9 @@ class HeapRequest {
   bool Withdraw();
 
  private:
-  HeapRequest(RingMap* ring, std::string input_path, std::string output_path);
+  explicit HeapRequest(RingMap* ring);
 
   RingMap* ring_;
-  std::string input_path_;
-  std::string output_path_;
 };
 
 }  // namespace memwhy::recorder

@@ -19,6 +19,7 @@
 #include "os/process.h"
 #include "recorder/clock_pair.h"
 #include "recorder/disk_reserve.h"
+#include "recorder/heap_dump_run.h"
 #include "recorder/launcher.h"
 #include "recorder/redact.h"
 #include "recorder/run_environment.h"
@@ -38,8 +39,6 @@ constexpr std::uint64_t kBusyWaitNs = 2 * kMillisecond;
 constexpr std::uint64_t kDiscoverNs = 50 * kMillisecond;  // where inotify does not work
 constexpr std::uint64_t kGraceNs = 10 * kSecond;          // between SIGTERM and SIGKILL
 constexpr std::uint64_t kStragglersNs = 1 * kSecond;      // for children that outlive the program
-constexpr std::uint64_t kWakeNs = 5 * kMillisecond;       // between two tries of a heap request
-constexpr std::uint64_t kMostPassNs = 60 * kSecond;       // for a heap graph that has begun
 
 }  // namespace
 
@@ -53,8 +52,10 @@ class Runner::Impl {
 
   Result<void> Start();
   Result<Stop> RunUntil(double seconds);
-  Result<HeapReply> RequestHeapGraph(std::span<const NativeBlock> blocks, double limit_ms,
-                                     const OnPrediction& on_prediction, double timeout_seconds);
+  Result<HeapDumpOutcome> TakeHeapDump(std::span<const NativeBlock> blocks, double max_pause_ms,
+                                       const OnPrediction& on_prediction);
+  Result<HeapDumpOutcome> DumpWhileRecording(const HeapDumpOptions& options,
+                                             const OnPrediction& on_prediction);
   Result<void> MapsPass(const std::string& at);
   Result<void> SetWindow(double from, std::optional<double> to);
   Result<void> Flush();
@@ -88,7 +89,7 @@ class Runner::Impl {
   std::uint64_t next_drain_ns_ = 0;
   UniqueFd inotify_;           // of the session directory: new rings
   std::vector<pollfd> polls_;  // kept for its memory
-  int heap_graphs_ = 0;
+  int heap_dumps_ = 0;
 };
 
 Runner::Impl::~Impl() {
@@ -211,64 +212,47 @@ Result<Runner::Stop> Runner::Impl::RunUntil(double seconds) {
   }
 }
 
-Result<HeapReply> Runner::Impl::RequestHeapGraph(std::span<const NativeBlock> blocks,
-                                                 double limit_ms, const OnPrediction& on_prediction,
-                                                 double timeout_seconds) {
+Result<HeapDumpOutcome> Runner::Impl::TakeHeapDump(std::span<const NativeBlock> blocks,
+                                                   double max_pause_ms,
+                                                   const OnPrediction& on_prediction) {
   Step();
   Target* target = Main();
   if (target == nullptr) return Error("no process is being recorded (any more)");
-  const int number = ++heap_graphs_;
-  const std::string file = fmt::format("heap.{}.graph", number);
-  MEMWHY_TRY(HeapRequest request,
-             HeapRequest::Post(&target->ring(), blocks,
-                               JoinPath(session_, fmt::format("heap.{}.blocks", number)),
-                               JoinPath(session_, file), limit_ms));
-  const std::uint64_t begun = wire::MonotonicNs();
-  const std::uint64_t timeout = static_cast<std::uint64_t>(timeout_seconds * 1e9);
-  std::optional<HeapReply> reply;
-  bool is_told = !on_prediction;
-  while (!reply) {
-    request.Wake(fs_);
-    Step();
-    if (!is_told) {
-      if (const auto prediction = request.Prediction()) {
-        on_prediction(*prediction);
-        is_told = true;
-      }
-    }
-    const std::uint64_t now = wire::MonotonicNs();
-    if (Main() == nullptr) {
-      reply.emplace();
-      reply->error = "the process ended meanwhile";
-      unlink(JoinPath(session_, fmt::format("heap.{}.blocks", number)).c_str());
-      unlink(JoinPath(session_, file).c_str());
-      break;
-    }
-    reply = request.Poll();
-    if (reply) break;
-    if (now - begun > timeout && request.Withdraw()) {
-      reply = request.Poll();
-      if (!reply || reply->error.empty()) {
-        reply.emplace();
-        reply->error = fmt::format("no thread of the process answered within {}",
-                                   FormatSeconds(timeout_seconds));
-      }
-      break;
-    }
-    if (now - begun > timeout + kMostPassNs) return Error("the heap graph does not come to an end");
-    Wait(now + kWakeNs);
-  }
-  if (IsWriting()) {
-    session::HeapGraphFact fact;
-    fact.process = targets_->main_process();
-    fact.file = reply->path.empty() ? "" : file;
+  const std::string file = fmt::format("dump.{}.heap", ++heap_dumps_);
+  HeapDumpOptions options;
+  options.pid = static_cast<pid_t>(target->ring().info().pid);
+  options.output = JoinPath(session_, file);
+  options.max_pause_ms = max_pause_ms;
+  options.scans = false;
+  options.blocks = blocks;
+  session::HeapDumpFact fact;
+  fact.process = targets_->main_process();
+  auto outcome = DumpWhileRecording(options, on_prediction);
+  if (outcome) {
+    fact.file = file;
+    fact.monotonic_ns = outcome->taken_monotonic_ns;
+    fact.pause_ms = outcome->pause_ms;
+    fact.predicted_ms = outcome->predicted_ms;
+  } else {
     fact.monotonic_ns = wire::MonotonicNs();
-    fact.pause_ms = reply->pause_ms;
-    fact.predicted_ms = reply->predicted_ms;
-    fact.error = reply->error;
-    if (!writer_->AddFact(session::ToJson(fact))) targets_->GiveUpWriting();
+    fact.error = outcome.error().message();
   }
-  return *std::move(reply);
+  if (IsWriting() && !writer_->AddFact(session::ToJson(fact))) targets_->GiveUpWriting();
+  return outcome;
+}
+
+Result<HeapDumpOutcome> Runner::Impl::DumpWhileRecording(const HeapDumpOptions& options,
+                                                         const OnPrediction& on_prediction) {
+  constexpr std::uint64_t kStepNs = 1'000'000;
+  MEMWHY_TRY(const std::unique_ptr<HeapDumpRun> run,
+             HeapDumpRun::Start(fs_, options, on_prediction));
+  while (true) {
+    Step();
+    if (Main() == nullptr) return Error("the process ended meanwhile");
+    MEMWHY_TRY(const bool has_ended, run->Step());
+    if (has_ended) return run->Finish();
+    Wait(wire::MonotonicNs() + kStepNs);
+  }
 }
 
 Result<void> Runner::Impl::MapsPass(const std::string& at) {
@@ -391,10 +375,10 @@ Result<std::unique_ptr<Runner>> Runner::Start(RunOptions options) {
 Result<Runner::Stop> Runner::RunUntil(double seconds_from_start) {
   return impl_->RunUntil(seconds_from_start);
 }
-Result<HeapReply> Runner::RequestHeapGraph(std::span<const NativeBlock> blocks, double limit_ms,
-                                           const OnPrediction& on_prediction,
-                                           double timeout_seconds) {
-  return impl_->RequestHeapGraph(blocks, limit_ms, on_prediction, timeout_seconds);
+Result<HeapDumpOutcome> Runner::TakeHeapDump(std::span<const NativeBlock> blocks,
+                                             double max_pause_ms,
+                                             const OnPrediction& on_prediction) {
+  return impl_->TakeHeapDump(blocks, max_pause_ms, on_prediction);
 }
 Result<void> Runner::MapsPass(const std::string& at) { return impl_->MapsPass(at); }
 Result<void> Runner::SetWindow(double from, std::optional<double> to) {

@@ -19,6 +19,7 @@
 
 #include "base/result.h"
 #include "recorder/folder.h"
+#include "recorder/heap_dump.h"
 #include "recorder/heap_request.h"
 
 namespace memwhy::recorder {
@@ -49,13 +50,11 @@ class Runner {
   // Records until then; forever without a deadline (infinity).
   Result<Stop> RunUntil(double seconds_from_start);
 
-  // `blocks`: live native blocks that the graph shall recognise. An error: no request could be made
-  // (no recording process). A refusal or failure of the agent is in the reply, and in the session.
-  // Goes on recording meanwhile. `on_prediction` is called once, before the walk begins.
-  using OnPrediction = std::function<void(const HeapReply& predicted)>;
-  Result<HeapReply> RequestHeapGraph(std::span<const NativeBlock> blocks, double limit_ms,
-                                     const OnPrediction& on_prediction = {},
-                                     double timeout_seconds = 10);
+  // A heap dump of the main process, a file in the session. `blocks`: the live native blocks behind
+  // its objects. An error, which the session notes as well, costs the dump and nothing else. Goes
+  // on recording meanwhile.
+  Result<HeapDumpOutcome> TakeHeapDump(std::span<const NativeBlock> blocks, double max_pause_ms,
+                                       const OnPrediction& on_prediction = {});
   // A pass over the address space of each recorded process, now.
   Result<void> MapsPass(const std::string& at);
   // The window that a diagnosis looks at, seconds from the start.

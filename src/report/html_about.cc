@@ -18,13 +18,13 @@ std::string Row(const std::string& name, const std::string& html) {
 std::string OrUnknown(const std::string& text) { return text.empty() ? "unknown" : Escape(text); }
 
 std::string Pauses(const model::Recording& recording) {
-  if (recording.heap_graph_pause_ms.empty()) return "no heap graph was taken";
+  if (recording.heap_dump_pause_ms.empty()) return "no heap dump was taken";
   std::string out;
-  for (std::size_t i = 0; i < recording.heap_graph_pause_ms.size(); ++i) {
+  for (std::size_t i = 0; i < recording.heap_dump_pause_ms.size(); ++i) {
     if (!out.empty()) out += ", ";
-    out += fmt::format("{:.1f} ms", recording.heap_graph_pause_ms[i]);
-    if (i < recording.heap_graph_times.size()) {
-      out += fmt::format(" at {:.1f} s", recording.heap_graph_times[i]);
+    out += fmt::format("{:.1f} ms", recording.heap_dump_pause_ms[i]);
+    if (i < recording.heap_dump_times.size()) {
+      out += fmt::format(" at {:.1f} s", recording.heap_dump_times[i]);
     }
   }
   return out;
@@ -77,7 +77,7 @@ std::string AboutHtml(const model::Recording& recording) {
   out += Row("Lost events", FormatCount(recording.lost_events) +
                                 std::string(recording.complete ? "" : "; not complete"));
   if (!recording.damage.empty()) out += Row("Damage", Escape(recording.damage));
-  out += Row("Pauses for heap graphs", Pauses(recording));
+  out += Row("Pauses for heap dumps", Pauses(recording));
   out += Row("Cost", Cost(recording));
   out += Row("memwhy", MEMWHY_VERSION);
   for (const std::string& note : recording.notes) out += Row("Note", Escape(note));

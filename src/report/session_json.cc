@@ -67,7 +67,7 @@ Json FrameJson(const model::Frame& frame) {
 Json SessionJson(const model::Recording& recording) {
   const model::Process* main = recording.processes.empty() ? nullptr : &recording.processes.front();
   double longest_pause_ms = 0;
-  for (const double pause_ms : recording.heap_graph_pause_ms) {
+  for (const double pause_ms : recording.heap_dump_pause_ms) {
     longest_pause_ms = std::max(longest_pause_ms, pause_ms);
   }
   Json session;

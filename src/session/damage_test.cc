@@ -187,7 +187,7 @@ TEST_F(DamageTest, FactsOfAWrongShapeAreSkipped) {
       "{\"type\":\"os_samples\",\"samples\":7}",
       "{\"type\":\"maps\",\"mappings\":[[9,1]]}",
       "{\"type\":\"maps\",\"process\":99,\"resident\":[5,4,3]}",
-      "{\"type\":\"heap_graph\",\"file\":\"../../etc/passwd\"}",
+      "{\"type\":\"heap_dump\",\"file\":\"../../etc/passwd\"}",
       "{\"type\":\"unknown\"}",
       "{\"type\":\"window\",\"from_ns\":-5}",
       "{\"type\":\"end\"}",
@@ -205,7 +205,7 @@ TEST_F(DamageTest, FactsOfAWrongShapeAreSkipped) {
     auto session = Session::Open(path_);
     ASSERT_TRUE(session) << fact;
     EXPECT_EQ(Replay(**session), Expected(bytes_.size())) << fact;
-    for (const std::string& graph : (*session)->recording().heap_graphs) {
+    for (const std::string& graph : (*session)->recording().heap_dumps) {
       EXPECT_EQ(graph, path_ + "/passwd");
     }
   }

@@ -177,8 +177,8 @@ json ToJson(const MapsFact& fact) {
           {"arenas", std::move(arenas)}};
 }
 
-json ToJson(const HeapGraphFact& fact) {
-  return {{"type", "heap_graph"},      {"process", fact.process},
+json ToJson(const HeapDumpFact& fact) {
+  return {{"type", "heap_dump"},       {"process", fact.process},
           {"file", fact.file},         {"monotonic_ns", fact.monotonic_ns},
           {"pause_ms", fact.pause_ms}, {"predicted_ms", fact.predicted_ms},
           {"error", fact.error}};
@@ -341,8 +341,8 @@ void AddMaps(const json& fact, Facts* facts) {
   facts->maps.push_back(std::move(maps));
 }
 
-void AddHeapGraph(const json& fact, Facts* facts) {
-  HeapGraphFact graph;
+void AddHeapDump(const json& fact, Facts* facts) {
+  HeapDumpFact graph;
   graph.process = Uint32(fact, "process");
   graph.file = String(fact, "file");
   graph.monotonic_ns = Uint(fact, "monotonic_ns");
@@ -350,7 +350,7 @@ void AddHeapGraph(const json& fact, Facts* facts) {
   graph.predicted_ms = AsOptionalDouble(Member(fact, "predicted_ms")).value_or(0);
   graph.error = String(fact, "error");
   Keep(facts, sizeof(graph), graph.file, graph.error);
-  facts->heap_graphs.push_back(std::move(graph));
+  facts->heap_dumps.push_back(std::move(graph));
 }
 
 void AddFolded(const json& fact, Facts* facts) {
@@ -389,8 +389,8 @@ Result<void> AddFact(const json& fact, Facts* facts) {
     AddOsSamples(fact, facts);
   } else if (type == "maps") {
     AddMaps(fact, facts);
-  } else if (type == "heap_graph") {
-    AddHeapGraph(fact, facts);
+  } else if (type == "heap_dump") {
+    AddHeapDump(fact, facts);
   } else if (type == "window") {
     facts->window = WindowFact{Uint(fact, "from_ns"), AsOptionalUint(Member(fact, "to_ns"))};
   } else if (type == "folded") {

@@ -14,7 +14,7 @@
 //   maps         process monotonic_ns at mappings [[begin, end, permissions, inode, name, rss,
 //                anonymous, private_dirty, swap] ...] residency_known resident [begin, end, ...]
 //                arenas [[address, blocks_in_use, pools_in_use, pools_unreadable] ...]
-//   heap_graph   process file monotonic_ns pause_ms predicted_ms error
+//   heap_dump    process file monotonic_ns pause_ms predicted_ms error
 //   window       from_ns to_ns
 //   folded       until_ns why events peak_bytes peak_at_ns unknown_releases unknown_unmaps
 //                replaced_blocks forked [process ...] allocated_by_size ended_by_size
@@ -96,7 +96,7 @@ struct MapsFact {
   model::MapsPass pass;  // its time is not used
 };
 
-struct HeapGraphFact {
+struct HeapDumpFact {
   std::uint32_t process = 0;
   std::string file;  // in the session directory; "" when it failed
   std::uint64_t monotonic_ns = 0;
@@ -130,7 +130,7 @@ nlohmann::json ToJson(const ProcessFact& fact);
 nlohmann::json ToJson(const ProcessEndFact& fact);
 nlohmann::json ToJson(const OsSamplesFact& fact);
 nlohmann::json ToJson(const MapsFact& fact);
-nlohmann::json ToJson(const HeapGraphFact& fact);
+nlohmann::json ToJson(const HeapDumpFact& fact);
 nlohmann::json ToJson(const WindowFact& fact);
 nlohmann::json ToJson(const FoldedFact& fact);
 nlohmann::json ToJson(const EndFact& fact);
@@ -143,7 +143,7 @@ struct Facts {
   std::map<std::uint32_t, ProcessEndFact> process_ends;
   std::vector<OsSampleFact> os_samples;
   std::vector<MapsFact> maps;
-  std::vector<HeapGraphFact> heap_graphs;
+  std::vector<HeapDumpFact> heap_dumps;
   std::vector<ClockPair> clock;  // of the time-stamp counter
   std::optional<WindowFact> window;
   std::optional<FoldedFact> folded;

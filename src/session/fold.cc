@@ -351,7 +351,7 @@ Result<void> Folding::WriteFacts(const model::SiteAccount& account, const model:
   for (const MapsFact& fact : facts.maps) {
     if (fact.monotonic_ns >= until_ns) MEMWHY_TRY_VOID(writer_->AddFact(ToJson(fact)));
   }
-  for (const HeapGraphFact& fact : facts.heap_graphs) {
+  for (const HeapDumpFact& fact : facts.heap_dumps) {
     MEMWHY_TRY_VOID(writer_->AddFact(ToJson(fact)));
   }
   if (facts.window) MEMWHY_TRY_VOID(writer_->AddFact(ToJson(*facts.window)));

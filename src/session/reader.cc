@@ -335,15 +335,15 @@ void Session::BuildOs() {
   const auto by_time = [](const auto& a, const auto& b) { return a.time < b.time; };
   std::stable_sort(recording_.os_samples.begin(), recording_.os_samples.end(), by_time);
   std::stable_sort(recording_.maps.begin(), recording_.maps.end(), by_time);
-  for (const HeapGraphFact& fact : facts_.heap_graphs) {
+  for (const HeapDumpFact& fact : facts_.heap_dumps) {
     if (fact.file.empty()) {
-      recording_.notes.push_back("no heap graph: " + fact.error);
+      recording_.notes.push_back("no heap dump: " + fact.error);
       continue;
     }
     // A name only: a session cannot point outside of itself.
-    recording_.heap_graphs.push_back(JoinPath(recording_.path, std::string(Basename(fact.file))));
-    recording_.heap_graph_times.push_back(SecondsOfNs(fact.monotonic_ns));
-    recording_.heap_graph_pause_ms.push_back(fact.pause_ms);
+    recording_.heap_dumps.push_back(JoinPath(recording_.path, std::string(Basename(fact.file))));
+    recording_.heap_dump_times.push_back(SecondsOfNs(fact.monotonic_ns));
+    recording_.heap_dump_pause_ms.push_back(fact.pause_ms);
   }
   for (const model::OsSample& sample : recording_.os_samples) {
     recording_.seconds = std::max(recording_.seconds, sample.time);

@@ -49,7 +49,7 @@ enum class AgentState : std::uint32_t {
 };
 
 // What the recorder or an analysis asks of the agent; see request_* below.
-enum class RequestKind : std::uint32_t { kNone = 0, kHeapGraph = 1, kHeapDump = 2 };
+enum class RequestKind : std::uint32_t { kNone = 0, kHeapDump = 2 };
 enum class RequestState : std::uint32_t {
   kIdle = 0,
   kPosted = 1,   // by the recorder

@@ -60,7 +60,7 @@ inline void CheckFacts(const session::Facts& facts) {
   for (const auto& [index, fact] : facts.process_ends) written.push_back(ToJson(fact));
   written.push_back(ToJson(session::OsSamplesFact{facts.os_samples, std::nullopt}));
   for (const session::MapsFact& fact : facts.maps) written.push_back(ToJson(fact));
-  for (const session::HeapGraphFact& fact : facts.heap_graphs) written.push_back(ToJson(fact));
+  for (const session::HeapDumpFact& fact : facts.heap_dumps) written.push_back(ToJson(fact));
   if (facts.window) written.push_back(ToJson(*facts.window));
   if (facts.folded) written.push_back(ToJson(*facts.folded));
   for (const std::string& text : facts.notes) written.push_back(session::NoteToJson(text));
@@ -87,7 +87,7 @@ inline void CheckFacts(const session::Facts& facts) {
     MEMWHY_FUZZ_EXPECT(again.maps[i].pass.resident.size() == facts.maps[i].pass.resident.size());
     MEMWHY_FUZZ_EXPECT(again.maps[i].pass.arenas.size() == facts.maps[i].pass.arenas.size());
   }
-  MEMWHY_FUZZ_EXPECT(again.heap_graphs.size() == facts.heap_graphs.size());
+  MEMWHY_FUZZ_EXPECT(again.heap_dumps.size() == facts.heap_dumps.size());
   MEMWHY_FUZZ_EXPECT(again.window.has_value() == facts.window.has_value());
   MEMWHY_FUZZ_EXPECT(again.folded.has_value() == facts.folded.has_value());
   if (facts.folded) {

@@ -8,7 +8,7 @@
 
 #include "export/fake_heap.h"
 #include "fuzz_input.h"
-#include "model/fake_heap_graph.h"
+#include "model/fake_dump.h"
 #include "session/session_builder.h"
 #include "session/temporary_directory.h"
 #include "session_frames.h"
@@ -144,37 +144,48 @@ std::vector<std::string> SessionFacts() {
   maps.pass.mappings.push_back({0x1000, 0x9000, "rw-p", 0, "[heap]", 4096, 4096, 4096, 0});
   maps.pass.resident.push_back({0x1000, 0x2000});
   maps.pass.arenas.push_back({0x4000, 100, 4096, 0});
-  session::HeapGraphFact graph;
-  graph.file = "graph.heap.mwd";
+  session::HeapDumpFact dump;
+  dump.file = "dump.1.heap";
   return {Fact(ToJson(session)),
           Fact(ToJson(process)),
           Fact(ToJson(child)),
           Fact(ToJson(counter)),
           Fact(ToJson(os)),
           Fact(ToJson(maps)),
-          Fact(ToJson(graph)),
+          Fact(ToJson(dump)),
           Fact(ToJson(session::ProcessEndFact{1, At(12), "exit:0", 1, 2, 3, At(11), At(11.5)})),
           Fact(ToJson(session::WindowFact{At(1), At(9)})),
           Fact(session::NoteToJson("note")),
           Fact(ToJson(session::EndFact{At(20), "exit:0", 0.5, 100, false}))};
 }
 
-std::string Graph(std::uint64_t count) {
-  using wire::Label;
-  model::FakeHeapGraph file;
-  const auto root = file.Root(wire::RootKind::kModuleGlobal, "app");
-  file.Root(wire::RootKind::kFrameLocal, "main");
-  const auto module = file.ObjectAtRoot(root, {}, "module", 0x1000, 72);
-  const auto dict = file.ObjectBelow(module, {Label::kDict}, "dict", 0x2000, 232, 9, 0x7000);
-  const auto cache =
-      file.ObjectBelow(dict, {Label::kTextKey, "C"}, "dict", 0x3000, 900, 10, 0x8000);
+// A cache of objects with native memory behind each, as a stream without magic and version.
+std::string Holders(std::uint64_t count) {
+  using wire::EdgeKind;
+  using wire::ShapeRest;
+  model::FakeDump dump;
+  const auto pairs = dump.Shape(ShapeRest::kPairs, {});
+  const auto attributes = dump.Shape(ShapeRest::kPlain, {{EdgeKind::kAttributes, "__dict__"}});
+  const auto module = dump.Type("module", 0, 72, 0x500000);
+  const auto dict = dump.Type("dict", wire::kTypeHasExtra, 64, 0x501000);
+  const auto tensor = dump.Type("app.T", wire::kTypeIsOwned, 72, 0x502000);
+  dump.Object(module, 0x1000, 1, {0x2000}, attributes);
+  dump.Object(dict, 0x2000, 1, {0x2800, 0x3000}, pairs);
+  dump.Key(0x2800, "CACHE");
+  dump.Root(wire::DumpRoot::kModule, wire::RootCounts::kNone, "app", {0x1000});
+  dump.NativeType("N5torch8autograd8BackwardE");
+  std::vector<std::uint64_t> entries;
   for (std::uint64_t i = 0; i < count; ++i) {
-    const auto tensor = file.ObjectBelow(
-        cache, {Label::kNumberKey, "", static_cast<std::int64_t>(i)}, "app.T", 0x4000 + i * 64, 72);
-    const auto body = file.BlockBelow(tensor, 0x9000 + i * 64, 192, "N5torch8autograd8BackwardE");
-    file.BlockBelow(body, 0x20000 + i * 64, 4096);
+    const std::uint64_t body = 0x90000 + i * 64;
+    dump.Object(tensor, 0x4000 + i * 64, 1, {body});
+    dump.Block(body, 192, 1, {body + 0x10000, 0x3000});
+    dump.Block(body + 0x10000, 4096, 0);
+    entries.insert(entries.end(), {0, 0x4000 + i * 64});
   }
-  return file.Finish().substr(12);
+  dump.Object(dict, 0x3000, 1, entries, pairs);
+  dump.Own(0x3000, 0x700000);
+  dump.End();
+  return TextOf(dump.bytes()).substr(sizeof(wire::kDumpMagic) + 1);
 }
 
 // The text of each CPython, behind prefixes and cut by another writer.
@@ -308,8 +319,9 @@ int main(int argc, char** argv) {
   const std::string cut_off("\x04\x10\x00", 3);
   const std::string half("\x04\x80\x12", 3);
   WriteSeed(out + "/ring", "cut", Joined({chunk, "\x05", other, half, "\x05", cut_off, "\x05"}));
-  WriteSeed(out + "/heap_graph", "one", Graph(3));
-  WriteSeed(out + "/heap_graph", "two", Joined({Graph(1), Graph(4)}));
+  WriteSeed(out + "/holders", "one", Holders(3));
+  WriteSeed(out + "/holders", "two", Joined({Holders(1), Holders(4)}));
+  WriteSeed(out + "/object_graph", "native", Holders(5));
   HeapDumps(out + "/object_graph");
   LineTables(out + "/line_table");
   GcLogs(out + "/gc_log");
