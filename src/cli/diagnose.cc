@@ -188,7 +188,9 @@ void AddDiagnoseCommand(CLI::App& app, int* exit_code) {
       ->type_name("SESSION");
   command->add_option("--from", options->from, "Start of the window (default: behind the warm-up)");
   command->add_option("--to", options->to, "End of the window (default: the watch's end)");
-  command->add_option("--max-pause", options->max_pause_ms, "Refuse a heap graph that takes longer")
+  command
+      ->add_option("--max-pause", options->max_pause_ms,
+                   "Refuse a heap dump whose pause would be longer")
       ->type_name("MS")
       ->capture_default_str();
   command->add_option("--pid", options->pid, "A live process");

@@ -11,6 +11,7 @@
 #include "analysis/heap_sizes.h"
 #include "cli/cli.h"
 #include "cli/heap.h"
+#include "cli/open_births.h"
 #include "cli/open_dump.h"
 #include "cli/view_options.h"
 #include "report/heap_json.h"
@@ -26,6 +27,7 @@ struct Options {
   std::string type;
   std::string address;
   std::optional<std::size_t> most;
+  std::string session;
 };
 
 Result<std::vector<model::ObjectGraph::Node>> FindObjects(const model::ObjectGraph& graph,
@@ -76,7 +78,12 @@ int Run(const Options& options) {
                                                : kPathsInText;
   if (nodes->size() > most) nodes->resize(most);
   std::vector<report::ShownPath> shown;
-  for (const auto node : *nodes) shown.push_back({node, paths.To(node)});
+  for (const auto node : *nodes) shown.push_back({node, paths.To(node), std::nullopt});
+  if (!options.session.empty()) {
+    const auto births = OpenedBirths::Open(options.session, (*opened)->view.facts);
+    if (!births) return Fail(kExitUsage, births.error().message());
+    for (auto& one : shown) one.birth = births->Find(graph.address(one.node));
+  }
   if (options.dump.json) {
     report::WriteHeapPathJson((*opened)->view, shown, sizes, PrintOut);
   } else {
@@ -94,6 +101,10 @@ void AddPath(CLI::App& heap, int* exit_code) {
   command->add_option("--address", options->address, "The object at this address")->type_name("A");
   command->add_option("--max", options->most, "Objects shown (default: 5, with --json all)")
       ->type_name("N");
+  command
+      ->add_option("--session", options->session,
+                   "The recording of the process: says where each object's memory was taken")
+      ->type_name("SESSION");
   command->callback([=] { *exit_code = Run(*options); });
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One recording from start to end: makes the session, starts the target, drains the rings of all
-// its processes, samples the operating system, asks for heap graphs, closes the session. Used by
+// its processes, samples the operating system, asks for heap dumps, closes the session. Used by
 // `run` and `diagnose`. Invariant: what can go wrong before the target starts is an error of Start
 // and the target was not run; after that the target runs to its end, whatever happens to the
 // recording. One thread; one Runner at a time (signals).

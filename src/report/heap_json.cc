@@ -51,6 +51,13 @@ Json ObjectJson(const ObjectGraph& graph, Node node, const analysis::HeapSizes& 
           {"birth", nullptr}};
 }
 
+Json BirthJson(const std::optional<ShownBirth>& birth) {
+  if (!birth || !birth->is_known) return nullptr;
+  Json stack = Json::array();
+  for (const model::Frame& frame : birth->stack) stack.push_back(FrameJson(frame));
+  return stack;
+}
+
 Json RootJson(const ObjectGraph& graph, const analysis::HeapPath& path) {
   if (path.root == ObjectGraph::kNone) return nullptr;
   const ObjectGraph::Root& root = graph.root(path.root);
@@ -131,7 +138,9 @@ void WriteHeapPathJson(const HeapDumpView& dump, std::span<const ShownPath> path
                        const analysis::HeapSizes& sizes, const Sink& sink) {
   ListWriter list(Head("memwhy.heap.path/1", dump), "paths", sink);
   for (const ShownPath& shown : paths) {
-    list.Add({{"object", ObjectJson(*dump.graph, shown.node, sizes)},
+    Json object = ObjectJson(*dump.graph, shown.node, sizes);
+    object["birth"] = BirthJson(shown.birth);
+    list.Add({{"object", std::move(object)},
               {"root", RootJson(*dump.graph, shown.path)},
               {"path", shown.path.steps},
               {"text", shown.path.text},

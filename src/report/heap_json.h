@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "analysis/heap_paths.h"
 #include "analysis/heap_references.h"
 #include "analysis/heap_sizes.h"
+#include "model/frame.h"
 #include "model/object_graph.h"
 #include "report/session_json.h"
 #include "report/stats_json.h"
@@ -38,9 +40,16 @@ void WriteHeapRetainedJson(const HeapDumpView& dump,
                            std::span<const model::ObjectGraph::Node> nodes,
                            const analysis::HeapSizes& sizes, const analysis::HeapPaths& paths,
                            const Sink& sink);
+// Where the memory of an object was taken.
+struct ShownBirth {
+  double seconds = 0;               // of the recording
+  bool is_known = true;             // false: the stack could not be read
+  std::vector<model::Frame> stack;  // leaf first
+};
 struct ShownPath {
   model::ObjectGraph::Node node = 0;
   analysis::HeapPath path;
+  std::optional<ShownBirth> birth;
 };
 void WriteHeapPathJson(const HeapDumpView& dump, std::span<const ShownPath> paths,
                        const analysis::HeapSizes& sizes, const Sink& sink);

@@ -68,6 +68,19 @@ std::string HeapRetainedText(const HeapDumpView& dump, std::span<const Node> nod
   return text;
 }
 
+// Its innermost calls: enough to know the place.
+std::string BirthText(const ShownBirth& birth) {
+  constexpr std::size_t kFrames = 3;
+  std::string text = fmt::format("  born at {:.1f} s", birth.seconds);
+  if (!birth.is_known) return text + ", its stack is not known\n";
+  for (std::size_t i = 0; i < birth.stack.size() && i < kFrames; ++i) {
+    const model::Frame& frame = birth.stack[i];
+    text += fmt::format("{} {}:{} {}", i == 0 ? "," : "\n    called from", Basename(frame.file),
+                        frame.line, frame.function);
+  }
+  return text + "\n";
+}
+
 std::string HeapPathText(const HeapDumpView& dump, std::span<const ShownPath> paths,
                          const analysis::HeapSizes& sizes, std::size_t of) {
   const ObjectGraph& graph = *dump.graph;
@@ -77,6 +90,7 @@ std::string HeapPathText(const HeapDumpView& dump, std::span<const ShownPath> pa
         "{} at {}, {} of its own, retains {}\n", Cut(std::string(graph.TypeName(shown.node)), 40),
         AddressText(graph.address(shown.node)), FormatBytes(graph.bytes(shown.node)),
         FormatBytes(sizes.Retained(shown.node).total()));
+    if (shown.birth) text += BirthText(*shown.birth);
     if (shown.path.root == ObjectGraph::kNone) {
       text += "  no root holds it: garbage that waits for the collector\n";
       continue;

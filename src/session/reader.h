@@ -42,6 +42,9 @@ class Session : public model::EventSource {
   // Of each stream only the events before its first that is later than `until`, in seconds.
   Result<void> ReplayUntil(double until, model::EventVisitor& visitor) const;
 
+  // CLOCK_MONOTONIC as seconds of the session.
+  double SecondsOfNs(std::uint64_t monotonic_ns) const;
+
   // For inspect and tests.
   const Facts& facts() const { return facts_; }
   std::uint64_t records() const;
@@ -75,7 +78,6 @@ class Session : public model::EventSource {
   void BuildThreads();
   void BuildOs();
   void BuildEnd();
-  double SecondsOfNs(std::uint64_t monotonic_ns) const;
   double SecondsOfTicks(const Stream& stream, std::uint64_t ticks) const;
 
   BlockFile file_;

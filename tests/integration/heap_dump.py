@@ -39,10 +39,13 @@ class Waiting:
 
 
 @contextlib.contextmanager
-def waiting(memwhy, python, program, folder, *arguments, environment=None):
+def waiting(memwhy, python, program, folder, *arguments, environment=None, options=()):
     folder.mkdir(parents=True, exist_ok=True)
     process = subprocess.Popen(
-        [memwhy, "run", "-o", str(folder / "s.mwy"), "--", python.path, str(program), *arguments],
+        [
+            *(memwhy, "run", *options, "-o", str(folder / "s.mwy")),
+            *("--", python.path, str(program), *arguments),
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=sys.stderr,

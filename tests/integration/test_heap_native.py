@@ -55,6 +55,46 @@ def test_native_memory_hangs_on_the_objects(memwhy, python, tmp_path):
     assert not [name for name in left if name.startswith("dump.")]
 
 
+def test_births_are_those_at_the_time_of_the_dump(memwhy, python, tmp_path):
+    program = TARGETS / "heap_births.py"
+    with waiting(memwhy, python, program, tmp_path, options=["--objects"]) as target:
+        dump = target.dump("d.heap", "--no-scan", "--native")
+        target.ask("go on")
+    lines = target.said["lines"]
+    session = tmp_path / "s.mwy"
+    for place, addresses in ("early", 0), ("late", 5):
+        for address in target.said["addresses"][addresses : addresses + 5]:
+            document = view(memwhy, "path", dump, "--address", address, "--session", session)
+            birth = document["paths"][0]["object"]["birth"]
+            assert birth[0]["file"] == str(program)
+            # 3.12 runs comprehensions in the function itself; before, they are functions.
+            assert birth[0]["line"] == lines[place]
+            assert birth[-1]["function"] == "<module>"
+    paths = view(memwhy, "path", dump, "--type", "zlib.Compress", "--session", session)["paths"]
+    packers = [path for path in paths if path["text"].startswith("__main__.HELD[")]
+    assert len(packers) == 10
+    assert {path["object"]["birth"][0]["line"] for path in packers} == {lines["packs"]}
+    # Without the recording nothing is claimed.
+    paths = view(memwhy, "path", dump, "--type", "zlib.Compress")["paths"]
+    assert {path["object"]["birth"] for path in paths} == {None}
+
+
+def test_a_foreign_recording_is_refused(memwhy, python, tmp_path):
+    with waiting(memwhy, python, TARGETS / "heap_native.py", tmp_path / "a") as target:
+        dump = target.dump("d.heap", "--no-scan")
+    with waiting(memwhy, python, TARGETS / "heap_native.py", tmp_path / "b"):
+        pass
+    done = subprocess.run(
+        [memwhy, "heap", "path", str(dump), "--type", "zlib.Compress"]
+        + ["--session", str(tmp_path / "b" / "s.mwy")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert "does not record process" in done.stderr
+
+
 def test_native_needs_a_recording(memwhy, tmp_path):
     done = subprocess.run(
         [memwhy, "heap", "dump", str(os.getpid()), "--native", "-o", str(tmp_path / "d.heap")],
