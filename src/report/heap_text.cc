@@ -7,6 +7,7 @@
 #include <map>
 
 #include "base/bytes.h"
+#include "base/strings.h"
 #include "report/columns.h"
 
 namespace memwhy::report {
