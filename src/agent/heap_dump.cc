@@ -35,6 +35,7 @@ constexpr std::uint64_t kHugePageGain = 45;           // a clone shares huge pag
 constexpr std::uint64_t kPinnedNsPerMiB = 2'600'000;  // copied at once, page by page
 constexpr std::uint64_t kFixedNs = 300'000;
 std::uint64_t g_walk_ns_per_block = 120;  // of pymalloc's blocks in use
+std::uint64_t g_clone_ns_per_mib = 0;     // of this process's last clone; 0: there was none
 constexpr std::uint64_t kFixedBytes = 8u << 20;
 constexpr unsigned kMostSeconds = 300;                  // a clone ends itself after that
 constexpr std::uint64_t kMostWaitNs = 120'000'000'000;  // for questions
@@ -63,10 +64,27 @@ std::uint64_t BlocksInUse() noexcept {
   return blocks < 0 ? 0 : static_cast<std::uint64_t>(blocks);
 }
 
+// The last clone of this process knows its memory better than who measured another's, but it may
+// have been interrupted, or have found few pages written.
+std::uint64_t CloneRate(std::uint64_t measured) noexcept {
+  const std::uint64_t usual = measured == 0 ? kUsualCloneNsPerMiB : measured;
+  if (g_clone_ns_per_mib == 0) return usual;
+  const std::uint64_t least = usual / 2;
+  const std::uint64_t most = usual * 2;
+  return g_clone_ns_per_mib < least ? least : g_clone_ns_per_mib > most ? most : g_clone_ns_per_mib;
+}
+
+void NoteClone(const ProcessMemory& memory, std::uint64_t pause_ns) noexcept {
+  constexpr double kLeastMiB = 64;  // of less the fixed part is most
+  const double mib =
+      static_cast<double>(memory.anonymous_bytes + memory.huge_bytes / kHugePageGain) / kMiB;
+  if (mib < kLeastMiB || memory.pinned_bytes != 0 || pause_ns <= kFixedNs) return;
+  g_clone_ns_per_mib = static_cast<std::uint64_t>(static_cast<double>(pause_ns - kFixedNs) / mib);
+}
+
 Prediction Predict(const HeapDumpOptions& options, const ProcessMemory& memory,
                    std::uint64_t blocks) noexcept {
-  const std::uint64_t rate =
-      options.clone_ns_per_mib == 0 ? kUsualCloneNsPerMiB : options.clone_ns_per_mib;
+  const std::uint64_t rate = CloneRate(options.clone_ns_per_mib);
   const std::uint64_t all = memory.anonymous_bytes + memory.huge_bytes;
   // Marks: 1 KiB for 64 KiB.
   const std::uint64_t marks = all / 64;
@@ -329,6 +347,8 @@ HeapDumpResult WriteHeapDump(const HeapDumpOptions& options) noexcept {
       prediction = Predict(in_place, memory, blocks);
       tell();
       if (!is_refused()) DumpInPlace(options, result, blocks);
+    } else {
+      NoteClone(memory, result.pause_ns);
     }
   } else {
     DumpInPlace(options, result, blocks);
