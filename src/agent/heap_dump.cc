@@ -34,6 +34,11 @@ constexpr std::uint64_t kUsualCloneNsPerMiB = 16'000;
 constexpr std::uint64_t kHugePageGain = 45;           // a clone shares huge pages that much faster
 constexpr std::uint64_t kPinnedNsPerMiB = 2'600'000;  // copied at once, page by page
 constexpr std::uint64_t kFixedNs = 300'000;
+// benchmarks/dump_pause, cases mappings and sparse: for each mapping, and for each page table
+// beyond those that full pages need.
+constexpr std::uint64_t kMappingNs = 2'000;
+constexpr std::uint64_t kSparseTableNs = 3'500;
+constexpr std::uint64_t kTablePages = 512;
 std::uint64_t g_walk_ns_per_block = 120;  // of pymalloc's blocks in use
 std::uint64_t g_clone_ns_per_mib = 0;     // of this process's last clone; 0: there was none
 constexpr std::uint64_t kFixedBytes = 8u << 20;
@@ -64,6 +69,17 @@ std::uint64_t BlocksInUse() noexcept {
   return blocks < 0 ? 0 : static_cast<std::uint64_t>(blocks);
 }
 
+// What a clone takes whatever the pages are.
+std::uint64_t FixedPause(const ProcessMemory& memory) noexcept {
+  constexpr std::uint64_t kPageBytes = 4096;
+  const std::uint64_t tables = memory.table_bytes / kPageBytes;
+  const std::uint64_t pages =
+      (memory.anonymous_bytes + memory.huge_bytes + memory.file_bytes) / kPageBytes;
+  const std::uint64_t needed = pages / kTablePages;
+  const std::uint64_t sparse = tables > needed ? tables - needed : 0;
+  return kFixedNs + memory.mappings * kMappingNs + sparse * kSparseTableNs;
+}
+
 // The last clone of this process knows its memory better than who measured another's, but it may
 // have been interrupted, or have found few pages written.
 std::uint64_t CloneRate(std::uint64_t measured) noexcept {
@@ -78,8 +94,9 @@ void NoteClone(const ProcessMemory& memory, std::uint64_t pause_ns) noexcept {
   constexpr double kLeastMiB = 64;  // of less the fixed part is most
   const double mib =
       static_cast<double>(memory.anonymous_bytes + memory.huge_bytes / kHugePageGain) / kMiB;
-  if (mib < kLeastMiB || memory.pinned_bytes != 0 || pause_ns <= kFixedNs) return;
-  g_clone_ns_per_mib = static_cast<std::uint64_t>(static_cast<double>(pause_ns - kFixedNs) / mib);
+  const std::uint64_t fixed = FixedPause(memory);
+  if (mib < kLeastMiB || memory.pinned_bytes != 0 || pause_ns <= fixed) return;
+  g_clone_ns_per_mib = static_cast<std::uint64_t>(static_cast<double>(pause_ns - fixed) / mib);
 }
 
 Prediction Predict(const HeapDumpOptions& options, const ProcessMemory& memory,
@@ -89,7 +106,7 @@ Prediction Predict(const HeapDumpOptions& options, const ProcessMemory& memory,
   // Marks: 1 KiB for 64 KiB.
   const std::uint64_t marks = all / 64;
   Prediction clone{DumpMethod::kClone,
-                   kFixedNs + Scale(memory.anonymous_bytes, rate) +
+                   FixedPause(memory) + Scale(memory.anonymous_bytes, rate) +
                        Scale(memory.huge_bytes, rate / kHugePageGain) +
                        Scale(memory.pinned_bytes, kPinnedNsPerMiB),
                    // Its page tables, what it marks, and a tenth of the pages written meanwhile.

@@ -8,6 +8,9 @@
 namespace memwhy::agent {
 
 struct ProcessMemory {
+  std::uint64_t mappings = 0;
+  std::uint64_t table_bytes = 0;      // of the page tables
+  std::uint64_t file_bytes = 0;       // present pages of files and of shared memory
   std::uint64_t anonymous_bytes = 0;  // in pages of 4 KiB
   std::uint64_t huge_bytes = 0;       // in transparent huge pages
   std::uint64_t pinned_bytes = 0;     // a clone copies these at once
