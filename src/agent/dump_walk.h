@@ -49,6 +49,11 @@ class DumpWalk {
   friend class DumpLists;
   friend class NativeWalk;
 
+  // The first shapes, without labels.
+  static constexpr std::uint32_t kShapePairs = 0;
+  static constexpr std::uint32_t kShapeIndexed = 1;
+  static constexpr std::uint32_t kFirstLabelled = 2;
+
   // One object whose references are being followed.
   struct Level {
     cpython::Address items;  // the first reference; or where they begin in scratch_
