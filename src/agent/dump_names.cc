@@ -57,6 +57,7 @@ bool DumpWalk::NameType(DumpType& facts) noexcept {
     }
     if (next->kind == ObjectKind::kLeaf) flags |= wire::kTypeIsLeaf;
     if (next->is_owned) flags |= wire::kTypeIsOwned;
+    if (PeekPointer(next->type, cpython::kTypeDel) != 0) flags |= wire::kTypeHasDel;
     out_.PutNumber(flags);
     out_.PutNumber(static_cast<std::uint64_t>(next->fixed_bytes));
     out_.PutAddress(next->type);

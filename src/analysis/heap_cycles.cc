@@ -17,8 +17,11 @@ CycleWhy WhyOf(const ObjectGraph& graph, const std::vector<Node>& members,
   const std::uint32_t own = component[members.front()];
   bool is_closed_by_native = false;
   bool is_frozen = false;
+  bool has_del = false;
   for (const Node node : members) {
     is_frozen |= graph.list(node) == wire::kListPermanent;
+    has_del |=
+        graph.IsObject(node) && (graph.type(graph.type_id(node)).flags & wire::kTypeHasDel) != 0;
     // An untracked object in a cycle, or an edge that no traversal tells, hides it from gc.
     const auto targets = graph.Targets(node);
     for (std::size_t i = 0; i < targets.size(); ++i) {
@@ -29,6 +32,7 @@ CycleWhy WhyOf(const ObjectGraph& graph, const std::vector<Node>& members,
     is_closed_by_native |= !graph.is_tracked(node);
   }
   if (is_closed_by_native) return CycleWhy::kNative;
+  if (has_del) return CycleWhy::kUncollectable;
   if (is_frozen) return CycleWhy::kFrozen;
   return graph.collector().is_enabled ? CycleWhy::kThreshold : CycleWhy::kDisabled;
 }

@@ -114,6 +114,7 @@ inline constexpr std::uint32_t kTypeDealloc = 48;
 inline constexpr std::uint32_t kTypeFlags = 168;
 inline constexpr std::uint32_t kTypeTraverse = 184;
 inline constexpr std::uint32_t kTypeWeakListOffset = 208;
+inline constexpr std::uint32_t kTypeDel = 376;      // tp_del
 inline constexpr std::uint32_t kTypeMembers = 240;  // PyMemberDef*: 40 bytes each
 inline constexpr std::uint32_t kMemberType = 8;     // int
 inline constexpr std::uint32_t kMemberOffset = 16;

@@ -70,6 +70,7 @@ enum class DumpTag : std::uint8_t {
 inline constexpr std::uint32_t kTypeHasExtra = 1;  // its objects differ in size
 inline constexpr std::uint32_t kTypeIsLeaf = 2;    // its objects refer to nothing
 inline constexpr std::uint32_t kTypeIsOwned = 4;   // each object holds a reference to its type
+inline constexpr std::uint32_t kTypeHasDel = 8;    // tp_del: the collector never frees its cycles
 
 inline constexpr std::uint32_t kListPermanent = 3;
 inline constexpr std::uint32_t kListUnknown = 4;  // the collector's lists could not be told apart

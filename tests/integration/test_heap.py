@@ -137,6 +137,11 @@ def test_lost_references_are_proven_and_held_ones_are_not(memwhy, python, tmp_pa
     # What C code holds in its data is named by it.
     assert sum("references.so" in (listed[a]["held_by"] or "") for a in held) == 50
     noise = len(set(listed) - leaked - held)
+    cycles = view(memwhy, "cycles", dump)["cycles"]
+    old = [cycle for cycle in cycles if "references.Old" in cycle["types"]]
+    assert [(cycle["types"], cycle["why"]) for cycle in old] == [
+        ({"references.Old": 2}, "uncollectable")
+    ] * 3
     # A bare interpreter has about 90, whatever else there is: 0.1 % of 90,000 objects.
     assert noise <= 0.001 * document["dump"]["objects"] + 100
 

@@ -6,6 +6,7 @@ Prints one line of JSON: the pid and the addresses of the leaked and of the held
 for the end of its stdin.
 """
 
+import gc
 import json
 import os
 import sys
@@ -53,6 +54,12 @@ def main():
             keep(thing)
             held.append(id(thing))
     del thing
+    gc.disable()  # a collection would put them into gc.garbage
+    for _ in range(3):
+        old = references.Old()
+        old.other = references.Old()
+        old.other.other = old
+    del old
     print(json.dumps({"pid": os.getpid(), "leaked": leaked, "held": held}), flush=True)
     sys.stdin.read()
 

@@ -2,7 +2,9 @@
 // Takes references in the ways of extensions, right and wrong ones.
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <stddef.h>
 #include <stdlib.h>
+#include <structmember.h>
 
 #define SLOTS 4096
 PyObject* references_kept[SLOTS];  // shown, or the compiler would leave it out
@@ -42,10 +44,52 @@ static PyObject* keep_malloc(PyObject* self, PyObject* object) {
   Py_RETURN_NONE;
 }
 
+// A finalizer of the old kind, as only C code can still have one: its cycles are never freed.
+typedef struct {
+  PyObject_HEAD
+  PyObject* other;
+} Old;
+
+static int old_traverse(PyObject* self, visitproc visit, void* arg) {
+#if PY_VERSION_HEX >= 0x03090000
+  Py_VISIT(Py_TYPE(self));
+#endif
+  Py_VISIT(((Old*)self)->other);
+  return 0;
+}
+
+static int old_clear(PyObject* self) {
+  Py_CLEAR(((Old*)self)->other);
+  return 0;
+}
+
+static void old_dealloc(PyObject* self) {
+  PyTypeObject* type = Py_TYPE(self);
+  PyObject_GC_UnTrack(self);
+  old_clear(self);
+  PyObject_GC_Del(self);
+  Py_DECREF(type);
+}
+
+static void old_del(PyObject* self) { (void)self; }
+
+static PyMemberDef old_members[] = {{"other", 6 /* T_OBJECT */, offsetof(Old, other), 0, ""},
+                                    {NULL, 0, 0, 0, NULL}};
+static PyType_Slot old_slots[] = {{Py_tp_traverse, old_traverse}, {Py_tp_clear, old_clear},
+                                  {Py_tp_dealloc, old_dealloc},   {Py_tp_del, old_del},
+                                  {Py_tp_members, old_members},   {0, NULL}};
+static PyType_Spec old_spec = {"references.Old", sizeof(Old), 0,
+                               Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, old_slots};
+
 static PyMethodDef methods[] = {{"leak", leak, METH_O, ""},
                                 {"keep_static", keep_static, METH_O, ""},
                                 {"keep_malloc", keep_malloc, METH_O, ""},
                                 {NULL, NULL, 0, NULL}};
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "references", "", -1, methods, 0, 0, 0, 0};
 
-PyMODINIT_FUNC PyInit_references(void) { return PyModule_Create(&module); }
+PyMODINIT_FUNC PyInit_references(void) {
+  PyObject* self = PyModule_Create(&module);
+  PyObject* old = self == NULL ? NULL : PyType_FromSpec(&old_spec);
+  if (old == NULL || PyModule_AddObject(self, "Old", old) != 0) return NULL;
+  return self;
+}
