@@ -12,6 +12,9 @@ using cpython::PeekPointer;
 using wire::DumpTag;
 using wire::SkipReason;
 
+// Harmless for any address.
+void Fetch(Address address) noexcept { __builtin_prefetch(reinterpret_cast<const void*>(address)); }
+
 constexpr Address kLinkFlags = 7;  // of the collector, in its links
 
 }  // namespace
@@ -30,6 +33,20 @@ int DumpLists::OnVisited(void* object, void* self) noexcept {
   return 1;
 }
 
+// The next object is in the cache by now: what it refers to by its first words, and the one after
+// it, are fetched while this one is written.
+void DumpLists::FetchBehind(Address next) const noexcept {
+  const std::uint32_t gc_head = g_agent.python.layout->gc_head_bytes;
+  // Tables and items of containers, values of instances on 3.11.
+  constexpr std::uint32_t kWords[] = {16, 24, 32, 40};
+  if (!walk_.map_.IsReadable(next, gc_head + 48)) return;
+  const Address after = PeekPointer(next, 0) & ~kLinkFlags;
+  Fetch(after);
+  Fetch(after + 64);
+  for (const std::uint32_t word : kWords) Fetch(PeekPointer(next + gc_head, word));
+  if (g_agent.python.layout->minor == 11) Fetch(PeekPointer(next - 16, 0));
+}
+
 // False: the head is none, so the collector's structures are not as we know them.
 bool DumpLists::WriteList(Address head, std::uint32_t list) noexcept {
   const std::uint32_t gc_head = g_agent.python.layout->gc_head_bytes;
@@ -44,9 +61,7 @@ bool DumpLists::WriteList(Address head, std::uint32_t list) noexcept {
       walk_.Skip(at, SkipReason::kFault);
       break;
     }
-    const Address next = PeekPointer(at, 0) & ~kLinkFlags;
-    __builtin_prefetch(reinterpret_cast<const void*>(next));
-    __builtin_prefetch(reinterpret_cast<const void*>(next + 64));
+    FetchBehind(PeekPointer(at, 0) & ~kLinkFlags);
     if (walk_.marks_.See(at + gc_head)) walk_.WriteTree(at + gc_head);
   }
   return true;

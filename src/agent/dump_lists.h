@@ -16,6 +16,7 @@ class DumpLists {
 
  private:
   bool WriteList(cpython::Address head, std::uint32_t list) noexcept;
+  void FetchBehind(cpython::Address next) const noexcept;
   static int OnVisited(void* object, void* lists) noexcept;
 
   static constexpr std::uint32_t kMostLists = 16;

@@ -30,9 +30,10 @@ void DumpRoots::AddReferences(const cpython::Reference* list, Address base) noex
   }
 }
 
-// An alias: it is the dict sys.modules that holds them.
-void DumpRoots::WriteModules(Address modules) noexcept {
-  const DictTable table = FindTable(modules);
+// Calls `each(key, value)` for the entries of a dict with a table of its own.
+template <typename Each>
+void DumpRoots::EachEntry(Address dict, const Each& each) noexcept {
+  const DictTable table = FindTable(dict);
   if (table.values != 0 || table.count == 0 ||
       !walk_.map_.IsReadable(table.entries,
                              static_cast<std::size_t>(table.count) * table.entry_bytes)) {
@@ -40,13 +41,19 @@ void DumpRoots::WriteModules(Address modules) noexcept {
   }
   for (std::int64_t i = 0; i < table.count; ++i) {
     const Address entry = table.entries + static_cast<Address>(i) * table.entry_bytes;
-    const Address key = PeekPointer(entry, table.entry_bytes == 24 ? 8 : 0);
-    const Address value = PeekPointer(entry, table.entry_bytes - 8);
-    if (key == 0 || value == 0 || value == walk_.none_) continue;
+    each(PeekPointer(entry, table.entry_bytes == 24 ? 8 : 0),
+         PeekPointer(entry, table.entry_bytes - 8));
+  }
+}
+
+// An alias: it is the dict sys.modules that holds them.
+void DumpRoots::WriteModules(Address modules) noexcept {
+  EachEntry(modules, [this](Address key, Address value) {
+    if (key == 0 || value == 0 || value == walk_.none_) return;
     walk_.edges_.Clear();
     walk_.edges_.Add(value);
     walk_.WriteRoot(DumpRoot::kModule, RootCounts::kNone, 0, 0, {EdgeKind::kNone, nullptr, key});
-  }
+  });
 }
 
 // What a running frame of 3.11+ refers to.
@@ -197,18 +204,10 @@ void DumpRoots::WriteSubclasses(Address interpreter) noexcept {
 // 3.12+: interned strings that stay for ever, of which only the dict of interned strings knows.
 void DumpRoots::WriteInterned(Address dict) noexcept {
   walk_.edges_.Clear();
-  const DictTable table = FindTable(dict);
-  if (table.values != 0 || table.count == 0 ||
-      !walk_.map_.IsReadable(table.entries,
-                             static_cast<std::size_t>(table.count) * table.entry_bytes)) {
-    return;
-  }
-  for (std::int64_t i = 0; i < table.count; ++i) {
-    const Address entry = table.entries + static_cast<Address>(i) * table.entry_bytes;
-    const Address text = PeekPointer(entry, table.entry_bytes == 24 ? 8 : 0);
-    if (text == 0 || walk_.marks_.IsSeen(text) || !walk_.types_.IsObject(text)) continue;
+  EachEntry(dict, [this](Address text, Address) {
+    if (text == 0 || walk_.marks_.IsSeen(text) || !walk_.types_.IsObject(text)) return;
     if (DumpTypes::IsImmortal(text)) walk_.edges_.Add(text);
-  }
+  });
   walk_.WriteRoot(DumpRoot::kInterned, RootCounts::kNone, 0, 0,
                   {EdgeKind::kNone, "interned strings", 0});
 }

@@ -16,6 +16,8 @@ class DumpRoots {
   void Write(cpython::Address interpreter) noexcept;
 
  private:
+  template <typename Each>
+  void EachEntry(cpython::Address dict, const Each& each) noexcept;
   void WriteModules(cpython::Address modules) noexcept;
   void WriteSubclasses(cpython::Address interpreter) noexcept;
   void WriteInterned(cpython::Address dict) noexcept;
