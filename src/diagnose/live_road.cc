@@ -77,8 +77,9 @@ class Watch {
               predicted.predicted_ms, FormatBytes(predicted.predicted_bytes)));
         });
     if (!outcome) return Say("no heap dump: " + outcome.error().message());
-    return Say(fmt::format("heap dump: pause {:.1f} ms, done after {:.2f} s", outcome->pause_ms,
-                           outcome->seconds));
+    return Say(
+        fmt::format("heap dump: predicted pause {:.1f} ms, measured {:.1f} ms; {:.2f} s in all",
+                    outcome->predicted_ms, outcome->pause_ms, outcome->seconds));
   }
 
   Result<void> Say(const std::string& line) {
