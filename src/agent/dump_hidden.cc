@@ -5,7 +5,6 @@
 #include "agent/library_data.h"
 #include "agent/object_size.h"
 #include "agent/private_memory.h"
-#include "cpython/frames.h"
 
 namespace memwhy::agent {
 namespace {
@@ -24,34 +23,6 @@ std::size_t FilterBit(Address type) noexcept {
   return static_cast<std::size_t>((type >> 4) * 0x9e3779b97f4a7c15ull >> 20) & (kFilterBits - 1);
 }
 
-// Whether some frame of the thread lies in the mapping, which is too small for objects: from 3.11
-// on Python has stacks of its own.
-template <cpython::Family family>
-bool HasFrames(Address thread, const Mapping& mapping) noexcept {
-  constexpr int kMostFrames = 1000;
-  constexpr Address kLeastArena = 256 << 10;
-  const cpython::Layout& layout = *g_agent.python.layout;
-  if (mapping.end - mapping.begin >= kLeastArena) return false;
-  int left = kMostFrames;
-  for (Address frame = cpython::TopFrame<family>(layout, thread); frame != 0 && left > 0;
-       frame = PeekPointer(frame, layout.frame_previous), --left) {
-    if (frame >= mapping.begin && frame < mapping.end) return true;
-  }
-  return false;
-}
-
-bool HasFramesOf(Address thread, const Mapping& mapping) noexcept {
-  switch (cpython::FamilyOf(*g_agent.python.layout)) {
-    case cpython::Family::kFrameObjects:
-      return false;
-    case cpython::Family::kCFrames:
-      return HasFrames<cpython::Family::kCFrames>(thread, mapping);
-    case cpython::Family::kThreadFrames:
-      return HasFrames<cpython::Family::kThreadFrames>(thread, mapping);
-  }
-  return false;
-}
-
 // Types of which each object is known.
 bool IsSingleton(const DumpType& facts) noexcept {
   const PythonApi& api = g_python_api;
@@ -65,7 +36,7 @@ bool IsSingleton(const DumpType& facts) noexcept {
 // a reference count.
 void DumpHidden::Write() noexcept {
   filter_ = static_cast<std::uint64_t*>(MapRaw(kFilterBits / 8));
-  if (filter_ == nullptr) {
+  if (filter_ == nullptr || !FindStacks()) {
     walk_.failed_ = true;
     return;
   }
@@ -83,7 +54,7 @@ void DumpHidden::Write() noexcept {
     if (!mapping.is_readable || !mapping.is_writable || mapping.is_shared) continue;
     // Static objects of libraries are no leaks, and those that matter are referred to.
     if (mapping.inode != 0 || mapping.begin - g_private.begin < g_private.bytes) continue;
-    if (IsStack(mapping) || data_end >= mapping.end) continue;
+    if (is_stack_.items[i] != 0 || data_end >= mapping.end) continue;
     const Address begin = data_end > mapping.begin ? data_end : mapping.begin;
     if (MEMWHY_GUARD(guard_) == 0) WriteRange(begin, mapping.end);
     guard_.Disarm();
@@ -91,10 +62,33 @@ void DumpHidden::Write() noexcept {
   UnmapRaw(filter_, kFilterBits / 8);
 }
 
+void DumpHidden::MarkStack(Address place, bool is_small_only) noexcept {
+  constexpr Address kLeastArena = 256 << 10;
+  const Mapping* mapping = walk_.map_.Find(place);
+  if (mapping == nullptr || (is_small_only && mapping->end - mapping->begin >= kLeastArena)) return;
+  is_stack_.items[mapping - &walk_.map_.at(0)] = 1;
+}
+
+// From 3.11 on Python has stacks of its own, in mappings that are too small for objects.
+template <cpython::Family family>
+void DumpHidden::MarkFrames(Address thread) noexcept {
+  constexpr int kMostFrames = 1000;
+  const cpython::Layout& layout = *g_agent.python.layout;
+  int left = kMostFrames;
+  for (Address frame = cpython::TopFrame<family>(layout, thread); frame != 0 && left > 0;
+       frame = PeekPointer(frame, layout.frame_previous), --left) {
+    MarkStack(frame, true);
+  }
+}
+
 // No object lives on a stack, but what was read and written there looks like some. A thread of
 // Python's is known by its descriptor, which the C library puts on top of the thread's stack.
-bool DumpHidden::IsStack(const Mapping& mapping) const noexcept {
-  if (mapping.is_stack) return true;
+// False: no memory.
+bool DumpHidden::FindStacks() noexcept {
+  if (!GrowRaw(is_stack_, walk_.map_.count())) return false;
+  for (std::size_t i = 0; i < walk_.map_.count(); ++i) {
+    is_stack_.items[i] = walk_.map_.at(i).is_stack ? 1 : 0;
+  }
   const cpython::Layout& layout = *g_agent.python.layout;
   int interpreters = kMostInterpreters;
   for (Address at = PeekPointer(g_agent.python.runtime, layout.runtime_interpreters);
@@ -102,12 +96,20 @@ bool DumpHidden::IsStack(const Mapping& mapping) const noexcept {
     int left = kMostThreads;
     for (Address thread = PeekPointer(at, layout.interpreter_thread_head); thread != 0 && left > 0;
          thread = PeekPointer(thread, layout.thread_next), --left) {
-      const Address descriptor = PeekPointer(thread, layout.thread_id);
-      if (descriptor >= mapping.begin && descriptor < mapping.end) return true;
-      if (HasFramesOf(thread, mapping)) return true;
+      MarkStack(PeekPointer(thread, layout.thread_id), false);
+      switch (cpython::FamilyOf(layout)) {
+        case cpython::Family::kFrameObjects:
+          break;  // frames are objects
+        case cpython::Family::kCFrames:
+          MarkFrames<cpython::Family::kCFrames>(thread);
+          break;
+        case cpython::Family::kThreadFrames:
+          MarkFrames<cpython::Family::kThreadFrames>(thread);
+          break;
+      }
     }
   }
-  return false;
+  return true;
 }
 
 // Whether the last object before `at` reaches over it: a tuple of n items whose first is a type

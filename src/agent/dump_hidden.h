@@ -6,24 +6,32 @@
 
 #include "agent/dump_walk.h"
 #include "agent/present_pages.h"
+#include "cpython/frames.h"
 
 namespace memwhy::agent {
 
 class DumpHidden {
  public:
   DumpHidden(DumpWalk& walk, FreeMemory& free) noexcept : walk_(walk), free_(free) {}
+  ~DumpHidden() { FreeRaw(is_stack_); }
+  DumpHidden(const DumpHidden&) = delete;
+  DumpHidden& operator=(const DumpHidden&) = delete;
   // After everything else was written: what is known then is not hidden.
   void Write() noexcept;
 
  private:
   void WriteRange(cpython::Address first, cpython::Address last) noexcept;
   bool IsInside(cpython::Address at) noexcept;
-  bool IsStack(const Mapping& mapping) const noexcept;
+  bool FindStacks() noexcept;
+  void MarkStack(cpython::Address place, bool is_small_only) noexcept;
+  template <cpython::Family family>
+  void MarkFrames(cpython::Address thread) noexcept;
 
   DumpWalk& walk_;
   FreeMemory& free_;
   FaultGuard guard_;                 // around the trees, which the walk's own guards
   std::uint64_t* filter_ = nullptr;  // of the addresses of all types
+  RawArray<std::uint8_t> is_stack_;  // by mapping
   PresentPages pages_;
 };
 

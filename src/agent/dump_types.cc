@@ -400,10 +400,13 @@ bool DumpTypes::IsType(Address type) noexcept {
 
 bool DumpTypes::IsObject(Address address) noexcept {
   if ((address & 7) != 0 || address < 4096 || !map_->IsReadable(address, 16)) return false;
-  const auto count = Peek<std::uint64_t>(address, 0);
+  return IsHead(Peek<std::uint64_t>(address, 0), cpython::TypeOf(address));
+}
+
+bool DumpTypes::IsHead(std::uint64_t count, Address type) noexcept {
   if ((count & 0xffffffff) == 0) return false;
   if (g_agent.python.layout->minor < 14 && count > (std::uint64_t{1} << 33)) return false;
-  return IsType(cpython::TypeOf(address));
+  return IsType(type);
 }
 
 bool DumpTypes::IsImmortal(Address object) noexcept {

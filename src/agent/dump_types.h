@@ -109,6 +109,8 @@ class DumpTypes {
   bool IsType(cpython::Address type) noexcept;
   // Whether Get has met it.
   bool IsKnown(cpython::Address type) noexcept;
+  // Whether these can be the first two words of an object. Never faults.
+  bool IsHead(std::uint64_t count, cpython::Address type) noexcept;
   // Whether an object can lie at `address`. Never faults.
   bool IsObject(cpython::Address address) noexcept;
   // 3.12+: its reference count says nothing.

@@ -150,12 +150,14 @@ bool WaitForQuestions(int fd) noexcept {
   return false;
 }
 
-// `native` with the live blocks; null when there are none to be had.
+// `native` with the live blocks; null when there are none to be had, which is told.
 NativeWalk* LoadBlocks(const HeapDumpOptions& options, NativeWalk& native) noexcept {
   if (!options.has_blocks) return nullptr;
   char path[sizeof(wire::RingHeader::request_output) + sizeof(wire::kBlocksSuffix)];
   TextBuffer(path, sizeof(path)).Text(options.output_path).Text(wire::kBlocksSuffix);
-  return native.Load(path) ? &native : nullptr;
+  if (native.Load(path)) return &native;
+  g_agent.ring->request_blocks.store(static_cast<std::uint32_t>(wire::BlocksState::kUnusable));
+  return nullptr;
 }
 
 // The clone's whole life. It has one thread, no locks that it could trust, and copies of all

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/native_walk.h"
 
+#include "agent/agent.h"
 #include "agent/dump_walk.h"
 
 namespace memwhy::agent {
@@ -29,7 +30,7 @@ bool IsPooled(const DumpType& facts, Address object) noexcept {
     case ObjectSize::kByteArray:
       return Peek<std::int64_t>(object, cpython::kVarSize) < kPooledItems;
     case ObjectSize::kDict:
-      return Peek<std::int64_t>(object, 16) < kPooledItems / 4;  // ma_used
+      return Peek<std::int64_t>(object, g_agent.python.layout->dict_used) < kPooledItems / 4;
     default:
       return false;
   }
@@ -48,9 +49,11 @@ NativeWalk::~NativeWalk() {
 // A live block that begins with an object, behind what 3.12 and later, and the collector, put
 // before it.
 bool NativeWalk::IsObjectMemory(const NativeBlock& block) noexcept {
-  for (const std::uint64_t before : {0, 16, 32}) {
-    if (block.size < before + 16) return false;
-    if (walk_.types_.IsObject(block.address + before)) return true;
+  constexpr std::size_t kWords = 6;
+  std::uint64_t copy[kWords];
+  const Content head = Read(block, copy, sizeof(copy));
+  for (std::size_t before = 0; before + 2 <= head.count; before += 2) {
+    if (walk_.types_.IsHead(head.words[before], head.words[before + 1])) return true;
   }
   return false;
 }
@@ -122,18 +125,19 @@ void NativeWalk::WriteOwn(const DumpType& facts, Address object) noexcept {
   }
 }
 
-// In place other threads may free a block meanwhile: its content is copied, as far as it is there.
-NativeWalk::Content NativeWalk::Read(const NativeBlock& block) noexcept {
-  const std::size_t bytes = block.size < kBlockBytes ? block.size : kBlockBytes;
+// Its first words, at most as many as `copy` has room for. In place other threads may free a block
+// meanwhile: what is still there is copied, nothing else of it is looked at.
+NativeWalk::Content NativeWalk::Read(const NativeBlock& block, std::uint64_t* copy,
+                                     std::size_t room) noexcept {
+  const std::size_t bytes = block.size < room ? block.size : room;
   if (walk_.guards_) return {reinterpret_cast<const std::uint64_t*>(block.address), bytes / 8};
-  if (copy_ == nullptr) copy_ = static_cast<std::uint64_t*>(MapRaw(kBlockBytes));
-  if (copy_ == nullptr) return {nullptr, 0};
-  return {copy_, CopyCarefully(block.address, copy_, bytes) / 8};
+  return {copy, copy == nullptr ? 0 : CopyCarefully(block.address, copy, bytes) / 8};
 }
 
 void NativeWalk::ReadBlock(std::uint32_t index) noexcept {
   const NativeBlock& block = blocks_.block(index);
-  const Content content = Read(block);
+  if (!walk_.guards_ && copy_ == nullptr) copy_ = static_cast<std::uint64_t*>(MapRaw(kBlockBytes));
+  const Content content = Read(block, copy_, kBlockBytes);
   if (content.count >= 2) type_ = types_.Get(content.words[0]);
   for (std::size_t i = 0; i < content.count && walk_.edges_.count() < kMostEdges; ++i) {
     const std::uint64_t word = content.words[i];

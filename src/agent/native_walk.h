@@ -46,7 +46,7 @@ class NativeWalk {
 
   std::uint32_t NativeAt(std::uint64_t word) noexcept;
   bool IsObjectMemory(const NativeBlock& block) noexcept;
-  Content Read(const NativeBlock& block) noexcept;
+  Content Read(const NativeBlock& block, std::uint64_t* copy, std::size_t room) noexcept;
   void ReadBlock(std::uint32_t index) noexcept;
   void ReadGuarded(std::uint32_t index) noexcept;
   void WriteDeque(cpython::Address deque) noexcept;

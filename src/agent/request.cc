@@ -41,8 +41,8 @@ void RunHeapDump() noexcept {
   wire::RingHeader* ring = g_agent.ring;
   const HeapDumpResult result =
       WriteHeapDump({ring->request_output, ring->request_scan != 0 ? ring->request_input : nullptr,
-                     ring->request_blocks != 0, ring->request_limit_ns, ring->request_clone_ns,
-                     ring->request_headroom, ring->request_in_place != 0});
+                     ring->request_blocks.load() != 0, ring->request_limit_ns,
+                     ring->request_clone_ns, ring->request_headroom, ring->request_in_place != 0});
   ring->request_pause_ns.store(result.pause_ns, std::memory_order_relaxed);
   ring->request_method.store(static_cast<std::uint32_t>(result.method), std::memory_order_relaxed);
   ring->request_taken_ns.store(result.taken_ns, std::memory_order_relaxed);

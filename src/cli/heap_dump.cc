@@ -65,6 +65,11 @@ int Run(const Options& options) {
                FormatBytes(static_cast<Bytes>(predicted.predicted_bytes)));
   });
   if (!outcome) return Fail(kExitEnvironment, outcome.error().message());
+  if (options.native && !outcome->followed_blocks) {
+    fmt::print(stderr, "memwhy: native memory was not followed: {}\n",
+               blocks.empty() ? "the recording knows no live block of the process"
+                              : "its list of live blocks could not be used");
+  }
   fmt::print(stderr, "memwhy: pause {:.1f} ms, done after {:.2f} s\n", outcome->pause_ms,
              outcome->seconds);
   fmt::print("{}  {}\n", dump.output, FormatBytes(static_cast<Bytes>(outcome->file_bytes)));

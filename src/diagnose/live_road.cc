@@ -9,7 +9,10 @@
 #include <future>
 #include <limits>
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/file_system.h"
@@ -57,25 +60,32 @@ class Watch {
   // A heap dump of now. What goes wrong is said and costs the holder, not the diagnosis.
   Result<void> TakeHeapDump() {
     if (auto flushed = runner_.Flush(); !flushed) return Say(flushed.error().message());
-    auto blocks = std::async(std::launch::async, [session = runner_.session()] {
+    std::string trouble;
+    auto reading = std::async(std::launch::async, [session = runner_.session(), &trouble] {
       auto read = ReadNativeBlocks(session, std::nullopt);
+      if (!read) trouble = read.error().message();
       return read ? *std::move(read) : std::vector<recorder::NativeBlock>();
     });
     bool goes_on = true;
-    while (blocks.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+    while (reading.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
       if (goes_on) {
         MEMWHY_TRY(goes_on, Until(runner_.Elapsed() + kPoll_s));
       } else {
-        blocks.wait();
+        reading.wait();
       }
     }
     if (!goes_on) return {};
+    const std::vector<recorder::NativeBlock> blocks = reading.get();
+    if (!trouble.empty()) options_.say("native memory is not followed: " + trouble);
     const auto outcome = runner_.TakeHeapDump(
-        blocks.get(), options_.max_pause_ms, [this](const recorder::HeapReply& predicted) {
+        blocks, options_.max_pause_ms, [this](const recorder::HeapReply& predicted) {
           options_.say(fmt::format(
               "heap dump: the process will stand still for about {:.1f} ms; {} of memory meanwhile",
               predicted.predicted_ms, FormatBytes(predicted.predicted_bytes)));
         });
+    if (outcome && !blocks.empty() && !outcome->followed_blocks) {
+      options_.say("native memory is not followed: its list of live blocks could not be used");
+    }
     if (!outcome) return Say("no heap dump: " + outcome.error().message());
     return Say(
         fmt::format("heap dump: predicted pause {:.1f} ms, measured {:.1f} ms; {:.2f} s in all",

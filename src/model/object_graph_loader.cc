@@ -190,6 +190,7 @@ class ObjectGraphLoader {
       at = graph.begin_[node];
       end = graph.begin_[node + 1];
       counts = wire::RootCounts::kNone;
+      found_shape = nullptr;
       ++node;
     }
     void OnOwn(std::uint64_t object_address, std::uint64_t block) {

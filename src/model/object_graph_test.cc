@@ -289,6 +289,27 @@ TEST(ObjectGraph, NativeBlocksAreNodesWithEdges) {
   }
 }
 
+// Behind an object whose edges were found by a search come blocks: theirs are none of that kind.
+TEST(ObjectGraph, EdgesOfABlockExplainNothingWhateverComesBefore) {
+  constexpr std::uint64_t kSearched = 0x7f0000010010;
+  constexpr std::uint64_t kImpl = 0x7f0000020000;
+  constexpr std::uint64_t kHeld = 0x7f0000030010;
+  FakeDump dump;
+  const auto found = dump.Shape(ShapeRest::kPlain, {{EdgeKind::kNative, ""}});
+  const auto opaque = dump.Type("lib.Handle", 0, 72, 0x5000000);
+  const auto str = dump.Type("str", wire::kTypeIsLeaf | wire::kTypeHasExtra, 48, 0x5002000);
+  dump.Object(str, kHeld, 1, {}, std::nullopt, 6);
+  dump.Root(DumpRoot::kInterpreter, RootCounts::kEach, "interpreter", {kSearched});
+  dump.Object(opaque, kSearched, 1, {kImpl}, found);
+  dump.Block(kImpl, 200, 0, {kHeld});
+  dump.End();
+  FakeDumpSource source(dump.bytes());
+  const auto graph = ObjectGraph::Load(source);
+  ASSERT_TRUE(graph) << graph.error().message();
+  EXPECT_EQ(graph->surplus(graph->Find(kHeld)), 1);
+  EXPECT_EQ(graph->Targets(graph->Find(kImpl))[0], graph->Find(kHeld));
+}
+
 TEST(ObjectGraph, ABlockOfAnUnknownClassIsDamage) {
   FakeDump dump;
   dump.Block(0x7f0000020000, 200, 1);

@@ -34,6 +34,7 @@ struct HeapDumpOutcome {
   std::uint64_t taken_monotonic_ns = 0;  // the moment that the dump shows
   double seconds = 0;                    // until the last byte
   bool was_scanned = false;
+  bool followed_blocks = false;  // HeapDumpOptions::blocks could be used
   std::uint64_t raw_bytes = 0;
   std::uint64_t file_bytes = 0;
 };

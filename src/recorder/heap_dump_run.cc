@@ -185,11 +185,13 @@ Result<HeapDumpOutcome> HeapDumpRun::Finish() {
   outcome.pause_ms = reply_->pause_ms;
   outcome.method = reply_->method;
   outcome.taken_monotonic_ns = reply_->taken_ns;
+  outcome.followed_blocks = reply_->followed_blocks;
   outcome.seconds = Seconds();
   outcome.raw_bytes = writer_->raw_bytes();
   MEMWHY_TRY_VOID(writer_->AddFact({{"type", "dump_end"},
                                     {"method", reply_->method},
                                     {"monotonic_ns", reply_->taken_ns},
+                                    {"native", reply_->followed_blocks},
                                     {"predicted_ms", reply_->predicted_ms},
                                     {"predicted_bytes", reply_->predicted_bytes},
                                     {"pause_ms", reply_->pause_ms},

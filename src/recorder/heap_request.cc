@@ -138,7 +138,8 @@ Result<HeapRequest> HeapRequest::Post(RingMap* ring, const std::string& output_p
   header.request_clone_ns = limits.clone_ns_per_mib;
   header.request_headroom = limits.headroom_bytes;
   header.request_in_place = limits.in_place ? 1 : 0;
-  header.request_blocks = limits.has_blocks ? 1 : 0;
+  header.request_blocks.store(static_cast<std::uint32_t>(
+      limits.has_blocks ? wire::BlocksState::kGiven : wire::BlocksState::kNone));
   header.request_scan = limits.scan_path.empty() ? 0 : 1;
   header.request_stage.store(static_cast<std::uint32_t>(wire::DumpStage::kStream));
   if (!PutPath(header.request_input, limits.scan_path)) {
@@ -180,6 +181,8 @@ std::optional<HeapReply> HeapRequest::Poll() {
   reply.predicted_ms = static_cast<double>(header.request_predicted_ns.load()) * 1e-6;
   reply.predicted_bytes = header.request_predicted_bytes.load();
   reply.taken_ns = header.request_taken_ns.load();
+  reply.followed_blocks =
+      header.request_blocks.load() == static_cast<std::uint32_t>(wire::BlocksState::kGiven);
   reply.method = MethodOf(header);
   if (state != Raw(RequestState::kDone)) {
     char error[sizeof(header.request_error)];

@@ -31,6 +31,7 @@ struct HeapReply {
   std::uint64_t predicted_bytes = 0;  // memory of the target for the time of the walk
   std::string error;                  // "" or the agent's reason
   std::uint64_t taken_ns = 0;         // CLOCK_MONOTONIC of the moment that a dump shows
+  bool followed_blocks = false;       // native blocks were given and could be used
   std::string method;                 // "clone" or "in_place"; "" before
 };
 

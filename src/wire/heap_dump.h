@@ -112,7 +112,7 @@ enum class RootCounts : std::uint8_t {
   kMaybe = 2,  // words of an evaluation stack of which nobody knows how much is in use
 };
 
-enum class BufferKind : std::uint8_t { kArray = 0, kBlock = 1, kDevice = 2 };
+enum class BufferKind : std::uint8_t { kArray = 0 };
 
 enum class SkipReason : std::uint8_t { kFault = 0, kBadType = 1, kTooManyTypes = 2 };
 

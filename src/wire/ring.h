@@ -61,6 +61,8 @@ enum class RequestState : std::uint32_t {
 // A dump that is asked to scan waits, once its stream is written, for the objects to look for: the
 // file request_input, an array of sorted u64 addresses. The answers follow the stream
 // (agent/holder_scan.h).
+// kUnusable is the agent's answer: the file cannot be read, or is not sorted.
+enum class BlocksState : std::uint32_t { kNone = 0, kGiven = 1, kUnusable = 2 };
 inline constexpr char kBlocksSuffix[] = ".blocks";
 
 enum class DumpStage : std::uint32_t { kStream = 0, kWaiting = 1, kAsked = 2 };
@@ -144,9 +146,9 @@ struct RingHeader {
   std::atomic<std::uint32_t> request_stage;
   std::uint32_t request_scan;                 // 1: wait for questions when the stream is written
   std::atomic<std::uint32_t> request_method;  // the agent's answer: 1 clone, 2 in place
-  // 1: the live native blocks lie in the file request_output + kBlocksSuffix, a sorted array of
-  // {u64 address, u64 size}.
-  std::uint32_t request_blocks;
+  // BlocksState. The live native blocks lie in the file request_output + kBlocksSuffix, a sorted
+  // array of {u64 address, u64 size}.
+  std::atomic<std::uint32_t> request_blocks;
   std::uint32_t reserved_3;
   std::atomic<std::uint64_t>
       request_taken_ns;  // the agent's answer: CLOCK_MONOTONIC of the pause's end
