@@ -119,17 +119,21 @@ void GcLogReader::Part(std::string_view text) {
     return;
   }
   const std::string_view lead = text.substr(0, mark);
-  const LogPrefix prefix = Join(lead, true) ? LogPrefix{} : PrefixOf(lead);
+  // A mark right behind a message is no part of a word; nor is one behind a number that another
+  // writer's counts have left over.
+  bool is_behind_message = Join(lead, true) || (IsCounts(lead) && IsDigit(lead.back()));
+  const LogPrefix prefix = is_behind_message ? LogPrefix{} : PrefixOf(lead);
   while (mark != std::string_view::npos) {
     const std::size_t next = text.find(kGcMark, mark + kGcMark.size());
     const bool is_followed = next != std::string_view::npos;
-    Segment(text.substr(mark, is_followed ? next - mark : next), prefix,
-            mark > 0 && IsWord(text[mark - 1]), is_followed);
+    const bool follows_word = mark > 0 && IsWord(text[mark - 1]) && !is_behind_message;
+    is_behind_message = Segment(text.substr(mark, is_followed ? next - mark : next), prefix,
+                                follows_word, is_followed);
     mark = next;
   }
 }
 
-void GcLogReader::Segment(std::string_view text, const LogPrefix& prefix, bool follows_word,
+bool GcLogReader::Segment(std::string_view text, const LogPrefix& prefix, bool follows_word,
                           bool is_followed) {
   GcMessage message;
   const GcMatch match = MatchGcMessage(text, &message);
@@ -140,32 +144,36 @@ void GcLogReader::Segment(std::string_view text, const LogPrefix& prefix, bool f
       if (message.kind == GcMessage::Kind::kCounts && tail.size() > 1 && IsCounts(tail) &&
           !Join(tail, false)) {
         ++unparsed_;
-        return;
+        return false;
       }
       LogPrefix from = prefix;
       if (!from.time) from.time = TimeBehind(tail);
       blocks_.Add(from, message, tail.empty() && is_followed);
       is_listing_ = message.kind == GcMessage::Kind::kAtShutdown;
-      if (!Join(tail, false)) JoinMark(tail);
-      return;
+      return tail.empty() || Join(tail, false) || JoinMark(tail);
     }
     case State::kCut:
       AddFragment(text, prefix, follows_word);
-      return;
+      return true;
     case State::kNone:
       break;
   }
-  // The rest of another message may have come where this one was cut.
-  for (std::size_t cut = match.length; cut >= kGcMark.size(); --cut) {
+  // The rest of another message may have come where this one was cut: behind all that fits, if that
+  // is a whole part of a message.
+  const std::size_t first_cut = message.has_numbers ? match.length : kGcMark.size();
+  for (std::size_t cut = match.length; cut >= first_cut; --cut) {
     const std::string_view rest = text.substr(cut);
     if (!Join(rest, false) && !JoinMark(rest)) continue;
     AddFragment(text.substr(0, cut), prefix, follows_word);
-    return;
+    return true;
   }
   // Or the end of a number that had looked whole.
-  if (match.length > kGcMark.size())
-    return AddFragment(text.substr(0, match.length), prefix, follows_word);
-  unparsed_ += follows_word ? 0 : 1;
+  if (match.length > kGcMark.size()) {
+    AddFragment(text.substr(0, match.length), prefix, follows_word);
+  } else {
+    unparsed_ += follows_word ? 0 : 1;
+  }
+  return false;
 }
 
 void GcLogReader::AddFragment(std::string_view text, const LogPrefix& prefix, bool follows_word) {

@@ -52,7 +52,8 @@ class GcLogReader {
   void AddToLine(std::string_view bytes);
   void EndLine();
   void Part(std::string_view text);
-  void Segment(std::string_view text, const LogPrefix& prefix, bool follows_word, bool is_followed);
+  // What begins with a mark, up to the next one. False where its end is no part of a message.
+  bool Segment(std::string_view text, const LogPrefix& prefix, bool follows_word, bool is_followed);
   void AddFragment(std::string_view text, const LogPrefix& prefix, bool follows_word);
   void DropFragment();
   static bool MayGoOn(Fragment& fragment, char next);

@@ -257,6 +257,38 @@ TEST(GcLogReaderTest, WritersWithoutAPrefixKeepTheirSums) {
   EXPECT_EQ(log.unparsed, 0u);
 }
 
+// Two processes of 2.7 in one file, as they wrote it: the numbers of both counts came mixed, so
+// that the last one is left over in front of "gc: done".
+TEST(GcLogReaderTest, AnEndBehindANumberThatIsLeftOverIsAnEnd) {
+  const GcLog log =
+      ReadText(
+          "gc: collecting generation 0...\ngc: collecting generation 1...\n"
+          "gc: objects in each generation:gc: objects in each generation: 2 26 0 1 3653\n"
+          " 3644gc: done\n, 0.0000s elapsed.\ngc: done, 24 unreachable, 0 uncollectable, 0.0000s "
+          "elapsed.\n" +
+          Block(0, "1 2 3", Done(1)) + Block(1, "1 2 3", Done(1)))
+          .log;
+  ASSERT_EQ(log.collections.size(), 4u);
+  for (const auto& collection : log.collections) EXPECT_TRUE(collection.collected);
+  EXPECT_EQ(log.writers.size(), 1u);
+}
+
+TEST(GcLogReaderTest, WhatWasFoundIsKeptWhereOtherTextCutsIt) {
+  const GcLog log = ReadText(
+                        "gc: collecting generation 2...\n"
+                        "gc: objects in each generation: 22 1gc: collecting generation 0...\n"
+                        "gc: objects in each generation: 16 1 2\n"
+                        "gc: done, 16 unreachable, 0 uncollectableend of the program\n"
+                        ", 0.0000s elapsed.\n"
+                        "gc: done, 4 unreachable, 0 uncollectable, 0.1s elapsed.\n")
+                        .log;
+  ASSERT_EQ(log.collections.size(), 2u);
+  std::vector<std::uint64_t> found;
+  for (const auto& collection : log.collections) found.push_back(collection.collected.value_or(0));
+  std::sort(found.begin(), found.end());
+  EXPECT_EQ(found, (std::vector<std::uint64_t>{4, 16}));
+}
+
 TEST(GcLogReaderTest, FindsTheRestOfNumbersThatWereWrittenOneByOne) {
   const GcLog log = ReadText(
                         "gc: collecting generation 2...\n"
