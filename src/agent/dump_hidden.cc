@@ -150,7 +150,6 @@ void DumpHidden::WriteRange(Address first, Address last) noexcept {
     for (std::size_t i = 0; i < count; ++i) {
       if (walk_.marks_.See(found[i])) walk_.WriteTree(found[i]);
     }
-    if (count != 0) guard_.Arm();  // WriteTree has armed and disarmed its own
   });
 }
 

@@ -29,7 +29,7 @@ class DumpHidden {
 
   DumpWalk& walk_;
   FreeMemory& free_;
-  FaultGuard guard_;                 // around the trees, which the walk's own guards
+  FaultGuard guard_;                 // around what lies outside of the trees
   std::uint64_t* filter_ = nullptr;  // of the addresses of all types
   RawArray<std::uint8_t> is_stack_;  // by mapping
   PresentPages pages_;

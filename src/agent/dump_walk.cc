@@ -371,9 +371,9 @@ void DumpWalk::WriteTree(Address object) noexcept {
   level_count_ = 0;
   scratch_count_ = 0;
   do {
-    if (guards_ && MEMWHY_GUARD(guard_) != 0) Skip(at_, SkipReason::kFault);
+    if (MEMWHY_GUARD(guard_) != 0) Skip(at_, SkipReason::kFault);
     WriteTreeUnguarded();
-    if (guards_) guard_.Disarm();
+    guard_.Disarm();
     // Static types are in no list of the collector.
     start_ = 0;
     while (start_ == 0 && pending_type_count_ != 0) {
@@ -384,6 +384,18 @@ void DumpWalk::WriteTree(Address object) noexcept {
       if (facts != nullptr && !IsTracked(*facts, type) && marks_.See(type)) start_ = type;
     }
   } while (start_ != 0 && !failed_);
+}
+
+// What none of the guards around single objects caught ends a part of the walk, not all of it.
+template <typename Part>
+void DumpWalk::WriteGuarded(const Part& part) noexcept {
+  FaultGuard guard;
+  if (MEMWHY_GUARD(guard) == 0) {
+    part();
+  } else {
+    Skip(at_, SkipReason::kFault);
+  }
+  guard.Disarm();
 }
 
 bool DumpWalk::Run(bool collects, FreeMemory* free, NativeWalk* native) noexcept {
@@ -411,17 +423,17 @@ bool DumpWalk::Run(bool collects, FreeMemory* free, NativeWalk* native) noexcept
     if (layout.interpreter_interned != cpython::kAbsent) {
       interned_ = PeekPointer(at, layout.interpreter_interned);
     }
-    lists.Write(at);
+    WriteGuarded([&] { lists.Write(at); });
     if (layout.minor == 8) break;  // one collector for all
   }
   DumpRoots roots(*this);
   left = kMostInterpreters;
   for (Address at = first; at != 0 && left > 0;
        at = PeekPointer(at, layout.interpreter_next), --left) {
-    roots.Write(at);
+    WriteGuarded([&] { roots.Write(at); });
   }
-  if (free != nullptr && guards_) DumpHidden(*this, *free).Write();
-  if (native != nullptr) native->Write();
+  if (free != nullptr && is_clone_) WriteGuarded([&] { DumpHidden(*this, *free).Write(); });
+  if (native != nullptr) WriteGuarded([&] { native->Write(); });
   out_.PutTag(DumpTag::kEnd);
   out_.PutNumber(objects_);
   out_.PutNumber(edge_count_);

@@ -24,14 +24,14 @@ namespace memwhy::agent {
 
 class DumpWalk {
  public:
-  // With `guards` a fault while an object is read skips the object; only for a clone, since signal
-  // handlers belong to the whole process.
-  DumpWalk(DumpStream& out, const MemoryMap& map, bool guards) noexcept
-      : out_(out), map_(map), reader_(types_, map), guards_(guards) {}
+  // FaultGuard is installed or borrowed: a fault while an object is read skips the object.
+  // `is_clone`: nobody else changes this memory.
+  DumpWalk(DumpStream& out, const MemoryMap& map, bool is_clone) noexcept
+      : out_(out), map_(map), reader_(types_, map), is_clone_(is_clone) {}
   ~DumpWalk();
 
   // Everything. `collects`: the automatic collection was on before it was held for the dump. With
-  // `free`, which needs guards, objects that nothing of Python leads to are looked for in memory.
+  // `free`, which needs a clone, objects that nothing of Python leads to are looked for in memory.
   // False: no memory, or the stream cannot be written.
   // With `native` the live native blocks behind the objects, too.
   bool Run(bool collects, FreeMemory* free, NativeWalk* native = nullptr) noexcept;
@@ -67,6 +67,8 @@ class DumpWalk {
   // Writes `object`, marked just now, and all untracked ones behind it.
   void WriteTree(cpython::Address object) noexcept;
   void WriteTreeUnguarded() noexcept;
+  template <typename Part>
+  void WriteGuarded(const Part& part) noexcept;
   void WriteUnseen(cpython::Address object) noexcept;
   void WriteObject(cpython::Address object) noexcept;
   void WriteKnown(DumpType& facts, cpython::Address object) noexcept;
@@ -98,7 +100,7 @@ class DumpWalk {
   MarkMap marks_;
   EdgeList edges_;
   FaultGuard guard_;  // armed by WriteTree
-  bool guards_;
+  bool is_clone_;
   NativeWalk* native_ = nullptr;
   bool failed_ = false;
   RawArray<Level> levels_;

@@ -16,6 +16,7 @@
 #include <cstring>
 
 #include "agent/agent.h"
+#include "agent/collection_hold.h"
 #include "agent/dump_walk.h"
 #include "agent/holder_scan.h"
 #include "agent/process_memory.h"
@@ -27,98 +28,12 @@ namespace {
 
 using cpython::Peek;
 
-constexpr double kMiB = 1024 * 1024;
-// Measured on idle machines of 2 cores: docs/benchmarks.md. Only first guesses: the poster measures
-// the first one on this machine, and a walk in place tells the second for the next.
-constexpr std::uint64_t kUsualCloneNsPerMiB = 16'000;
-constexpr std::uint64_t kHugePageGain = 45;           // a clone shares huge pages that much faster
-constexpr std::uint64_t kPinnedNsPerMiB = 2'600'000;  // copied at once, page by page
-constexpr std::uint64_t kFixedNs = 300'000;
-// benchmarks/dump_pause, cases mappings and sparse: for each mapping, and for each page table
-// beyond those that full pages need.
-constexpr std::uint64_t kMappingNs = 2'000;
-constexpr std::uint64_t kSparseTableNs = 3'500;
-constexpr std::uint64_t kTablePages = 512;
-std::uint64_t g_walk_ns_per_block = 120;  // of pymalloc's blocks in use
-std::uint64_t g_clone_ns_per_mib = 0;     // of this process's last clone; 0: there was none
-constexpr std::uint64_t kFixedBytes = 8u << 20;
 constexpr unsigned kMostSeconds = 300;                  // a clone ends itself after that
 constexpr std::uint64_t kMostWaitNs = 120'000'000'000;  // for questions
 constexpr int kTimedOut = 3;                            // the clone's exit code
 constexpr int kFaulted = 128;                           // and above: FaultGuard's, with the signal
 constexpr char kNotOpened[] = "the dump's output could not be opened";
 constexpr int kCollectionTries = 400;  // of 5 ms: for a collection under way to end
-
-// For children that are forked meanwhile. Written with the GIL held, with which Python forks, too.
-std::atomic<bool> g_holds_collection{false};
-
-struct Prediction {
-  DumpMethod method = DumpMethod::kClone;
-  std::uint64_t pause_ns = 0;
-  std::uint64_t bytes = 0;
-};
-
-std::uint64_t Scale(std::uint64_t bytes, std::uint64_t ns_per_mib) noexcept {
-  return static_cast<std::uint64_t>(static_cast<double>(bytes) / kMiB *
-                                    static_cast<double>(ns_per_mib));
-}
-
-std::uint64_t BlocksInUse() noexcept {
-  const std::ptrdiff_t blocks =
-      g_python_api.GetAllocatedBlocks == nullptr ? 0 : g_python_api.GetAllocatedBlocks();
-  return blocks < 0 ? 0 : static_cast<std::uint64_t>(blocks);
-}
-
-// What a clone takes whatever the pages are.
-std::uint64_t FixedPause(const ProcessMemory& memory) noexcept {
-  constexpr std::uint64_t kPageBytes = 4096;
-  const std::uint64_t tables = memory.table_bytes / kPageBytes;
-  const std::uint64_t pages =
-      (memory.anonymous_bytes + memory.huge_bytes + memory.file_bytes) / kPageBytes;
-  const std::uint64_t needed = pages / kTablePages;
-  const std::uint64_t sparse = tables > needed ? tables - needed : 0;
-  return kFixedNs + memory.mappings * kMappingNs + sparse * kSparseTableNs;
-}
-
-// The last clone of this process knows its memory better than who measured another's, but it may
-// have been interrupted, or have found few pages written.
-std::uint64_t CloneRate(std::uint64_t measured) noexcept {
-  const std::uint64_t usual = measured == 0 ? kUsualCloneNsPerMiB : measured;
-  if (g_clone_ns_per_mib == 0) return usual;
-  const std::uint64_t least = usual / 2;
-  const std::uint64_t most = usual * 2;
-  return g_clone_ns_per_mib < least ? least : g_clone_ns_per_mib > most ? most : g_clone_ns_per_mib;
-}
-
-void NoteClone(const ProcessMemory& memory, std::uint64_t pause_ns) noexcept {
-  constexpr double kLeastMiB = 64;  // of less the fixed part is most
-  const double mib =
-      static_cast<double>(memory.anonymous_bytes + memory.huge_bytes / kHugePageGain) / kMiB;
-  const std::uint64_t fixed = FixedPause(memory);
-  if (mib < kLeastMiB || memory.pinned_bytes != 0 || pause_ns <= fixed) return;
-  g_clone_ns_per_mib = static_cast<std::uint64_t>(static_cast<double>(pause_ns - fixed) / mib);
-}
-
-Prediction Predict(const HeapDumpOptions& options, const ProcessMemory& memory,
-                   std::uint64_t blocks) noexcept {
-  const std::uint64_t rate = CloneRate(options.clone_ns_per_mib);
-  const std::uint64_t all = memory.anonymous_bytes + memory.huge_bytes;
-  // Marks: 1 KiB for 64 KiB.
-  const std::uint64_t marks = all / 64;
-  Prediction clone{DumpMethod::kClone,
-                   FixedPause(memory) + Scale(memory.anonymous_bytes, rate) +
-                       Scale(memory.huge_bytes, rate / kHugePageGain) +
-                       Scale(memory.pinned_bytes, kPinnedNsPerMiB),
-                   // Its page tables, what it marks, and a tenth of the pages written meanwhile.
-                   kFixedBytes + all / 512 + marks + memory.pinned_bytes + all / 10};
-  const Prediction in_place{DumpMethod::kInPlace, kFixedNs + blocks * g_walk_ns_per_block,
-                            kFixedBytes + marks};
-  if (options.in_place) return in_place;
-  // Pinned pages would be copied under everyone's feet.
-  if (memory.pinned_bytes != 0 && clone.pause_ns > in_place.pause_ns) return in_place;
-  if (options.headroom_bytes != 0 && clone.bytes > options.headroom_bytes) return in_place;
-  return clone;
-}
 
 // With the GIL held, and closed before it is given back: a child that Python forks has no copy.
 int OpenOutput(const char* path) noexcept {
@@ -183,6 +98,7 @@ NativeWalk* LoadBlocks(const HeapDumpOptions& options, NativeWalk& native) noexc
   const itimerval limit{{0, 0}, {kMostSeconds, 0}};
   setitimer(ITIMER_REAL, &limit, nullptr);
   FaultGuard::Install();
+  ReleaseCollection();  // of the copy: what is told of the collector is what it was
   MemoryMap map;
   DumpStream out;
   bool is_whole = false;
@@ -198,48 +114,6 @@ NativeWalk* LoadBlocks(const HeapDumpOptions& options, NativeWalk& native) noexc
   }
   syscall(SYS_exit_group, is_whole ? 0 : 1);
   __builtin_unreachable();
-}
-
-cpython::Address CurrentCollector() noexcept {
-  return CollectorOf(reinterpret_cast<cpython::Address>(g_python_api.PyInterpreterState_Get()));
-}
-
-// Automatic collections off while the clone lives: one would write to every page. Its state before.
-bool HoldCollection() noexcept {
-  const cpython::Layout& layout = *g_agent.python.layout;
-  bool before = false;
-  if (g_python_api.PyGC_Disable != nullptr) {
-    before = g_python_api.PyGC_Disable() != 0;
-  } else if (layout.gc_enabled != cpython::kAbsent) {
-    auto* enabled = reinterpret_cast<int*>(CurrentCollector() + layout.gc_enabled);
-    before = *enabled != 0;
-    *enabled = 0;
-  }
-  g_holds_collection.store(before, std::memory_order_relaxed);
-  return before;
-}
-
-void ReleaseCollection() noexcept {
-  const cpython::Layout& layout = *g_agent.python.layout;
-  if (g_python_api.PyGC_Enable != nullptr) {
-    g_python_api.PyGC_Enable();
-  } else if (layout.gc_enabled != cpython::kAbsent) {
-    *reinterpret_cast<int*>(CurrentCollector() + layout.gc_enabled) = 1;
-  }
-  g_holds_collection.store(false, std::memory_order_relaxed);
-}
-
-// With the GIL.
-bool IsCollectorOn() noexcept {
-  const bool is_on = HoldCollection();
-  if (is_on) ReleaseCollection();
-  return is_on;
-}
-
-bool IsCollecting() noexcept {
-  const cpython::Layout& layout = *g_agent.python.layout;
-  if (layout.gc_collecting == cpython::kAbsent) return false;
-  return Peek<int>(CurrentCollector(), layout.gc_collecting) != 0;
 }
 
 bool IsFinalizing() noexcept {
@@ -318,7 +192,9 @@ void DumpInPlace(const HeapDumpOptions& options, HeapDumpResult& result,
     if (fd < 0) {
       result.error = kNotOpened;
     } else {
+      FaultGuard::Borrow();
       is_whole = out.Start(fd) && walk.Run(IsCollectorOn(), nullptr, loaded);
+      FaultGuard::GiveBack();
       is_whole = close(fd) == 0 && is_whole;
     }
     result.pause_ns = wire::MonotonicNs() - began;
@@ -327,7 +203,7 @@ void DumpInPlace(const HeapDumpOptions& options, HeapDumpResult& result,
   }
   out.Stop();
   if (result.error != nullptr) return;
-  if (is_whole && blocks > 10'000) g_walk_ns_per_block = result.pause_ns / blocks;
+  if (is_whole) NoteWalk(blocks, result.pause_ns);
   if (!is_whole) result.error = "no memory for the dump, or nobody reads it";
 }
 
@@ -337,7 +213,7 @@ HeapDumpResult WriteHeapDump(const HeapDumpOptions& options) noexcept {
   HeapDumpResult result;
   const std::uint64_t blocks = BlocksInUse();
   const ProcessMemory memory = ReadProcessMemory();
-  Prediction prediction = Predict(options, memory, blocks);
+  DumpPrediction prediction = PredictDump(options, memory, blocks);
   const auto tell = [&] {
     result.predicted_ns = prediction.pause_ns;
     result.predicted_bytes = prediction.bytes;
@@ -363,7 +239,7 @@ HeapDumpResult WriteHeapDump(const HeapDumpOptions& options) noexcept {
       // EAGAIN: no more processes; ENOMEM: no commit; EPERM, ENOSYS: a filter of system calls.
       HeapDumpOptions in_place = options;
       in_place.in_place = true;
-      prediction = Predict(in_place, memory, blocks);
+      prediction = PredictDump(in_place, memory, blocks);
       tell();
       if (!is_refused()) DumpInPlace(options, result, blocks);
     } else {
@@ -373,13 +249,6 @@ HeapDumpResult WriteHeapDump(const HeapDumpOptions& options) noexcept {
     DumpInPlace(options, result, blocks);
   }
   return result;
-}
-
-void LeaveDumpAfterFork() noexcept {
-  if (!g_holds_collection.load(std::memory_order_relaxed)) return;
-  // Without a thread state there is no interpreter to tell: C code forked without the GIL.
-  const auto current = g_agent.python.current_thread_state;
-  if (current != nullptr && current() != nullptr) ReleaseCollection();
 }
 
 }  // namespace memwhy::agent

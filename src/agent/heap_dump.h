@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "agent/dump_prediction.h"
+
 namespace memwhy::agent {
 
 struct HeapDumpOptions {
@@ -18,8 +20,6 @@ struct HeapDumpOptions {
   std::uint64_t headroom_bytes = 0;    // what the memory cgroup has left; 0: no limit
   bool in_place = false;               // asked for
 };
-
-enum class DumpMethod : std::uint32_t { kNone = 0, kClone = 1, kInPlace = 2 };
 
 struct HeapDumpResult {
   const char* error = nullptr;  // why there is no dump; null: it was written
@@ -34,9 +34,5 @@ struct HeapDumpResult {
 // has failed. Nothing of the target stays changed; while the clone lives the automatic collection
 // is held, so that it does not copy the heap.
 HeapDumpResult WriteHeapDump(const HeapDumpOptions& options) noexcept;
-
-// A child that was forked while its parent's collection is held collects as its parent will again.
-// Context: the forked child's only thread, right after the fork.
-void LeaveDumpAfterFork() noexcept;
 
 }  // namespace memwhy::agent

@@ -6,13 +6,16 @@
 
 #include <cstring>
 
+#include "agent/fault_guard.h"
 #include "cpython/peek.h"
 
 namespace memwhy::agent {
 
 using cpython::Address;
 
-Address EndOfData(const Mapping& first) noexcept {
+namespace {
+
+Address ReadEnd(const Mapping& first) noexcept {
   if (!first.is_readable || first.offset != 0 || first.end - first.begin < sizeof(ElfW(Ehdr)))
     return 0;
   const auto header = cpython::Peek<ElfW(Ehdr)>(first.begin, 0);
@@ -31,6 +34,15 @@ Address EndOfData(const Mapping& first) noexcept {
     }
   }
   return end == 0 ? 0 : first.begin + end - (lowest & ~Address{4095});
+}
+
+}  // namespace
+
+Address EndOfData(const Mapping& first) noexcept {
+  FaultGuard guard;
+  const Address end = MEMWHY_GUARD(guard) == 0 ? ReadEnd(first) : 0;
+  guard.Disarm();
+  return end;
 }
 
 }  // namespace memwhy::agent

@@ -9,7 +9,7 @@
 namespace memwhy::agent {
 
 // Where the data ends of the library whose file begins in `first`, by the program headers there; 0:
-// they are not there.
+// they are not there, or the file has become shorter. FaultGuard is installed.
 std::uintptr_t EndOfData(const Mapping& first) noexcept;
 
 }  // namespace memwhy::agent

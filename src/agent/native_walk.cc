@@ -130,13 +130,14 @@ void NativeWalk::WriteOwn(const DumpType& facts, Address object) noexcept {
 NativeWalk::Content NativeWalk::Read(const NativeBlock& block, std::uint64_t* copy,
                                      std::size_t room) noexcept {
   const std::size_t bytes = block.size < room ? block.size : room;
-  if (walk_.guards_) return {reinterpret_cast<const std::uint64_t*>(block.address), bytes / 8};
+  if (walk_.is_clone_) return {reinterpret_cast<const std::uint64_t*>(block.address), bytes / 8};
   return {copy, copy == nullptr ? 0 : CopyCarefully(block.address, copy, bytes) / 8};
 }
 
 void NativeWalk::ReadBlock(std::uint32_t index) noexcept {
   const NativeBlock& block = blocks_.block(index);
-  if (!walk_.guards_ && copy_ == nullptr) copy_ = static_cast<std::uint64_t*>(MapRaw(kBlockBytes));
+  if (!walk_.is_clone_ && copy_ == nullptr)
+    copy_ = static_cast<std::uint64_t*>(MapRaw(kBlockBytes));
   const Content content = Read(block, copy_, kBlockBytes);
   if (content.count >= 2) type_ = types_.Get(content.words[0]);
   for (std::size_t i = 0; i < content.count && walk_.edges_.count() < kMostEdges; ++i) {
@@ -153,8 +154,7 @@ void NativeWalk::ReadBlock(std::uint32_t index) noexcept {
 
 // What was found before a fault stands.
 void NativeWalk::ReadGuarded(std::uint32_t index) noexcept {
-  if (MEMWHY_GUARD(guard_) != 0) return;
-  ReadBlock(index);
+  if (MEMWHY_GUARD(guard_) == 0) ReadBlock(index);
   guard_.Disarm();
 }
 
@@ -165,11 +165,7 @@ void NativeWalk::Write() noexcept {
     const NativeBlock& block = blocks_.block(index);
     walk_.edges_.Clear();
     type_ = 0;
-    if (walk_.guards_) {
-      ReadGuarded(index);
-    } else {
-      ReadBlock(index);
-    }
+    ReadGuarded(index);
     out.PutTag(DumpTag::kBlock);
     out.PutAddress(block.address);
     out.PutNumber(block.size);

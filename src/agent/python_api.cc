@@ -92,6 +92,7 @@ bool FindPython(Interpreter& python) noexcept {
     Look(api.GetAllocatedBlocks, "_Py_GetGlobalAllocatedBlocks");  // 3.12+
   }
   Look(api.PyUnstable_GC_VisitObjects, "PyUnstable_GC_VisitObjects");
+  Look(api.PyGC_IsEnabled, "PyGC_IsEnabled");
   Look(api.PyGC_Disable, "PyGC_Disable");
   Look(api.PyGC_Enable, "PyGC_Enable");
   Look(api.PyType_GetDict, "PyType_GetDict");

@@ -43,7 +43,8 @@ struct PythonApi {
   void* (*PyThreadState_Next)(void*);
   std::ptrdiff_t (*GetAllocatedBlocks)();
   void (*PyUnstable_GC_VisitObjects)(int (*)(PyObj*, void*), void*);  // 3.12+
-  int (*PyGC_Disable)();                                              // 3.10+; was it enabled
+  int (*PyGC_IsEnabled)();                                            // 3.10+
+  int (*PyGC_Disable)();                                              // was it enabled
   int (*PyGC_Enable)();
   PyObj* (*PyType_GetDict)(PyObj*);  // 3.12+; a new reference
   void (*Py_DecRef)(PyObj*);

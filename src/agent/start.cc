@@ -17,7 +17,7 @@
 
 #include "agent/agent.h"
 #include "agent/arena_hook.h"
-#include "agent/heap_dump.h"
+#include "agent/collection_hold.h"
 #include "agent/object_hook.h"
 #include "agent/private_memory.h"
 #include "agent/process_end.h"
@@ -242,7 +242,7 @@ void BeforeFork() {
 // Keeps what the child inherits of the arena table before the parent changes it. The ring itself is
 // made at the first event: most forked children only execute another program.
 void AfterForkInChild() {
-  LeaveDumpAfterFork();
+  LeaveHoldAfterFork();
   if (!g_agent.has_started || g_agent.follow == Follow::kNone) return;
   const std::uint32_t count = g_agent.ring->arenas_used.load(std::memory_order_relaxed);
   g_inherited_arenas = static_cast<std::uint64_t*>(TakePrivate(count * sizeof(std::uint64_t)));

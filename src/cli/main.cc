@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "cli/cli.h"
+#include "cli/help_text.h"
 
 namespace memwhy::cli {
 namespace {
@@ -24,6 +26,7 @@ int Main(int argc, char** argv) {
 
   CLI::App app("Why a running Python service grows, with the proof.", "memwhy");
   app.set_version_flag("--version", std::string("memwhy ") + MEMWHY_VERSION);
+  app.formatter(std::make_shared<HelpText>());
   app.require_subcommand(1);
   int exit_code = kExitOk;
   for (const Command& command : Commands()) command.add(app, &exit_code);

@@ -140,8 +140,8 @@ void AddRunCommand(CLI::App& app, int* exit_code) {
       ->type_name("SIZE");
   command->footer(
       "The program follows after --. Exit status: the program's own; 2 usage, 3 the\n"
-      "environment cannot record and the program was not run. Processes that outlive the\n"
-      "program by more than a second go on without being recorded.");
+      "environment cannot record and the program was not run. Processes that outlive\n"
+      "the program by more than a second go on without being recorded.");
   command->callback([options, exit_code] { *exit_code = Run(*options); });
 }
 

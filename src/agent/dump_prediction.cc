@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/dump_prediction.h"
+
+#include <cstddef>
+
+#include "agent/heap_dump.h"
+#include "agent/python_api.h"
+
+namespace memwhy::agent {
+namespace {
+
+constexpr double kMiB = 1024 * 1024;
+// Measured on idle machines of 2 cores: docs/benchmarks.md. Only first guesses: the poster measures
+// the first one on this machine, and a walk in place tells the second for the next.
+constexpr std::uint64_t kUsualCloneNsPerMiB = 16'000;
+constexpr std::uint64_t kHugePageGain = 45;           // a clone shares huge pages that much faster
+constexpr std::uint64_t kPinnedNsPerMiB = 2'600'000;  // copied at once, page by page
+constexpr std::uint64_t kFixedNs = 300'000;
+// benchmarks/dump_pause, cases mappings and sparse: for each mapping, and for each page table
+// beyond those that full pages need.
+constexpr std::uint64_t kMappingNs = 2'000;
+constexpr std::uint64_t kSparseTableNs = 3'500;
+constexpr std::uint64_t kTablePages = 512;
+std::uint64_t g_walk_ns_per_block = 120;  // of pymalloc's blocks in use
+std::uint64_t g_clone_ns_per_mib = 0;     // of this process's last clone; 0: there was none
+constexpr std::uint64_t kFixedBytes = 8u << 20;
+
+std::uint64_t Scale(std::uint64_t bytes, std::uint64_t ns_per_mib) noexcept {
+  return static_cast<std::uint64_t>(static_cast<double>(bytes) / kMiB *
+                                    static_cast<double>(ns_per_mib));
+}
+
+// What a clone takes whatever the pages are.
+std::uint64_t FixedPause(const ProcessMemory& memory) noexcept {
+  constexpr std::uint64_t kPageBytes = 4096;
+  const std::uint64_t tables = memory.table_bytes / kPageBytes;
+  const std::uint64_t pages =
+      (memory.anonymous_bytes + memory.huge_bytes + memory.file_bytes) / kPageBytes;
+  const std::uint64_t needed = pages / kTablePages;
+  const std::uint64_t sparse = tables > needed ? tables - needed : 0;
+  return kFixedNs + memory.mappings * kMappingNs + sparse * kSparseTableNs;
+}
+
+// The last clone of this process knows its memory better than who measured another's, but it may
+// have been interrupted, or have found few pages written.
+std::uint64_t CloneRate(std::uint64_t measured) noexcept {
+  const std::uint64_t usual = measured == 0 ? kUsualCloneNsPerMiB : measured;
+  if (g_clone_ns_per_mib == 0) return usual;
+  const std::uint64_t least = usual / 2;
+  const std::uint64_t most = usual * 2;
+  return g_clone_ns_per_mib < least ? least : g_clone_ns_per_mib > most ? most : g_clone_ns_per_mib;
+}
+
+}  // namespace
+
+std::uint64_t BlocksInUse() noexcept {
+  const std::ptrdiff_t blocks =
+      g_python_api.GetAllocatedBlocks == nullptr ? 0 : g_python_api.GetAllocatedBlocks();
+  return blocks < 0 ? 0 : static_cast<std::uint64_t>(blocks);
+}
+
+void NoteClone(const ProcessMemory& memory, std::uint64_t pause_ns) noexcept {
+  constexpr double kLeastMiB = 64;  // of less the fixed part is most
+  const double mib =
+      static_cast<double>(memory.anonymous_bytes + memory.huge_bytes / kHugePageGain) / kMiB;
+  const std::uint64_t fixed = FixedPause(memory);
+  if (mib < kLeastMiB || memory.pinned_bytes != 0 || pause_ns <= fixed) return;
+  g_clone_ns_per_mib = static_cast<std::uint64_t>(static_cast<double>(pause_ns - fixed) / mib);
+}
+
+DumpPrediction PredictDump(const HeapDumpOptions& options, const ProcessMemory& memory,
+                           std::uint64_t blocks) noexcept {
+  const std::uint64_t rate = CloneRate(options.clone_ns_per_mib);
+  const std::uint64_t all = memory.anonymous_bytes + memory.huge_bytes;
+  // Marks: 1 KiB for 64 KiB.
+  const std::uint64_t marks = all / 64;
+  DumpPrediction clone{
+      DumpMethod::kClone,
+      FixedPause(memory) + Scale(memory.anonymous_bytes, rate) +
+          Scale(memory.huge_bytes, rate / kHugePageGain) +
+          Scale(memory.pinned_bytes, kPinnedNsPerMiB),
+      // Its page tables, what it marks, and a tenth of the pages written meanwhile.
+      kFixedBytes + all / 512 + marks + memory.pinned_bytes + all / 10};
+  const DumpPrediction in_place{DumpMethod::kInPlace, kFixedNs + blocks * g_walk_ns_per_block,
+                                kFixedBytes + marks};
+  if (options.in_place) return in_place;
+  // Pinned pages would be copied under everyone's feet.
+  if (memory.pinned_bytes != 0 && clone.pause_ns > in_place.pause_ns) return in_place;
+  if (options.headroom_bytes != 0 && clone.bytes > options.headroom_bytes) return in_place;
+  return clone;
+}
+
+void NoteWalk(std::uint64_t blocks, std::uint64_t pause_ns) noexcept {
+  constexpr std::uint64_t kLeastBlocks = 10'000;  // of less the fixed part is most
+  if (blocks > kLeastBlocks) g_walk_ns_per_block = pause_ns / blocks;
+}
+
+}  // namespace memwhy::agent
