@@ -65,10 +65,10 @@ struct Agent {
 };
 extern Agent g_agent;
 
-// What the layout's gc_* offsets count from: the collector belongs to an interpreter, up to 3.8 to
-// the runtime.
+// struct _gc_runtime_state: it belongs to an interpreter, up to 3.8 to the runtime.
 inline cpython::Address CollectorOf(cpython::Address interpreter) noexcept {
-  return g_agent.python.layout->minor == 8 ? g_agent.python.runtime : interpreter;
+  const cpython::Layout& layout = *g_agent.python.layout;
+  return (layout.minor == 8 ? g_agent.python.runtime : interpreter) + layout.gc_state;
 }
 
 // In a forked child, at its first event: a ring of its own, or dormant. (start.cc)

@@ -63,7 +63,6 @@ void Enable() noexcept {
 
 bool IsCollecting() noexcept {
   const cpython::Layout& layout = *g_agent.python.layout;
-  if (layout.gc_collecting == kAbsent) return false;
   return Peek<int>(CurrentCollector(), layout.gc_collecting) != 0;
 }
 

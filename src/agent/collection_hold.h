@@ -6,7 +6,7 @@
 // It is held by the count of new objects that starts one, which is set so low that a thousand
 // million have to be made first: neither gc.isenabled() nor gc.get_threshold() shows it, what the
 // program sets meanwhile stays set, gc.collect() works and ends the hold, and if nobody ended it
-// the count would. Where that count's place is not known (3.14) the collector is disabled.
+// the count would. Where that count's place is not known the collector is disabled.
 //
 // Every call with the GIL held.
 #pragma once

@@ -17,6 +17,13 @@ void Fetch(Address address) noexcept { __builtin_prefetch(reinterpret_cast<const
 
 constexpr Address kLinkFlags = 7;  // of the collector, in its links
 
+// Both halves of the old generation of 3.14.0 to 3.14.4 are what gc calls generation 2.
+std::uint32_t NumberOf(std::uint32_t list) noexcept {
+  const std::uint32_t version = g_agent.python.version;  // PY_VERSION_HEX
+  const bool is_incremental = version >= 0x030E0000u && version < 0x030E0500u;
+  return is_incremental && list == 1 ? 2 : list;
+}
+
 }  // namespace
 
 // Collects the heads of the collector's lists: what stands before an object and was not visited
@@ -73,8 +80,9 @@ void DumpLists::Write(Address interpreter) noexcept {
   if (is_known) {
     const Address state = CollectorOf(interpreter);
     for (std::uint32_t list = 0; list < 3 && is_known; ++list) {
-      is_known = WriteList(
-          state + layout.gc_generations + Address{list} * layout.gc_generation_bytes, list);
+      is_known =
+          WriteList(state + layout.gc_generations + Address{list} * layout.gc_generation_bytes,
+                    NumberOf(list));
     }
     if (is_known) WriteList(state + layout.gc_permanent, wire::kListPermanent);
   }

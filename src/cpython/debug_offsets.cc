@@ -37,6 +37,7 @@ const char* ApplyDebugOffsets(Address runtime, std::uint32_t version, Layout* la
   if (Peek<std::uint64_t>(runtime, kFreeThreaded) != 0) {
     return "free-threaded CPython: without the GIL a stack could change while it is read";
   }
+  const std::uint32_t collecting = layout->gc_collecting;
   for (const DebugOffset& row : kDebugOffsets) {
     if (row.minor != layout->minor) continue;
     const auto said = Peek<std::uint64_t>(runtime, row.position);
@@ -45,6 +46,8 @@ const char* ApplyDebugOffsets(Address runtime, std::uint32_t version, Layout* la
     }
     if (row.field != nullptr) layout->*row.field = static_cast<std::uint32_t>(said);
   }
+  // The generations stand before it, and nothing is said of them.
+  if (layout->gc_collecting != collecting) layout->gc_generations = kAbsent;
   return nullptr;
 }
 

@@ -67,6 +67,16 @@ TEST_P(DebugOffsetsTest, MovedFieldIsTaken) {
   EXPECT_EQ(layout_.thread_frame, 88u);
 }
 
+TEST_P(DebugOffsetsTest, GenerationsAreUnknownWhereTheCollectorIsAnother) {
+  runtime_.Word("interpreter_state.gc") += 16;
+  ASSERT_EQ(runtime_.Apply(&layout_), nullptr);
+  EXPECT_EQ(layout_.gc_state, FindLayout(GetParam())->gc_state + 16);
+  EXPECT_EQ(layout_.gc_generations, FindLayout(GetParam())->gc_generations);
+  runtime_.Word("gc.collecting") += 8;
+  ASSERT_EQ(runtime_.Apply(&layout_), nullptr);
+  EXPECT_EQ(layout_.gc_generations, kAbsent);
+}
+
 TEST_P(DebugOffsetsTest, OtherStructuresAreRefused) {
   for (const char* name : {"runtime_state.interpreters_head", "interpreter_frame.size",
                            "code_object.size", "pyobject.size", "unicode_object.state"}) {

@@ -76,9 +76,12 @@ struct Layout {
   std::uint32_t interpreter_identifiers;  // 3.10-3.12: {Py_ssize_t n; PyObject** of _Py_Identifier}
   std::uint32_t interpreter_bytes;        // of PyInterpreterState, as this build has it
   std::uint32_t gc_head_bytes;
-  // The collector: in PyInterpreterState, up to 3.8 in _PyRuntime. Absent from 3.14 on, where it
-  // changed inside of the minor version.
-  std::uint32_t gc_generations;  // three, each {PyGC_Head head; int threshold, count}
+  // The collector: in PyInterpreterState, up to 3.8 in _PyRuntime.
+  std::uint32_t gc_state;
+  // In gc_state. Three, each {PyGC_Head head; int threshold, count}: the generations; in 3.14.0 to
+  // 3.14.4 the young one and both halves of the old one. Absent in a build that keeps
+  // gc_collecting elsewhere.
+  std::uint32_t gc_generations;
   std::uint32_t gc_permanent;
   std::uint32_t gc_collecting;  // int: a collection is under way
   std::uint32_t gc_generation_bytes;

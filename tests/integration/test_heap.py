@@ -50,7 +50,6 @@ def test_population_sizes_and_collector(memwhy, python, tmp_path):
         after = target.ask("state")
         target.ask("freeze")
         frozen = target.dump("f.heap")
-    knows_lists = python.minor != "3.14"
     document = view(memwhy, "types", dump)
     assert document["dump"]["method"] == "clone" and document["dump"]["complete"]
     types = rows_of(document)
@@ -61,9 +60,8 @@ def test_population_sizes_and_collector(memwhy, python, tmp_path):
         assert paths[0]["object"]["shallow"] == size, paths[0]["object"]["type"]
     # All that gc knows is there: it knows the list that it gives, too, and little is made meanwhile.
     tracked = sum(row["tracked"] for row in document["types"])
-    hidden = 0
-    if knows_lists:  # what is frozen gc.get_objects() leaves out; 3.12 begins with some
-        hidden = sum(r["tracked"] for r in view(memwhy, "types", dump, "--generation", "3")["types"])
+    # What is frozen gc.get_objects() leaves out; 3.12 begins with some.
+    hidden = sum(r["tracked"] for r in view(memwhy, "types", dump, "--generation", "3")["types"])
     assert abs(tracked - hidden - target.said["tracked"]) <= 20
     assert document["dump"]["objects"] > 1.5 * tracked
 
@@ -106,13 +104,12 @@ def test_population_sizes_and_collector(memwhy, python, tmp_path):
         cycles = view(memwhy, "cycles", path)["cycles"]
         mine = [c for c in cycles if c["types"].get("__main__.Cycle") == 2]
         assert len(mine) == 50
-        assert {c["why"] for c in mine} == {why if knows_lists or why != "frozen" else "threshold"}
+        assert {c["why"] for c in mine} == {why}
         assert all(c["reachable"] is False and c["bytes"] > 0 for c in mine)
-    if knows_lists:
-        young = rows_of(view(memwhy, "types", enabled, "--generation", "0"))
-        assert young["__main__.Cycle"]["objects"] == 100
-        permanent = rows_of(view(memwhy, "types", frozen, "--generation", "3"))
-        assert permanent["__main__.Cycle"]["objects"] == 100
+    young = rows_of(view(memwhy, "types", enabled, "--generation", "0"))
+    assert young["__main__.Cycle"]["objects"] == 100
+    permanent = rows_of(view(memwhy, "types", frozen, "--generation", "3"))
+    assert permanent["__main__.Cycle"]["objects"] == 100
 
 
 def test_lost_references_are_proven_and_held_ones_are_not(memwhy, python, tmp_path):
