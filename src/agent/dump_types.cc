@@ -272,6 +272,7 @@ void DumpTypes::Learn(DumpType& facts) noexcept {
   facts.has_optional_zone =
       DerivesFrom(type, "datetime.datetime") || DerivesFrom(type, "datetime.time");
   facts.is_definition = !facts.is_owned && std::strcmp(plain, "moduledef") == 0;
+  facts.has_foreign_memory = DerivesFrom(type, "module");
   facts.is_hamt_node = std::strcmp(plain, "hamt_bitmap_node") == 0;
   const bool has_managed = layout.minor >= 11 && (flags & cpython::kFlagManagedDict) != 0;
   facts.has_attributes = has_managed || Peek<std::int64_t>(type, cpython::kTypeDictOffset) > 0;

@@ -75,10 +75,11 @@ struct DumpType {
   bool is_set = false;
   bool is_context_variable = false;
   bool has_function_name = false;
-  bool is_definition = false;  // of modules: in libraries' data
-  bool has_buffer = false;     // bytes in a block of their own
-  bool is_hamt_node = false;   // of a context's map: {key or null, value} pairs
-  bool is_named = false;       // its record is written
+  bool is_definition = false;       // of modules: in libraries' data
+  bool has_foreign_memory = false;  // a module: its state
+  bool has_buffer = false;          // bytes in a block of their own
+  bool is_hamt_node = false;        // of a context's map: {key or null, value} pairs
+  bool is_named = false;            // its record is written
   std::int64_t basic_bytes = 0;
   std::int64_t item_bytes = 0;
   std::int64_t fixed_bytes = 0;   // basic, gc head and what else lies before the object
@@ -115,6 +116,10 @@ class DumpTypes {
   bool IsObject(cpython::Address address) noexcept;
   // 3.12+: its reference count says nothing.
   static bool IsImmortal(cpython::Address object) noexcept;
+  // Whether this is the interpreter's own program or library.
+  bool IsInterpreters(const Mapping& mapping) const noexcept {
+    return mapping.inode != 0 && mapping.inode == python_inode_;
+  }
   std::uint32_t count() const { return count_; }
   // By id.
   DumpType* at(std::uint32_t id) const { return &slabs_.items[id / kSlabTypes][id % kSlabTypes]; }

@@ -453,6 +453,30 @@ bool DumpWalk::IsInBytes(Address place) noexcept {
          object + static_cast<Address>(facts->own_bytes() + InlineBytes(*facts, object, map_));
 }
 
+bool DumpWalk::IsObjectsBlock(const FreeMemory::Block& block) noexcept {
+  constexpr Address kMostBefore = 64;  // the collector's head and what else lies before an object
+  for (Address at = block.begin; at < block.begin + kMostBefore && at < block.end; at += 16) {
+    if (marks_.IsSeen(at) && types_.IsObject(at)) return true;
+  }
+  return false;
+}
+
+DumpWalk::Body DumpWalk::BodyOf(Address object) noexcept {
+  if (!types_.IsObject(object) || !types_.IsKnown(cpython::TypeOf(object))) return {};
+  const DumpType* facts = types_.Get(cpython::TypeOf(object));
+  if (facts == nullptr) return {};
+  const Address end = object + static_cast<Address>(facts->basic_bytes);
+  // Of a type what its metatype has added.
+  if (facts->kind == ObjectKind::kType) {
+    const auto plain = Peek<std::int64_t>(g_python_api.type_type, cpython::kTypeBasicSize);
+    return facts->basic_bytes > plain ? Body{object + static_cast<Address>(plain), end} : Body{};
+  }
+  const bool is_body = facts->kind == ObjectKind::kTraversed || facts->kind == ObjectKind::kOpaque;
+  if (!is_body || HasOwnTable(facts->size)) return {};
+  if (!facts->is_searched && !facts->has_foreign_memory) return {};
+  return {object + 16, end};
+}
+
 void DumpWalk::WriteRoot(DumpRoot kind, wire::RootCounts counts, std::uint64_t thread,
                          std::uint32_t line, const EdgeLabel& name) noexcept {
   if (edges_.count() == 0) return;

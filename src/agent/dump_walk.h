@@ -38,6 +38,25 @@ class DumpWalk {
 
   // After Run: whether `place` lies in the bytes of a str, bytes or int, where no references are.
   bool IsInBytes(cpython::Address place) noexcept;
+  bool IsReadable(cpython::Address address, std::size_t bytes) const noexcept {
+    return map_.IsReadable(address, bytes);
+  }
+  // After Run, as DumpTypes has it.
+  bool IsObject(cpython::Address address) noexcept { return types_.IsObject(address); }
+  bool IsInterpreters(const Mapping& mapping) const noexcept {
+    return types_.IsInterpreters(mapping);
+  }
+  // After Run: whether a block of an allocator is the memory of an object.
+  bool IsObjectsBlock(const FreeMemory::Block& block) noexcept;
+  // After Run: visit(object, begin, end) of each with a body that may lead to memory of C code,
+  // without its head; until it returns false.
+  template <typename Visit>
+  void EachBody(const Visit& visit) noexcept {
+    marks_.EachSeen([&](cpython::Address object) {
+      const Body body = BodyOf(object);
+      return body.begin == body.end || visit(object, body.begin, body.end);
+    });
+  }
 
   std::uint64_t objects() const { return objects_; }
   std::uint64_t edges() const { return edge_count_; }
@@ -64,6 +83,11 @@ class DumpWalk {
     bool is_scratch;
   };
 
+  struct Body {
+    cpython::Address begin = 0;
+    cpython::Address end = 0;
+  };
+  Body BodyOf(cpython::Address object) noexcept;
   // Writes `object`, marked just now, and all untracked ones behind it.
   void WriteTree(cpython::Address object) noexcept;
   void WriteTreeUnguarded() noexcept;

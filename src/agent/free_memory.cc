@@ -19,6 +19,7 @@ using cpython::PeekPointer;
 constexpr std::uint32_t kPoolOverhead = 48;
 constexpr std::uint32_t kSizeClasses = 32;
 constexpr std::uint32_t kMostPoolBytes = 1u << 20;
+constexpr Address kLeastChunk = 32;  // of glibc: for 1 to 24 bytes
 
 // tcache_perthread_struct: for each bin a number of 16 bits, then for each the first free chunk. It
 // is the heap's first chunk; from 2.42 on it comes with the first free, so among the first.
@@ -179,6 +180,37 @@ void FreeMemory::LoadHeap(const MemoryMap& map, const Mapping& heap) noexcept {
   }
 }
 
+// A large chunk has a mapping of its own, {0, size | 2, content}, which the kernel shows as one
+// with its neighbours: others of these, and pymalloc's arenas.
+void FreeMemory::LoadMappedChunks(const MemoryMap& map) noexcept {
+  constexpr Address kIsMapped = 2;
+  constexpr Address kPage = 4096;
+  for (std::size_t i = 0; i < map.count(); ++i) {
+    const Mapping& mapping = map.at(i);
+    if (mapping.inode != 0 || !mapping.is_readable || !mapping.is_writable || mapping.is_shared ||
+        mapping.is_heap || mapping.is_stack) {
+      continue;
+    }
+    Address at = mapping.begin;
+    while (at < mapping.end) {
+      if (std::binary_search(arenas_.items, arenas_.items + arena_count_, at)) {
+        at += arena_bytes_;
+        continue;
+      }
+      Address head[2];
+      // There may be guard pages.
+      if (CopyCarefully(at, head, sizeof(head)) != sizeof(head)) break;
+      const Address size = head[1] & ~Address{7};
+      if ((head[1] & 7) != kIsMapped || size < kPage || (size & (kPage - 1)) != 0 ||
+          size > mapping.end - at || !GrowRaw(mapped_, mapped_count_ + 1)) {
+        break;
+      }
+      mapped_.items[mapped_count_++] = {at + 16, at + size};
+      at += size;
+    }
+  }
+}
+
 bool FreeMemory::Load(const MemoryMap& map) noexcept {
   LoadPools(map);
   for (std::size_t i = 0; i < map.count(); ++i) {
@@ -189,6 +221,7 @@ bool FreeMemory::Load(const MemoryMap& map) noexcept {
     }
   }
   std::sort(arenas_.items, arenas_.items + arena_count_);
+  LoadMappedChunks(map);
   std::sort(ranges_.items, ranges_.items + count_,
             [](const Range& a, const Range& b) { return a.begin < b.begin; });
   return !failed_ && !chunks_.failed();
@@ -203,6 +236,35 @@ bool FreeMemory::CanBegin(Address address, Address before) noexcept {
   const auto size_class = Peek<std::uint32_t>(pool, 36);
   if (size_class >= kSizeClasses) return false;
   return (address - before - pool - kPoolOverhead) % ((size_class + 1) * 16) == 0;
+}
+
+FreeMemory::Block FreeMemory::BlockOf(Address address) noexcept {
+  Block block;
+  if (address >= heap_begin_ && address < heap_end_) {
+    const Address begin = chunks_.SeenUpTo(address, address - heap_begin_);
+    if (begin == 0) return {};
+    // The next chunk's first word belongs to this one.
+    const Address size = PeekPointer(begin - 8, 0) & ~Address{7};
+    block = {begin, begin + size - 8, size <= kLeastChunk ? begin + 8 : begin + size - 16};
+  } else if (const Address* next =
+                 std::upper_bound(arenas_.items, arenas_.items + arena_count_, address);
+             next != arenas_.items && address - next[-1] < arena_bytes_) {
+    const Address pool = address & ~(pool_bytes_ - 1);
+    if (pool < next[-1] || address < pool + kPoolOverhead) return {};
+    const auto size_class = Peek<std::uint32_t>(pool, 36);
+    if (size_class >= kSizeClasses) return {};
+    const Address bytes = (size_class + 1) * 16;
+    block.begin = address - (address - pool - kPoolOverhead) % bytes;
+    block.end = block.begin + bytes;
+    block.sure_end = block.end - 8;
+  } else {
+    const Range* after =
+        std::upper_bound(mapped_.items, mapped_.items + mapped_count_, address,
+                         [](Address value, const Range& range) { return value < range.begin; });
+    if (after == mapped_.items) return {};
+    block = {after[-1].begin, after[-1].end, after[-1].end};
+  }
+  return address < block.end && !Contains(block.begin) ? block : Block{};
 }
 
 bool FreeMemory::Contains(Address address) const noexcept {

@@ -5,10 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "agent/agent.h"
 #include "agent/library_data.h"
+#include "agent/native_holders.h"
 #include "agent/present_pages.h"
 #include "agent/private_memory.h"
 #include "agent/python_api.h"
@@ -19,14 +21,30 @@ namespace memwhy::agent {
 namespace {
 
 using cpython::Address;
+using cpython::PeekPointer;
 
 constexpr std::size_t kFilterBits = 1u << 22;  // 512 KiB: stays in the cache
 constexpr std::size_t kPlaces = 4;             // told of each object, twice
+constexpr std::uint64_t kMostHits = 1024;      // looked into of each object
 constexpr Address kMostHead = 80;              // of a str: there lie its own pointers
+
+enum class Memory : std::uint8_t {
+  kLibrary,      // a library's data
+  kInterpreter,  // the interpreter's own data and state
+  kOther,
+};
+
+// A word outside of libraries' data.
+struct FoundWord {
+  std::uint64_t object;  // its number
+  Address place;
+};
 
 struct Answer {
   std::uint64_t words;
   std::uint64_t static_words;
+  std::uint64_t native_words;
+  Address holder;                  // of the first of them
   Address static_places[kPlaces];  // the first of them
   Address other_places[kPlaces];
 };
@@ -48,20 +66,19 @@ bool IsWeakReference(Address type) noexcept {
   return false;
 }
 
-// Weak references to one object form a list, whose links hold none: wr_prev and wr_next of the
-// neighbours, and where the object has the first. But C code lets one with a callback hang on such
-// a list alone, as pybind11 does for classes: the callback gives its reference back.
+constexpr std::uint32_t kWeakObject = 16;
+constexpr std::uint32_t kWeakCallback = 24;
+
+// Weak references to one object form a list: wr_prev and wr_next of the neighbours, and where the
+// object has the first. Whether `place` is one of these.
 bool IsWeakLink(Address reference, Address place) noexcept {
-  constexpr std::uint32_t kObject = 16;
-  constexpr std::uint32_t kCallback = 24;
   constexpr std::uint32_t kPrevious = 40;
   constexpr std::uint32_t kNext = 48;
   constexpr std::int64_t kManaged = -32;  // 3.12+: before the collector's head
   if (!IsWeakReference(cpython::TypeOf(reference))) return false;
-  if (cpython::PeekPointer(reference, kCallback) != 0) return false;
-  if (place == cpython::PeekPointer(reference, kPrevious) + kNext) return true;
-  if (place == cpython::PeekPointer(reference, kNext) + kPrevious) return true;
-  const Address object = cpython::PeekPointer(reference, kObject);
+  if (place == PeekPointer(reference, kPrevious) + kNext) return true;
+  if (place == PeekPointer(reference, kNext) + kPrevious) return true;
+  const Address object = PeekPointer(reference, kWeakObject);
   if (object == 0) return false;
   const Address type = cpython::TypeOf(object);
   const bool is_managed =
@@ -70,6 +87,12 @@ bool IsWeakLink(Address reference, Address place) noexcept {
   const auto offset =
       is_managed ? kManaged : cpython::Peek<std::int64_t>(type, cpython::kTypeWeakListOffset);
   return place == object + static_cast<Address>(offset);
+}
+
+// A function of C code.
+bool IsNativeFunction(Address object) noexcept {
+  const Address name = PeekPointer(cpython::TypeOf(object), cpython::kTypeName);
+  return std::strcmp(reinterpret_cast<const char*>(name), "builtin_function_or_method") == 0;
 }
 
 // Where the text of a str or bytes begins, which C code keeps in place of the object (a docstring's
@@ -90,11 +113,12 @@ Address TextOf(Address object) noexcept {
 
 class Scan {
  public:
-  Scan(const Address* objects, std::size_t count, const FreeMemory& free, DumpWalk& walk) noexcept
+  Scan(const Address* objects, std::size_t count, FreeMemory& free, DumpWalk& walk) noexcept
       : objects_(objects), count_(count), free_(free), walk_(walk) {}
   ~Scan() {
     if (filter_ != nullptr) UnmapRaw(filter_, kFilterBits / 8);
     FreeRaw(answers_);
+    FreeRaw(hits_);
     FreeRaw(texts_);
     FreeRaw(table_);
   }
@@ -117,7 +141,7 @@ class Scan {
     return true;
   }
 
-  void Words(Address begin, Address end, bool is_static) noexcept {
+  void Words(Address begin, Address end, Memory memory) noexcept {
     // A library's data may end anywhere.
     const auto* at = reinterpret_cast<const Address*>((begin + 7) & ~Address{7});
     const auto* stop = reinterpret_cast<const Address*>(end & ~Address{7});
@@ -125,13 +149,37 @@ class Scan {
       const Address value = *at & ~tag_;
       const std::size_t bit = FilterBit(value);
       if ((filter_[bit >> 6] >> (bit & 63) & 1) != 0) {
-        Hit(value, reinterpret_cast<Address>(at), is_static);
+        Hit(value, reinterpret_cast<Address>(at), memory);
       }
     }
   }
 
+  // The objects that lie in this library's data.
+  void OwnStatics(Address begin, Address end) noexcept {
+    const Address* last = objects_ + count_;
+    for (const Address* at = std::lower_bound(objects_, last, begin); at < last && *at < end;
+         ++at) {
+      Answer& answer = answers_.items[at - objects_];
+      ++answer.words;
+      if (answer.static_words < kPlaces) answer.static_places[answer.static_words] = *at;
+      ++answer.static_words;
+    }
+  }
+
+  void FindNativeHolders(const MemoryMap& map, FaultGuard& guard) noexcept {
+    NativeHolders holders(map, free_, walk_);
+    for (std::size_t i = 0; i < hit_count_; ++i) holders.Add(hits_.items[i].place);
+    holders.Find(guard);
+    for (std::size_t i = 0; i < hit_count_; ++i) {
+      const Address holder = holders.HolderOf(hits_.items[i].place);
+      if (holder == 0) continue;
+      Answer& answer = answers_.items[hits_.items[i].object];
+      if (answer.native_words++ == 0) answer.holder = holder;
+    }
+  }
+
   void Write(std::uint64_t unread, DumpStream& out) noexcept {
-    constexpr char kMagic[8] = {'M', 'W', 'Y', 'S', 'C', 'A', 'N', '1'};
+    constexpr char kMagic[8] = {'M', 'W', 'Y', 'S', 'C', 'A', 'N', '2'};
     out.PutBytes(kMagic, sizeof(kMagic));
     const std::uint64_t count = count_;
     out.PutBytes(&count, sizeof(count));
@@ -141,7 +189,8 @@ class Scan {
       const std::uint64_t others = answer.words - answer.static_words;
       const std::uint64_t first = answer.static_words < kPlaces ? answer.static_words : kPlaces;
       const std::uint64_t second = others < kPlaces ? others : kPlaces;
-      const std::uint64_t head[] = {answer.words, answer.static_words, first + second};
+      const std::uint64_t head[] = {answer.words, answer.static_words, answer.native_words,
+                                    answer.holder, first + second};
       out.PutBytes(head, sizeof(head));
       out.PutBytes(answer.static_places, first * sizeof(Address));
       out.PutBytes(answer.other_places, second * sizeof(Address));
@@ -160,7 +209,41 @@ class Scan {
     while (table_.items[at] != 0) at = (at + 1) & (table_.capacity - 1);
     table_.items[at] = static_cast<std::uint32_t>(object + 1);
   }
-  void Hit(Address value, Address place, bool is_static) noexcept {
+  // A dict or list that was freed and waits to be used again.
+  bool IsSpare(Address word) noexcept {
+    const PythonApi& api = g_python_api;
+    if ((word & 15) != 0 || !walk_.IsReadable(word, 16) || PeekPointer(word, 0) != 0) return false;
+    const Address type = cpython::TypeOf(word);
+    return type == api.dict_type || type == api.list_type;
+  }
+  // The interpreter's own data is full of what was left over. Its lists of free dicts and lists are
+  // arrays, of which the slots behind those in use keep what they had; its cache of functions holds
+  // none; that of methods, {version, name, value}, the names alone.
+  bool IsLeftOver(Address object, Address place) noexcept {
+    constexpr Address kSpareBytes = 80 * 8;
+    constexpr int kLeastSame = 3;
+    const PythonApi& api = g_python_api;
+    const Address type = cpython::TypeOf(object);
+    if (type == api.function_type || type == api.code_type) return true;
+    if (!walk_.IsReadable(place - kSpareBytes, 2 * kSpareBytes)) return false;
+    int same = 0;
+    for (Address at = place - kSpareBytes; at < place + kSpareBytes; at += 8) {
+      const Address word = PeekPointer(at, 0);
+      if (IsSpare(word)) return true;
+      const bool is_same = walk_.IsObject(word) && cpython::TypeOf(word) == type;
+      same = is_same ? same + 1 : 0;
+      const bool is_around = at >= place && at - place < 8 * kLeastSame;
+      if (same >= kLeastSame && is_around && (type == api.dict_type || type == api.list_type)) {
+        return true;
+      }
+    }
+    if (type == api.str_type || type == api.type_type) return false;
+    const Address name = PeekPointer(place - 8, 0);
+    const Address version = PeekPointer(place - 16, 0);
+    return version >> 32 == 0 && version != 0 && walk_.IsObject(name) &&
+           cpython::TypeOf(name) == api.str_type;
+  }
+  void Hit(Address value, Address place, Memory memory) noexcept {
     for (std::size_t at = Hash(value); table_.items[at] != 0;
          at = (at + 1) & (table_.capacity - 1)) {
       const std::uint32_t i = table_.items[at] - 1;
@@ -168,14 +251,28 @@ class Scan {
       if (objects_[i] != value && !is_text) continue;
       // Remains of what was there.
       if (free_.Contains(place) || walk_.IsInBytes(place)) return;
-      if (is_text ? place - objects_[i] < kMostHead : IsWeakLink(value, place)) return;
+      if (is_text && place - objects_[i] < kMostHead) return;
       Answer& answer = answers_.items[i];
+      if (!is_text && IsWeakLink(value, place)) {
+        const Address callback = PeekPointer(value, kWeakCallback);
+        if (callback == 0) return;  // such a link holds none
+        // C code lets one hang there alone, as pybind11 does: its callback gives the reference
+        // back.
+        if (IsNativeFunction(callback) && answer.native_words == 0) {
+          answer.native_words = 1;
+          answer.holder = PeekPointer(value, kWeakObject);
+        }
+      }
       const std::uint64_t others = answer.words++ - answer.static_words;
-      if (is_static) {
+      if (memory == Memory::kLibrary ||
+          (memory == Memory::kInterpreter && !IsLeftOver(objects_[i], place))) {
         if (answer.static_words < kPlaces) answer.static_places[answer.static_words] = place;
         ++answer.static_words;
-      } else if (others < kPlaces) {
-        answer.other_places[others] = place;
+        return;
+      }
+      if (others < kPlaces) answer.other_places[others] = place;
+      if (others < kMostHits && GrowRaw(hits_, hit_count_ + 1)) {
+        hits_.items[hit_count_++] = {i, place};
       }
       return;
     }
@@ -183,69 +280,78 @@ class Scan {
 
   const Address* objects_;
   std::size_t count_;
-  const FreeMemory& free_;
+  FreeMemory& free_;
   DumpWalk& walk_;
   const Address tag_ = g_agent.python.layout->frame_tag;  // of references in frames
   std::uint64_t* filter_ = nullptr;
   RawArray<Answer> answers_;
+  RawArray<FoundWord> hits_;
+  std::size_t hit_count_ = 0;
   RawArray<Address> texts_;        // 0: none
   RawArray<std::uint32_t> table_;  // object + 1
 };
 
-// `data_end`: before it lies the data of a library.
-void ScanOne(Scan& scan, const Mapping& mapping, Address data_end, PresentPages& pages) noexcept {
+// `data_end`: before it lies the data of a library, or of the interpreter.
+void ScanOne(Scan& scan, const Mapping& mapping, Address data_end, bool is_interpreters,
+             PresentPages& pages) noexcept {
   const cpython::Layout& layout = *g_agent.python.layout;
   const Address interpreter =
       cpython::PeekPointer(g_agent.python.runtime, layout.runtime_main_interpreter);
   const Address interpreter_end = interpreter + layout.interpreter_bytes;
-  const auto words = [&scan](bool is_data) {
-    return [&scan, is_data](Address begin, Address end) { scan.Words(begin, end, is_data); };
+  const auto words = [&scan](Memory memory) {
+    return [&scan, memory](Address begin, Address end) { scan.Words(begin, end, memory); };
   };
   Address at = mapping.begin;
   if (data_end > at) {
     const Address end = data_end < mapping.end ? data_end : mapping.end;
-    pages.Each(at, end, words(true));
+    pages.Each(at, end, words(is_interpreters ? Memory::kInterpreter : Memory::kLibrary));
+    scan.OwnStatics(at, end);
     at = end;
   }
   if (interpreter >= at && interpreter_end <= mapping.end) {
-    pages.Each(at, interpreter, words(false));
-    pages.Each(interpreter, interpreter_end, words(true));
+    pages.Each(at, interpreter, words(Memory::kOther));
+    pages.Each(interpreter, interpreter_end, words(Memory::kInterpreter));
     at = interpreter_end;
   }
-  pages.Each(at, mapping.end, words(false));
+  pages.Each(at, mapping.end, words(Memory::kOther));
 }
 
 // Whether it could be read to its end.
-bool ScanGuarded(Scan& scan, const Mapping& mapping, Address data_end, PresentPages& pages,
-                 FaultGuard& guard) noexcept {
+bool ScanGuarded(Scan& scan, const Mapping& mapping, Address data_end, bool is_interpreters,
+                 PresentPages& pages, FaultGuard& guard) noexcept {
   if (MEMWHY_GUARD(guard) != 0) {
     guard.Disarm();
     return false;
   }
-  ScanOne(scan, mapping, data_end, pages);
+  ScanOne(scan, mapping, data_end, is_interpreters, pages);
   guard.Disarm();
   return true;
 }
 
 // Returns how many mappings could not be read to their end.
-std::uint64_t ScanAll(Scan& scan, const MemoryMap& map, FaultGuard& guard) noexcept {
+std::uint64_t ScanAll(Scan& scan, const MemoryMap& map, const DumpWalk& walk,
+                      FaultGuard& guard) noexcept {
   PresentPages pages;
   std::uint64_t unread = 0;
   Address data_end = 0;  // of the library whose mappings come last
+  bool is_interpreters = false;
   for (std::size_t i = 0; i < map.count(); ++i) {
     const Mapping& mapping = map.at(i);
-    if (mapping.inode != 0 && mapping.offset == 0) data_end = EndOfData(mapping);
+    if (mapping.inode != 0 && mapping.offset == 0) {
+      data_end = EndOfData(mapping);
+      is_interpreters = walk.IsInterpreters(mapping);
+    }
     if (!mapping.is_readable || !mapping.is_writable || mapping.is_shared) continue;
     if (mapping.begin - g_private.begin < g_private.bytes) continue;
-    if (!ScanGuarded(scan, mapping, data_end, pages, guard)) ++unread;
+    if (!ScanGuarded(scan, mapping, data_end, is_interpreters, pages, guard)) ++unread;
   }
   return unread;
 }
 
 }  // namespace
 
-bool AnswerHolderScan(const char* path, const MemoryMap& map, const FreeMemory& free,
-                      DumpWalk& walk, FaultGuard& guard, DumpStream& out) noexcept {
+bool AnswerHolderScan(const char* path, const MemoryMap& map, FreeMemory& free, DumpWalk& walk,
+                      FaultGuard& guard, DumpStream& out) noexcept {
   const int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;
   struct stat status{};
@@ -270,7 +376,9 @@ bool AnswerHolderScan(const char* path, const MemoryMap& map, const FreeMemory& 
   {
     Scan scan(objects, held / 8, free, walk);
     if (scan.Start()) {
-      scan.Write(ScanAll(scan, map, guard), out);
+      const std::uint64_t unread = ScanAll(scan, map, walk, guard);
+      scan.FindNativeHolders(map, guard);
+      scan.Write(unread, out);
       is_done = true;
     }
   }

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Where in this process's memory are there pointers to some objects? Looks at every aligned word of
-// all private writable memory that is in use, but ours. Runs in a clone; no malloc.
+// all private writable memory that is in use, but ours, and for who has the malloc'd memory of
+// those that lie in such (agent/native_holders.h). Runs in a clone; no malloc.
 //
 // Answer, behind the stream of the dump: magic[8] u64(n) u64(mappings that could not be read), then
-// for each address in the order asked u64(words) u64(static words) u64(m) u64(address of a
-// word)[m], those in libraries' data first.
+// for each address in the order asked u64(words) u64(static words) u64(native words) u64(holder)
+// u64(m) u64(address of a word)[m], those in libraries' data first. Native words lie in memory that
+// a library's data or an object leads to; holder: which of them, for the first such word, else 0.
+// An object in a library's data counts as a static word of its own: the library has it.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +23,7 @@ namespace memwhy::agent {
 
 // `path`: a file of sorted u64 addresses; `walk`: which has run. False: it cannot be read, or no
 // memory.
-bool AnswerHolderScan(const char* path, const MemoryMap& map, const FreeMemory& free,
-                      DumpWalk& walk, FaultGuard& guard, DumpStream& out) noexcept;
+bool AnswerHolderScan(const char* path, const MemoryMap& map, FreeMemory& free, DumpWalk& walk,
+                      FaultGuard& guard, DumpStream& out) noexcept;
 
 }  // namespace memwhy::agent

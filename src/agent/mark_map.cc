@@ -3,7 +3,6 @@
 
 namespace memwhy::agent {
 namespace {
-constexpr std::size_t kSlabBlocks = 512;
 constexpr std::size_t kFirstCapacity = 1024;
 }  // namespace
 

@@ -41,11 +41,34 @@ class MarkMap {
     }
     return 0;
   }
+  // The last address up to this one whose first bit is set, at most `most` bytes before; 0: none.
+  std::uintptr_t SeenUpTo(std::uintptr_t address, std::uintptr_t most) noexcept {
+    if (IsSeen(address)) return address & ~std::uintptr_t{15};
+    for (std::uintptr_t at = address;; at = (at & ~std::uintptr_t{0xffff}) - 16) {
+      const std::uintptr_t seen = IsSeen(at) ? at & ~std::uintptr_t{15} : SeenBefore(at);
+      if (seen != 0) return address - seen <= most ? seen : 0;
+      if (address - (at & ~std::uintptr_t{0xffff}) >= most) return 0;
+    }
+  }
+  // visit(address) of each whose first bit is set, in no order; until it returns false.
+  template <typename Visit>
+  void EachSeen(const Visit& visit) const noexcept {
+    for (std::size_t i = 0; i < count_; ++i) {
+      const Block& block = slabs_.items[i / kSlabBlocks].blocks[i % kSlabBlocks];
+      for (std::size_t word = 0; word < kWords; ++word) {
+        for (std::uint64_t bits = block.seen[word]; bits != 0; bits &= bits - 1) {
+          const auto bit = word * 64 + static_cast<std::size_t>(__builtin_ctzll(bits));
+          if (!visit(block.number << 16 | bit << 4)) return;
+        }
+      }
+    }
+  }
   bool failed() const { return failed_; }
   std::size_t blocks() const { return count_; }
   void Release() noexcept;
 
  private:
+  static constexpr std::size_t kSlabBlocks = 512;
   static constexpr std::size_t kWords = 64;  // 4096 bits for 64 KiB in steps of 16 bytes
   struct Block {
     std::uintptr_t number;  // address >> 16

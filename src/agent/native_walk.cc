@@ -3,6 +3,7 @@
 
 #include "agent/agent.h"
 #include "agent/dump_walk.h"
+#include "agent/object_size.h"
 
 namespace memwhy::agent {
 namespace {
@@ -17,12 +18,6 @@ constexpr std::size_t kBlockBytes = 64 * 1024;  // of a native block, likewise
 constexpr std::size_t kMostEdges = 4096;        // of one block
 // Tables of so many entries are in pymalloc's pools, which are no blocks of the tracer.
 constexpr std::int64_t kPooledItems = 32;
-
-bool HasOwnTable(ObjectSize size) noexcept {
-  return size == ObjectSize::kDict || size == ObjectSize::kOrderedDict ||
-         size == ObjectSize::kList || size == ObjectSize::kSet || size == ObjectSize::kByteArray ||
-         size == ObjectSize::kArray;
-}
 
 bool IsPooled(const DumpType& facts, Address object) noexcept {
   switch (facts.size) {

@@ -200,4 +200,10 @@ Address BufferBehind(const DumpType& facts, Address object) noexcept {
   return IsTextApart(object) ? PeekPointer(object, static_cast<std::uint32_t>(text_at)) : 0;
 }
 
+bool HasOwnTable(ObjectSize size) noexcept {
+  return size == ObjectSize::kDict || size == ObjectSize::kOrderedDict ||
+         size == ObjectSize::kList || size == ObjectSize::kSet || size == ObjectSize::kByteArray ||
+         size == ObjectSize::kArray;
+}
+
 }  // namespace memwhy::agent

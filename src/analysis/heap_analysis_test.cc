@@ -122,6 +122,23 @@ TEST(HeapReferences, AreProvenOnlyByAScan) {
   }
 }
 
+TEST(HeapReferences, AreHeldWhereWordsOfAKnownHolderExplainAll) {
+  const FakeDump dump = Sample();
+  const auto proof_of = [&](std::uint64_t words, std::uint64_t native) {
+    model::HolderScan scan;
+    scan.was_done = true;
+    scan.objects.push_back({At(9), words, 0, {"heap"}, native, 1, "libfoo.so:list+0x0"});
+    FakeDumpSource source(dump.bytes());
+    const auto graph = ObjectGraph::Load(source, scan);
+    EXPECT_TRUE(graph);
+    return BalanceReferences(*graph).objects[0];
+  };
+  EXPECT_EQ(proof_of(1, 1).proof, ReferenceProof::kHeld);
+  EXPECT_EQ(proof_of(1, 1).held_by, "memory behind libfoo.so:list+0x0");
+  EXPECT_EQ(proof_of(1, 0).proof, ReferenceProof::kPossible);
+  EXPECT_EQ(proof_of(0, 0).proof, ReferenceProof::kCertain);
+}
+
 TEST(HeapClusters, AreOneForEachWay) {
   const ObjectGraph graph = Load(Sample());
   const HeapSizes sizes(graph);

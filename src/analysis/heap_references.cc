@@ -14,11 +14,21 @@ const char* ReferenceProofName(ReferenceProof proof) {
       return "certain";
     case ReferenceProof::kScanned:
       return "scanned";
+    case ReferenceProof::kHeld:
+      return "held";
     case ReferenceProof::kPossible:
       return "possible";
   }
   return "possible";
 }
+
+namespace {
+
+bool IsHeld(const ObjectGraph::Held& held, const UnbalancedObject& object) {
+  return object.surplus > 0 && held.held_words >= static_cast<std::uint64_t>(object.surplus);
+}
+
+}  // namespace
 
 ReferenceBalance BalanceReferences(const ObjectGraph& graph) {
   ReferenceBalance balance;
@@ -39,9 +49,13 @@ ReferenceBalance BalanceReferences(const ObjectGraph& graph) {
       if (graph.was_scanned() && held->words <= object.explained) {
         object.proof = held->words == 0 && object.explained == 0 ? ReferenceProof::kCertain
                                                                  : ReferenceProof::kScanned;
+      } else if (IsHeld(*held, object)) {
+        object.proof = ReferenceProof::kHeld;
+        if (!held->holder.empty()) object.held_by = held->holder;
       }
     }
     if (object.proof == ReferenceProof::kPossible) ++balance.noise;
+    if (object.proof == ReferenceProof::kHeld) ++balance.held;
     balance.objects.push_back(std::move(object));
   }
   std::stable_sort(balance.objects.begin(), balance.objects.end(),

@@ -33,6 +33,9 @@ struct HolderScan {
     std::uint64_t words = 0;          // that point to it, in all writable memory
     std::uint64_t static_words = 0;   // of them, in libraries' data and in the interpreter's state
     std::vector<std::string> places;  // what some of them lie in, "library:symbol+offset" first
+    std::uint64_t native_words = 0;   // in malloc'd memory that one of those or an object leads to
+    std::uint64_t holder = 0;         // which leads to the first of them: an address; 0: none
+    std::string holder_name;          // what that lies in
   };
   bool was_done = false;
   std::uint64_t unread_mappings = 0;  // with any, nothing is proven by what was not found
@@ -140,7 +143,9 @@ class ObjectGraph {
   struct Held {
     Node node = kNone;
     std::uint64_t words = 0;
-    std::string place;  // what one of them lies in; "" none
+    std::uint64_t held_words = 0;  // of them, those whose holder is known
+    std::string place;             // what one of them lies in; "" none
+    std::string holder;            // of a word in native memory; "" none
   };
   const Held* FindHeld(Node node) const;
   bool was_scanned() const { return was_scanned_; }  // all writable memory, and completely

@@ -296,7 +296,8 @@ class ObjectGraphLoader {
     for (const HolderScan::Object& object : scan_.objects) {
       const Node node = graph_.Find(object.address);
       if (node == ObjectGraph::kNone) continue;
-      graph_.held_.push_back({node, object.words, object.places.empty() ? "" : object.places[0]});
+      graph_.held_.push_back({node, object.words, object.static_words + object.native_words,
+                              object.places.empty() ? "" : object.places[0], HolderName(object)});
       if (object.static_words == 0) continue;
       ObjectGraph::Root root;
       root.kind = wire::DumpRoot::kNativeGlobal;
@@ -308,6 +309,14 @@ class ObjectGraphLoader {
     }
     std::sort(graph_.held_.begin(), graph_.held_.end(),
               [](const auto& a, const auto& b) { return a.node < b.node; });
+  }
+
+  // In words, who leads to native memory.
+  std::string HolderName(const HolderScan::Object& object) {
+    if (object.holder == 0) return "";
+    const Node node = graph_.Find(object.holder);
+    if (node == ObjectGraph::kNone) return "memory behind " + object.holder_name;
+    return "memory behind an object of " + std::string(graph_.TypeName(node));
   }
 
   // A search of an extension's object may take what was in its memory before for a reference: where
@@ -342,17 +351,22 @@ class ObjectGraphLoader {
         if (!is_constant || held == nullptr || !IsExtensions(held->place)) continue;
       }
       if (surplus > 0) {
-        const auto most = static_cast<std::uint64_t>(surplus);
-        surplus -= static_cast<std::int32_t>(std::min(most, words));
+        const std::uint64_t explained = std::min(static_cast<std::uint64_t>(surplus), words);
+        surplus -= static_cast<std::int32_t>(explained);
+        if (ObjectGraph::Held* held = FindHeld(node)) held->held_words -= explained;
       }
     }
     // A weak reference is a word too, and explains itself.
     for (const auto& [source, target] : graph_.weak_) {
-      const auto found = std::lower_bound(
-          graph_.held_.begin(), graph_.held_.end(), target,
-          [](const ObjectGraph::Held& held, Node node) { return held.node < node; });
-      if (found != graph_.held_.end() && found->node == target && found->words != 0) --found->words;
+      ObjectGraph::Held* held = FindHeld(target);
+      if (held != nullptr && held->words != 0) --held->words;
     }
+  }
+
+  ObjectGraph::Held* FindHeld(Node node) {
+    const auto found = std::lower_bound(graph_.held_.begin(), graph_.held_.end(), node,
+                                        [](const auto& held, Node n) { return held.node < n; });
+    return found != graph_.held_.end() && found->node == node ? &*found : nullptr;
   }
 
   void LayOut(First& first) {

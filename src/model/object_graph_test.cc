@@ -130,6 +130,29 @@ TEST(ObjectGraph, AScanNamesLibrariesAndSettlesNamesAndTypes) {
   EXPECT_STREQ(DumpRootName(root), "c global");
 }
 
+TEST(ObjectGraph, WhoLeadsToNativeMemoryIsNamed) {
+  FakeDump dump;
+  const auto str = dump.Type("str", wire::kTypeIsLeaf, 48, 0x5000000);
+  const auto list = dump.Type("ext.Holder", 0, 56, 0x5001000);
+  dump.Object(str, kKey, 3);
+  dump.Object(list, kList, 2, {});
+  dump.Object(list, kAlone, 1, {});
+  dump.End();
+  HolderScan scan;
+  scan.was_done = true;
+  scan.objects.push_back({kKey, 3, 2, {"libfoo.so:name+0x0"}, 0, 0, ""});
+  scan.objects.push_back({kList, 2, 0, {"heap"}, 2, kAlone, "heap"});
+  scan.objects.push_back({kAlone, 1, 0, {"heap"}, 1, 0x7000000, "libfoo.so:list+0x0"});
+  FakeDumpSource source(dump.bytes());
+  const auto graph = ObjectGraph::Load(source, scan);
+  ASSERT_TRUE(graph);
+  const auto held = [&](std::uint64_t address) { return graph->FindHeld(graph->Find(address)); };
+  EXPECT_EQ(held(kKey)->held_words, 0u);  // they have explained two references
+  EXPECT_EQ(held(kList)->held_words, 2u);
+  EXPECT_EQ(held(kList)->holder, "memory behind an object of ext.Holder");
+  EXPECT_EQ(held(kAlone)->holder, "memory behind libfoo.so:list+0x0");
+}
+
 TEST(ObjectGraph, ConstantsInAnExtensionsDataAreItsOwn) {
   FakeDump dump;
   const auto bytes = dump.Type("bytes", wire::kTypeIsLeaf, 33, 0x5000000);

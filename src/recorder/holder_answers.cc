@@ -30,7 +30,7 @@ Result<void> WriteQuestions(const std::string& path, std::span<const std::uint64
 std::optional<model::HolderScan> ParseAnswers(std::span<const std::uint8_t> bytes,
                                               std::span<const std::uint64_t> questions,
                                               HolderNames& names) {
-  constexpr char kMagic[8] = {'M', 'W', 'Y', 'S', 'C', 'A', 'N', '1'};
+  constexpr char kMagic[8] = {'M', 'W', 'Y', 'S', 'C', 'A', 'N', '2'};
   constexpr std::uint64_t kMostPlaces = 64;
   const auto word = [&](std::uint64_t* value) {
     if (bytes.size() < 8) return false;
@@ -50,7 +50,11 @@ std::optional<model::HolderScan> ParseAnswers(std::span<const std::uint8_t> byte
     model::HolderScan::Object object;
     object.address = address;
     std::uint64_t places = 0;
-    if (!word(&object.words) || !word(&object.static_words) || !word(&places)) return std::nullopt;
+    if (!word(&object.words) || !word(&object.static_words) || !word(&object.native_words) ||
+        !word(&object.holder) || !word(&places)) {
+      return std::nullopt;
+    }
+    if (object.holder != 0) object.holder_name = names.NameOf(object.holder);
     if (places > kMostPlaces) return std::nullopt;
     for (std::uint64_t i = 0; i < places; ++i) {
       std::uint64_t place = 0;

@@ -195,6 +195,7 @@ void WriteHeapRefsJson(const HeapDumpView& dump, const analysis::ReferenceBalanc
   }
   list.Finish({{"totals",
                 {{"checked", balance.checked},
+                 {"held", balance.held},
                  {"noise", balance.noise},
                  {"scanned", graph.was_scanned()}}}});
 }

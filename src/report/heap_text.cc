@@ -172,8 +172,10 @@ std::string HeapRefsText(const HeapDumpView& dump, const analysis::ReferenceBala
     group.surplus += object.surplus;
     if (group.example.empty()) group.example = AddressText(graph.address(object.node));
   }
-  text += fmt::format("{} objects checked; {} have references that no object explains\n",
+  text += fmt::format("{} objects checked; {} have references that no object explains,\n",
                       FormatCount(balance.checked), FormatCount(balance.objects.size()));
+  text += fmt::format("{} of them are held by memory of C code, as they may be\n",
+                      FormatCount(balance.held));
   if (!graph.was_scanned()) {
     text += "Memory was not scanned for other pointers, so none of this is proven.\n";
   }

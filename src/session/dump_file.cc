@@ -202,7 +202,7 @@ model::HolderScan ScanOf(const nlohmann::json& facts) {
     scan.unread_mappings = unread->get<std::uint64_t>();
   }
   for (const auto& entry : *holders) {
-    if (!entry.is_array() || entry.size() != 4 || !entry[0].is_number_unsigned() ||
+    if (!entry.is_array() || entry.size() < 4 || !entry[0].is_number_unsigned() ||
         !entry[1].is_number_unsigned() || !entry[2].is_number_unsigned() || !entry[3].is_array()) {
       continue;
     }
@@ -213,6 +213,13 @@ model::HolderScan ScanOf(const nlohmann::json& facts) {
     for (const auto& place : entry[3]) {
       if (place.is_string()) object.places.push_back(place.get<std::string>());
     }
+    // Later versions tell who holds what lies in native memory.
+    if (entry.size() >= 7 && entry[4].is_number_unsigned() && entry[5].is_number_unsigned() &&
+        entry[6].is_string()) {
+      object.native_words = entry[4].get<std::uint64_t>();
+      object.holder = entry[5].get<std::uint64_t>();
+      object.holder_name = entry[6].get<std::string>();
+    }
     scan.objects.push_back(std::move(object));
   }
   return scan;
@@ -221,7 +228,8 @@ model::HolderScan ScanOf(const nlohmann::json& facts) {
 nlohmann::json ScanFact(const model::HolderScan& scan) {
   nlohmann::json holders = nlohmann::json::array();
   for (const model::HolderScan::Object& object : scan.objects) {
-    holders.push_back({object.address, object.words, object.static_words, object.places});
+    holders.push_back({object.address, object.words, object.static_words, object.places,
+                       object.native_words, object.holder, object.holder_name});
   }
   return {{"type", "dump_holders"},
           {"unread_mappings", scan.unread_mappings},

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/native_holders.h"
+
+#include "agent/agent.h"
+#include "agent/library_data.h"
+#include "agent/present_pages.h"
+#include "agent/private_memory.h"
+#include "cpython/peek.h"
+
+namespace memwhy::agent {
+namespace {
+
+using cpython::Address;
+using cpython::PeekPointer;
+
+// Of an object's body and of a block. What lies farther behind is a buffer or a large table; memory
+// of that size is seldom cleared.
+constexpr Address kMostBytes = 64 << 10;
+
+// Buffers are not cleared: what was there before in a large one proves nothing.
+bool IsSure(const FreeMemory::Block& block, Address place) noexcept {
+  return place < block.sure_end && block.end - block.begin <= kMostBytes;
+}
+
+}  // namespace
+
+NativeHolders::~NativeHolders() {
+  FreeRaw(table_);
+  FreeRaw(pending_);
+}
+
+NativeHolders::Wanted* NativeHolders::Slot(Address begin) noexcept {
+  if ((wanted_ + 1) * 2 > table_.capacity) {
+    RawArray<Wanted> before = table_;
+    constexpr std::size_t kFirstSlots = 1024;
+    table_ = {};
+    table_.capacity = before.capacity == 0 ? kFirstSlots : before.capacity * 2;
+    table_.items = static_cast<Wanted*>(MapRaw(table_.capacity * sizeof(Wanted)));
+    if (table_.items == nullptr) {
+      table_ = before;
+      return nullptr;
+    }
+    for (std::size_t i = 0; i < before.capacity; ++i) {
+      if (before.items[i].begin != 0) *Slot(before.items[i].begin) = before.items[i];
+    }
+    FreeRaw(before);
+  }
+  std::size_t at = static_cast<std::size_t>((begin >> 4) * 0x9e3779b97f4a7c15ull >> 20);
+  for (at &= table_.capacity - 1; table_.items[at].begin != 0;
+       at = (at + 1) & (table_.capacity - 1)) {
+    if (table_.items[at].begin == begin) break;
+  }
+  return &table_.items[at];
+}
+
+void NativeHolders::Add(Address place) noexcept {
+  const FreeMemory::Block block = free_.BlockOf(place);
+  if (!IsSure(block, place) || walk_.IsObjectsBlock(block)) return;
+  Wanted* slot = Slot(block.begin);
+  if (slot == nullptr || slot->begin != 0) return;
+  slot->begin = block.begin;
+  ++wanted_;
+}
+
+Address NativeHolders::HolderOf(Address place) noexcept {
+  const FreeMemory::Block block = free_.BlockOf(place);
+  if (!IsSure(block, place) || table_.items == nullptr) return 0;
+  const Wanted* slot = Slot(block.begin);
+  return slot == nullptr ? 0 : slot->holder;
+}
+
+void NativeHolders::Look(Address word) noexcept {
+  if (word < 4096 || word >> 47 != 0) return;
+  const FreeMemory::Block block = free_.BlockOf(word);
+  if (block.begin == 0 || reached_.IsSeen(block.begin) || walk_.IsObjectsBlock(block)) return;
+  if (!GrowRaw(pending_, pending_count_ + 1) || !reached_.See(block.begin)) return;
+  pending_.items[pending_count_++] = block;
+  Wanted* slot = Slot(block.begin);
+  if (slot != nullptr && slot->begin != 0) {
+    slot->holder = holder_;
+    ++found_;
+  }
+}
+
+void NativeHolders::LookAt(Address begin, Address end) noexcept {
+  if (end - begin > kMostBytes) end = begin + kMostBytes;
+  for (Address at = (begin + 7) & ~Address{7}; at + 8 <= end; at += 8) Look(PeekPointer(at, 0));
+}
+
+void NativeHolders::Empty() noexcept {
+  while (pending_count_ != 0) {
+    const FreeMemory::Block block = pending_.items[--pending_count_];
+    LookAt(block.begin, block.end);
+  }
+}
+
+// Not from the interpreter's data, whose memory the walk knows, nor from that of libraries that
+// never call it: what looks like a reference behind those is left over from what was there before.
+void NativeHolders::LookAtLibraries() noexcept {
+  PresentPages pages;
+  const auto look = [this](Address begin, Address end) {
+    for (Address at = (begin + 7) & ~Address{7}; at + 8 <= end && found_ < wanted_; at += 8) {
+      holder_ = at;
+      Look(PeekPointer(at, 0));
+      Empty();
+    }
+  };
+  Address data_end = 0;
+  for (std::size_t i = 0; i < map_.count(); ++i) {
+    const Mapping& mapping = map_.at(i);
+    if (mapping.inode != 0 && mapping.offset == 0) {
+      const bool is_holder = !walk_.IsInterpreters(mapping) && UsesPython(mapping, map_);
+      data_end = is_holder ? EndOfData(mapping) : 0;
+    }
+    if (!mapping.is_readable || !mapping.is_writable || mapping.is_shared) continue;
+    if (mapping.begin - g_private.begin < g_private.bytes || data_end <= mapping.begin) continue;
+    pages.Each(mapping.begin, data_end < mapping.end ? data_end : mapping.end, look);
+  }
+}
+
+void NativeHolders::LookAtObjects() noexcept {
+  walk_.EachBody([this](Address object, Address begin, Address end) {
+    holder_ = object;
+    LookAt(begin, end);
+    Empty();
+    return found_ < wanted_;
+  });
+}
+
+void NativeHolders::Find(FaultGuard& guard) noexcept {
+  if (wanted_ == 0) return;
+  if (MEMWHY_GUARD(guard) == 0) LookAtLibraries();
+  guard.Disarm();
+  pending_count_ = 0;
+  if (found_ == wanted_) return;
+  if (MEMWHY_GUARD(guard) == 0) LookAtObjects();
+  guard.Disarm();
+}
+
+}  // namespace memwhy::agent
