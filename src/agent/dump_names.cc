@@ -47,20 +47,7 @@ bool DumpWalk::NameType(DumpType& facts) noexcept {
   while (named_types_ <= facts.id) {
     DumpType* next = types_.at(named_types_++);
     next->is_named = true;
-    const std::size_t n = NameOfType(next->type, name, sizeof(name));
-    out_.PutTag(DumpTag::kType);
-    out_.PutText(name, n);
-    std::uint32_t flags = 0;
-    if (next->size != ObjectSize::kFixed ||
-        (next->has_attributes && g_agent.python.layout->minor >= 11)) {
-      flags |= wire::kTypeHasExtra;
-    }
-    if (next->kind == ObjectKind::kLeaf) flags |= wire::kTypeIsLeaf;
-    if (next->is_owned) flags |= wire::kTypeIsOwned;
-    if (PeekPointer(next->type, cpython::kTypeDel) != 0) flags |= wire::kTypeHasDel;
-    out_.PutNumber(flags);
-    out_.PutNumber(static_cast<std::uint64_t>(next->fixed_bytes));
-    out_.PutAddress(next->type);
+    PutType(*next, name, NameOfType(next->type, name, sizeof(name)));
     if (GrowRaw(pending_types_, pending_type_count_ + 1)) {
       pending_types_.items[pending_type_count_++] = next->type;
     }
@@ -68,8 +55,22 @@ bool DumpWalk::NameType(DumpType& facts) noexcept {
   return true;
 }
 
+void DumpWalk::PutType(const DumpType& facts, const char* name, std::size_t bytes) noexcept {
+  out_.PutTag(DumpTag::kType);
+  out_.PutText(name, bytes);
+  std::uint32_t flags = 0;
+  if (HasExtra(facts)) flags |= wire::kTypeHasExtra;
+  if (facts.kind == ObjectKind::kLeaf) flags |= wire::kTypeIsLeaf;
+  if (facts.is_owned) flags |= wire::kTypeIsOwned;
+  if (PeekPointer(facts.type, cpython::kTypeDel) != 0) flags |= wire::kTypeHasDel;
+  out_.PutNumber(flags);
+  out_.PutNumber(static_cast<std::uint64_t>(facts.fixed_bytes));
+  out_.PutAddress(facts.type);
+}
+
 // A frame, generator or function says what it is called.
 void DumpWalk::NameFunction(const DumpType& facts, Address object) noexcept {
+  if (census_ != nullptr) return;
   const cpython::Layout& layout = *g_agent.python.layout;
   Address code = 0;
   if (facts.kind == ObjectKind::kCode) {
@@ -91,6 +92,7 @@ void DumpWalk::NameFunction(const DumpType& facts, Address object) noexcept {
 
 // What a key says, once for each key: text or number.
 void DumpWalk::NameKey(Address key) noexcept {
+  if (census_ != nullptr) return;
   DumpType* facts = types_.Get(cpython::TypeOf(key));
   if (facts == nullptr) return;
   Address text = 0;

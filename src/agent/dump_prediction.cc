@@ -21,8 +21,9 @@ constexpr std::uint64_t kFixedNs = 300'000;
 constexpr std::uint64_t kMappingNs = 2'000;
 constexpr std::uint64_t kSparseTableNs = 3'500;
 constexpr std::uint64_t kTablePages = 512;
-std::uint64_t g_walk_ns_per_block = 120;  // of pymalloc's blocks in use
-std::uint64_t g_clone_ns_per_mib = 0;     // of this process's last clone; 0: there was none
+// Of pymalloc's blocks in use; of a dump, of a census.
+std::uint64_t g_walk_ns_per_block[2] = {120, 120};
+std::uint64_t g_clone_ns_per_mib = 0;  // of this process's last clone; 0: there was none
 constexpr std::uint64_t kFixedBytes = 8u << 20;
 
 std::uint64_t Scale(std::uint64_t bytes, std::uint64_t ns_per_mib) noexcept {
@@ -81,7 +82,8 @@ DumpPrediction PredictDump(const HeapDumpOptions& options, const ProcessMemory& 
           Scale(memory.pinned_bytes, kPinnedNsPerMiB),
       // Its page tables, what it marks, and a tenth of the pages written meanwhile.
       kFixedBytes + all / 512 + marks + memory.pinned_bytes + all / 10};
-  const DumpPrediction in_place{DumpMethod::kInPlace, kFixedNs + blocks * g_walk_ns_per_block,
+  const DumpPrediction in_place{DumpMethod::kInPlace,
+                                kFixedNs + blocks * g_walk_ns_per_block[options.is_census ? 1 : 0],
                                 kFixedBytes + marks};
   if (options.in_place) return in_place;
   // Pinned pages would be copied under everyone's feet.
@@ -90,9 +92,11 @@ DumpPrediction PredictDump(const HeapDumpOptions& options, const ProcessMemory& 
   return clone;
 }
 
-void NoteWalk(std::uint64_t blocks, std::uint64_t pause_ns) noexcept {
+void NoteWalk(const HeapDumpOptions& options, std::uint64_t blocks,
+              std::uint64_t pause_ns) noexcept {
   constexpr std::uint64_t kLeastBlocks = 10'000;  // of less the fixed part is most
-  if (blocks > kLeastBlocks) g_walk_ns_per_block = pause_ns / blocks;
+  if (blocks <= kLeastBlocks) return;
+  g_walk_ns_per_block[options.is_census ? 1 : 0] = pause_ns / blocks;
 }
 
 }  // namespace memwhy::agent

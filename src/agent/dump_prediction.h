@@ -30,6 +30,7 @@ DumpPrediction PredictDump(const HeapDumpOptions& options, const ProcessMemory& 
 
 // What a dump has taken indeed. One thread at a time: that which serves requests.
 void NoteClone(const ProcessMemory& memory, std::uint64_t pause_ns) noexcept;
-void NoteWalk(std::uint64_t blocks, std::uint64_t pause_ns) noexcept;
+void NoteWalk(const HeapDumpOptions& options, std::uint64_t blocks,
+              std::uint64_t pause_ns) noexcept;
 
 }  // namespace memwhy::agent

@@ -28,6 +28,8 @@ constexpr std::uint64_t kMostListItems = std::uint64_t{1} << 40;
 // Harmless for any address.
 void Fetch(Address address) noexcept { __builtin_prefetch(reinterpret_cast<const void*>(address)); }
 
+std::uint32_t ReferrerOf(const DumpType& facts) noexcept { return wire::kFirstType + facts.id; }
+
 std::uint64_t CountOf(Address object) noexcept {
   return g_agent.python.layout->minor >= 14 ? Peek<std::uint32_t>(object, 0)
                                             : Peek<std::uint64_t>(object, 0);
@@ -83,12 +85,22 @@ bool DumpWalk::IsConstant(const DumpType& facts, Address object) const noexcept 
   return !facts.is_owned && facts.basic_bytes == 16 && facts.type != api.object_type;
 }
 
+bool DumpWalk::HasExtra(const DumpType& facts) noexcept {
+  return facts.size != ObjectSize::kFixed ||
+         (facts.has_attributes && g_agent.python.layout->minor >= 11);
+}
+
 void DumpWalk::PutHead(DumpType& facts, Address object, std::int64_t extra) noexcept {
   out_.Reserve();
+  if (census_ != nullptr) {
+    const std::int64_t beyond = HasExtra(facts) && extra > 0 ? extra : 0;
+    census_->AddObject(facts.id, static_cast<std::uint64_t>(facts.fixed_bytes + beyond));
+    ++objects_;
+    return;
+  }
   out_.PutNumber(wire::kFirstType + facts.id);
   out_.PutAddress(object);
-  if (facts.size != ObjectSize::kFixed ||
-      (facts.has_attributes && g_agent.python.layout->minor >= 11)) {
+  if (HasExtra(facts)) {
     out_.PutNumber(extra > 0 ? static_cast<std::uint64_t>(extra) : 0);
   }
   const std::uint64_t count = IsConstant(facts, object) ? 0 : CountOf(object);
@@ -152,6 +164,13 @@ void DumpWalk::WriteDict(DumpType& facts, Address dict) noexcept {
     FinishObject(facts, dict, extra);
     return;
   }
+  const Level entry_level{table.entries, 0,     table.count * 2,  table.entry_bytes,
+                          key_at,        false, ReferrerOf(facts)};
+  if (census_ != nullptr) {
+    PutHead(facts, dict, extra);
+    PushLevel(entry_level);
+    return;
+  }
   std::uint64_t entries = 0;
   for (std::int64_t i = 0; i < table.count; ++i) {
     const Address entry = table.entries + static_cast<Address>(i) * table.entry_bytes;
@@ -179,7 +198,7 @@ void DumpWalk::WriteDict(DumpType& facts, Address dict) noexcept {
     out_.PutEdge(value);
   }
   edge_count_ += entries * 2;
-  PushLevel({table.entries, 0, table.count * 2, table.entry_bytes, key_at, false});
+  PushLevel(entry_level);
 }
 
 void DumpWalk::WriteItems(DumpType& facts, Address object) noexcept {
@@ -193,16 +212,38 @@ void DumpWalk::WriteItems(DumpType& facts, Address object) noexcept {
     return;
   }
   PutHead(facts, object, ExtraBytes(facts, object, map_));
-  out_.PutNumber(static_cast<std::uint64_t>(count) << 1 | 1);
-  out_.PutNumber(kShapeIndexed);
-  out_.BeginEdges(object);
-  for (std::int64_t i = 0; i < count; ++i) {
-    const Address item = PeekPointer(items + static_cast<Address>(i) * 8, 0);
-    Fetch(item);  // looked at next
-    out_.PutEdge(item);
+  if (census_ == nullptr) {
+    out_.PutNumber(static_cast<std::uint64_t>(count) << 1 | 1);
+    out_.PutNumber(kShapeIndexed);
+    out_.BeginEdges(object);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const Address item = PeekPointer(items + static_cast<Address>(i) * 8, 0);
+      Fetch(item);  // looked at next
+      out_.PutEdge(item);
+    }
+    edge_count_ += static_cast<std::uint64_t>(count);
   }
-  edge_count_ += static_cast<std::uint64_t>(count);
-  PushLevel({items, 0, count, 8, 0, false});
+  PushLevel({items, 0, count, 8, 0, false, ReferrerOf(facts)});
+}
+
+// For a census: to be counted while they are followed, so that a fault costs one of them.
+void DumpWalk::PushAllEdges(const DumpType& facts, Address object) noexcept {
+  // Memory of its own is counted as its bytes.
+  const Address buffer =
+      facts.kind == ObjectKind::kArray ? reader_.BufferOf(object).address & ~Address{7} : 0;
+  const std::size_t first = scratch_count_;
+  if (!GrowRaw(scratch_, scratch_count_ + edges_.count())) {
+    failed_ = true;
+    return;
+  }
+  for (std::size_t i = 0; i < edges_.count(); ++i) {
+    const Address target = edges_.target(i);
+    if (target == 0 || target == buffer) continue;
+    Fetch(target);
+    scratch_.items[scratch_count_++] = target;
+  }
+  PushLevel(
+      {first, 0, static_cast<std::int64_t>(scratch_count_ - first), 8, 0, true, ReferrerOf(facts)});
 }
 
 // Writes the record of an object whose references are in edges_.
@@ -223,6 +264,10 @@ void DumpWalk::FinishObject(DumpType& facts, Address object, std::int64_t extra)
   }
   at_ = object;
   PutHead(facts, object, extra);
+  if (census_ != nullptr) {
+    PushAllEdges(facts, object);
+    return;
+  }
   out_.PutNumber(edges_.count() << 1 | static_cast<std::uint64_t>(has_shape));
   if (has_shape) out_.PutNumber(shape);
   out_.BeginEdges(object);
@@ -246,7 +291,8 @@ void DumpWalk::FinishObject(DumpType& facts, Address object, std::int64_t extra)
     out_.PutSigned((static_cast<std::int64_t>(edges_.weak) - static_cast<std::int64_t>(object)) >>
                    3);
   }
-  PushLevel({first, 0, static_cast<std::int64_t>(scratch_count_ - first), 8, 0, true});
+  PushLevel(
+      {first, 0, static_cast<std::int64_t>(scratch_count_ - first), 8, 0, true, ReferrerOf(facts)});
 }
 
 void DumpWalk::WriteObject(Address object) noexcept {
@@ -306,6 +352,10 @@ void DumpWalk::WriteArrayBuffer(const DumpType& facts, Address object) noexcept 
   if (facts.kind != ObjectKind::kArray) return;
   const ArrayBuffer buffer = reader_.BufferOf(object);
   if (buffer.bytes == 0 || !marks_.See(buffer.address)) return;
+  if (census_ != nullptr) {
+    census_->AddBytes(facts.id, buffer.bytes);
+    return;
+  }
   out_.PutTag(DumpTag::kBuffer);
   out_.PutAddress(buffer.address & ~Address{7});
   out_.PutNumber(buffer.bytes);
@@ -362,6 +412,7 @@ void DumpWalk::WriteTreeUnguarded() noexcept {
         Fetch(PeekPointer(ahead, (index & 1) == 0 ? level.key_at : level.stride - 8));
       }
     }
+    if (census_ != nullptr) CountEdge(level.referrer, target);
     Follow(target);
   }
 }
@@ -398,15 +449,26 @@ void DumpWalk::WriteGuarded(const Part& part) noexcept {
   guard.Disarm();
 }
 
+void DumpWalk::PutStart() noexcept {
+  out_.Reserve();
+  for (const char c : wire::kDumpMagic) out_.PutByte(static_cast<std::uint8_t>(c));
+  out_.PutNumber(wire::kDumpVersion);
+}
+
+void DumpWalk::PutEnd() noexcept {
+  out_.PutTag(DumpTag::kEnd);
+  out_.PutNumber(objects_);
+  out_.PutNumber(edge_count_);
+  out_.PutNumber(skipped_);
+}
+
 bool DumpWalk::Run(bool collects, FreeMemory* free, NativeWalk* native) noexcept {
   native_ = native;
   const cpython::Layout& layout = *g_agent.python.layout;
   none_ = g_python_api.none_object;
   reader_.SetFreeMemory(free);
   if (!types_.Start(map_)) return false;
-  out_.Reserve();
-  for (const char c : wire::kDumpMagic) out_.PutByte(static_cast<std::uint8_t>(c));
-  out_.PutNumber(wire::kDumpVersion);
+  PutStart();
   for (const ShapeRest rest : {ShapeRest::kPairs, ShapeRest::kIndexed}) {
     out_.PutTag(DumpTag::kShape);
     out_.PutByte(static_cast<std::uint8_t>(rest));
@@ -434,10 +496,7 @@ bool DumpWalk::Run(bool collects, FreeMemory* free, NativeWalk* native) noexcept
   }
   if (free != nullptr && is_clone_) WriteGuarded([&] { DumpHidden(*this, *free).Write(); });
   if (native != nullptr) WriteGuarded([&] { native->Write(); });
-  out_.PutTag(DumpTag::kEnd);
-  out_.PutNumber(objects_);
-  out_.PutNumber(edge_count_);
-  out_.PutNumber(skipped_);
+  PutEnd();
   return out_.Flush() && !failed_ && !marks_.failed() && !shapes_.failed() && !edges_.failed();
 }
 
@@ -501,6 +560,11 @@ void DumpWalk::WriteRoot(DumpRoot kind, wire::RootCounts counts, std::uint64_t t
   }
   const std::size_t count = edges_.count();
   for (std::size_t i = 0; i < count; ++i) targets.items[i] = edges_.target(i);
+  for (std::size_t i = 0; census_ != nullptr && i < count; ++i) {
+    if (types_.IsObject(targets.items[i])) {
+      CountEdge(static_cast<std::uint32_t>(kind), targets.items[i]);
+    }
+  }
   for (std::size_t i = 0; i < count && !failed_; ++i) WriteUnseen(targets.items[i]);
   FreeRaw(targets);
 }

@@ -19,6 +19,7 @@
 #include "agent/native_walk.h"
 #include "agent/number_table.h"
 #include "agent/object_reader.h"
+#include "agent/type_census.h"
 
 namespace memwhy::agent {
 
@@ -35,6 +36,9 @@ class DumpWalk {
   // False: no memory, or the stream cannot be written.
   // With `native` the live native blocks behind the objects, too.
   bool Run(bool collects, FreeMemory* free, NativeWalk* native = nullptr) noexcept;
+
+  // The same, but what is written are the sums that it fills `census` with.
+  bool RunCensus(FreeMemory* free, TypeCensus& census) noexcept;
 
   // After Run: whether `place` lies in the bytes of a str, bytes or int, where no references are.
   bool IsInBytes(cpython::Address place) noexcept;
@@ -81,6 +85,7 @@ class DumpWalk {
     std::uint32_t stride;  // 8, or the bytes of a dict's entry
     std::uint32_t key_at;  // in the entry
     bool is_scratch;
+    std::uint32_t referrer;  // whose references these are, as wire::DumpTag::kPair has it
   };
 
   struct Body {
@@ -102,11 +107,16 @@ class DumpWalk {
   void WriteItems(DumpType& facts, cpython::Address object) noexcept;
   void WriteArrayBuffer(const DumpType& facts, cpython::Address object) noexcept;
   void FinishObject(DumpType& facts, cpython::Address object, std::int64_t extra) noexcept;
+  static bool HasExtra(const DumpType& facts) noexcept;  // sizes are written object by object
   void PutHead(DumpType& facts, cpython::Address object, std::int64_t extra) noexcept;
   void PushLevel(const Level& level) noexcept;
+  void PushAllEdges(const DumpType& facts, cpython::Address object) noexcept;
   void Follow(cpython::Address target) noexcept;
   void Skip(cpython::Address object, wire::SkipReason why) noexcept;
+  void PutStart() noexcept;
+  void PutEnd() noexcept;
   bool NameType(DumpType& facts) noexcept;
+  void PutType(const DumpType& facts, const char* name, std::size_t bytes) noexcept;
   void NameFunction(const DumpType& facts, cpython::Address object) noexcept;
   void NameKey(cpython::Address key) noexcept;
   std::uint32_t ShapeOf(const EdgeList& edges) noexcept;
@@ -114,6 +124,9 @@ class DumpWalk {
   void WriteRoot(wire::DumpRoot kind, wire::RootCounts counts, std::uint64_t thread,
                  std::uint32_t line,
                  const EdgeLabel& name) noexcept;  // its references are in edges_
+  void CountEdge(std::uint32_t referrer, cpython::Address target) noexcept;
+  std::size_t NameGuarded(cpython::Address type, char* name, std::size_t bytes) noexcept;
+  bool WriteCensus() noexcept;
   bool IsTracked(const DumpType& facts, cpython::Address object) const noexcept;
   bool IsConstant(const DumpType& facts, cpython::Address object) const noexcept;
 
@@ -126,6 +139,7 @@ class DumpWalk {
   FaultGuard guard_;  // armed by WriteTree
   bool is_clone_;
   NativeWalk* native_ = nullptr;
+  TypeCensus* census_ = nullptr;  // null: a dump
   bool failed_ = false;
   RawArray<Level> levels_;
   std::size_t level_count_ = 0;

@@ -106,7 +106,10 @@ NativeWalk* LoadBlocks(const HeapDumpOptions& options, NativeWalk& native) noexc
     FreeMemory free;
     DumpWalk walk(out, map, true);
     NativeWalk native(walk);
-    is_whole = free.Load(map) && walk.Run(collects, &free, LoadBlocks(options, native));
+    TypeCensus census;
+    is_whole = free.Load(map) &&
+               (options.is_census ? walk.RunCensus(&free, census)
+                                  : walk.Run(collects, &free, LoadBlocks(options, native)));
     if (is_whole && options.scan_path != nullptr && WaitForQuestions(fd)) {
       FaultGuard guard;
       is_whole = AnswerHolderScan(options.scan_path, map, free, walk, guard, out) && out.Flush();
@@ -186,6 +189,7 @@ void DumpInPlace(const HeapDumpOptions& options, HeapDumpResult& result,
     DumpWalk walk(out, map, false);
     NativeWalk native(walk);
     NativeWalk* const loaded = LoadBlocks(options, native);
+    TypeCensus census;
     const int state = TakeGil();
     const std::uint64_t began = wire::MonotonicNs();
     const int fd = OpenOutput(options.output_path);
@@ -193,7 +197,8 @@ void DumpInPlace(const HeapDumpOptions& options, HeapDumpResult& result,
       result.error = kNotOpened;
     } else {
       FaultGuard::Borrow();
-      is_whole = out.Start(fd) && walk.Run(IsCollectorOn(), nullptr, loaded);
+      is_whole = out.Start(fd) && (options.is_census ? walk.RunCensus(nullptr, census)
+                                                     : walk.Run(IsCollectorOn(), nullptr, loaded));
       FaultGuard::GiveBack();
       is_whole = close(fd) == 0 && is_whole;
     }
@@ -203,7 +208,7 @@ void DumpInPlace(const HeapDumpOptions& options, HeapDumpResult& result,
   }
   out.Stop();
   if (result.error != nullptr) return;
-  if (is_whole) NoteWalk(blocks, result.pause_ns);
+  if (is_whole) NoteWalk(options, blocks, result.pause_ns);
   if (!is_whole) result.error = "no memory for the dump, or nobody reads it";
 }
 

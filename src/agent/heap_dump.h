@@ -19,6 +19,7 @@ struct HeapDumpOptions {
   std::uint64_t clone_ns_per_mib = 0;  // as measured on this machine just now; 0: a usual value
   std::uint64_t headroom_bytes = 0;    // what the memory cgroup has left; 0: no limit
   bool in_place = false;               // asked for
+  bool is_census = false;              // only sums by type and by pair of types are written
 };
 
 struct HeapDumpResult {

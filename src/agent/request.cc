@@ -19,6 +19,7 @@ __thread __attribute__((tls_model("initial-exec"))) bool t_serves_request = fals
 
 namespace {
 
+using wire::RequestKind;
 using wire::RequestState;
 
 constexpr std::size_t kStackBytes = 512 * 1024;
@@ -42,7 +43,8 @@ void RunHeapDump() noexcept {
   const HeapDumpResult result =
       WriteHeapDump({ring->request_output, ring->request_scan != 0 ? ring->request_input : nullptr,
                      ring->request_blocks.load() != 0, ring->request_limit_ns,
-                     ring->request_clone_ns, ring->request_headroom, ring->request_in_place != 0});
+                     ring->request_clone_ns, ring->request_headroom, ring->request_in_place != 0,
+                     ring->request_kind == static_cast<std::uint32_t>(RequestKind::kHeapCensus)});
   ring->request_pause_ns.store(result.pause_ns, std::memory_order_relaxed);
   ring->request_method.store(static_cast<std::uint32_t>(result.method), std::memory_order_relaxed);
   ring->request_taken_ns.store(result.taken_ns, std::memory_order_relaxed);

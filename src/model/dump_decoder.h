@@ -63,6 +63,20 @@ struct DumpCollector {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> lists;  // threshold, count
 };
 
+// Of a census.
+struct DumpTypeTotal {
+  std::uint32_t type = 0;
+  std::uint64_t objects = 0;
+  std::uint64_t bytes = 0;
+};
+
+struct DumpPair {
+  std::optional<std::uint32_t> referrer;  // a type; nullopt: a root of kind `root`
+  wire::DumpRoot root{};
+  std::optional<std::uint32_t> referent;  // nullopt: memory that is no object
+  std::uint64_t references = 0;
+};
+
 struct DumpTotals {
   std::uint64_t objects = 0;
   std::uint64_t edges = 0;
@@ -91,6 +105,8 @@ struct DumpVisitor {
   void OnOwn(std::uint64_t, std::uint64_t) {}  // object, block
   void OnSkipped(wire::SkipReason, std::uint64_t) {}
   void OnCollector(const DumpCollector&) {}
+  void OnTypeTotal(const DumpTypeTotal&) {}
+  void OnPair(const DumpPair&) {}
   void OnEnd(const DumpTotals&) {}
 };
 
@@ -299,6 +315,10 @@ class DumpDecoder {
         visitor_.OnCollector(collector);
         return true;
       }
+      case wire::DumpTag::kTypeTotal:
+        return TypeTotal();
+      case wire::DumpTag::kPair:
+        return Pair();
       case wire::DumpTag::kEnd: {
         DumpTotals totals;
         if (!Number(&totals.objects) || !Number(&totals.edges) || !Number(&totals.skipped)) {
@@ -357,6 +377,38 @@ class DumpDecoder {
     block.native_type = static_cast<std::uint32_t>(type);
     visitor_.OnBlock(block);
     return Edges(block.address, block.edges);
+  }
+  bool TypeTotal() {
+    DumpTypeTotal total;
+    std::uint64_t type = 0;
+    if (!Number(&type) || !Number(&total.objects) || !Number(&total.bytes)) return false;
+    if (type >= types_.size()) return Damaged("a total of a type that was not defined");
+    total.type = static_cast<std::uint32_t>(type);
+    visitor_.OnTypeTotal(total);
+    return true;
+  }
+  bool Pair() {
+    DumpPair pair;
+    std::uint64_t referrer = 0;
+    std::uint64_t referent = 0;
+    if (!Number(&referrer) || !Number(&referent) || !Number(&pair.references)) return false;
+    const auto is_defined = [this](std::uint64_t type) {
+      return type >= wire::kFirstType && type - wire::kFirstType < types_.size();
+    };
+    if (referrer <= static_cast<std::uint64_t>(wire::DumpRoot::kStack)) {
+      pair.root = static_cast<wire::DumpRoot>(referrer);
+    } else if (is_defined(referrer)) {
+      pair.referrer = static_cast<std::uint32_t>(referrer - wire::kFirstType);
+    } else {
+      return Damaged("references of a type that was not defined");
+    }
+    if (is_defined(referent)) {
+      pair.referent = static_cast<std::uint32_t>(referent - wire::kFirstType);
+    } else if (referent != wire::kNoReferent) {
+      return Damaged("references to a type that was not defined");
+    }
+    visitor_.OnPair(pair);
+    return true;
   }
   bool Root() {
     std::uint8_t kind = 0;

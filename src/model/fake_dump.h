@@ -87,6 +87,19 @@ class FakeDump {
     Number(
         wire::ZigZag((static_cast<std::int64_t>(block) - static_cast<std::int64_t>(object)) >> 3));
   }
+  void TypeTotal(std::uint64_t type, std::uint64_t objects, std::uint64_t bytes) {
+    Tag(wire::DumpTag::kTypeTotal);
+    Number(type);
+    Number(objects);
+    Number(bytes);
+  }
+  // Both as they stand in the stream.
+  void Pair(std::uint64_t referrer, std::uint64_t referent, std::uint64_t references) {
+    Tag(wire::DumpTag::kPair);
+    Number(referrer);
+    Number(referent);
+    Number(references);
+  }
   void End() {
     Tag(wire::DumpTag::kEnd);
     for (int i = 0; i < 3; ++i) Number(0);

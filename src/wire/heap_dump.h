@@ -30,7 +30,19 @@
 //                                                         counted in its size or as its buffer
 //   kSkipped := why:b z(address delta)                    an object that could not be read
 //   kCollector := b(automatic collection is on) v(lists) {v(threshold) v(count)}*
+//   kTypeTotal := v(type) v(objects) v(bytes)             of a census: all objects of one type,
+//   with
+//                                                         what lies outside of them
+//   kPair    := v(referrer) v(referent) v(references)     of a census: how many references lead
+//   from
+//                                                         one to the other
+//     referrer: a kind of root (DumpRoot), or kFirstType + type
+//     referent: kFirstType + type, or kNoReferent for memory that is no object
 //   kEnd     := v(objects) v(edges) v(skipped)            nothing is missing
+//
+// A census is a stream of kType, kTypeTotal, kPair and kEnd only: each type has its record before
+// it is named, each pair stands once. Weak references and an object's reference to its own type are
+// not counted.
 //
 // A shape gives the labels of the first edges; `rest` says how those behind them read: kPlain: no
 // names; kIndexed: 0, 1, 2...; kPairs: key, value, key, value of a dict. Edges are counted
@@ -48,6 +60,7 @@ namespace memwhy::wire {
 inline constexpr char kDumpMagic[8] = {'M', 'W', 'Y', 'D', 'U', 'M', 'P', '1'};
 inline constexpr std::uint32_t kDumpVersion = 1;
 inline constexpr std::uint32_t kFirstType = 32;
+inline constexpr std::uint32_t kNoReferent = 0;
 inline constexpr std::uint32_t kMaxKeyBytes = 256;  // 64 characters of UTF-8
 
 enum class DumpTag : std::uint8_t {
@@ -65,6 +78,8 @@ enum class DumpTag : std::uint8_t {
   kNativeType = 12,
   kBlock = 13,
   kOwn = 14,
+  kTypeTotal = 15,
+  kPair = 16,
 };
 
 inline constexpr std::uint32_t kTypeHasExtra = 1;  // its objects differ in size

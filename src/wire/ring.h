@@ -49,7 +49,9 @@ enum class AgentState : std::uint32_t {
 };
 
 // What the recorder or an analysis asks of the agent; see request_* below.
-enum class RequestKind : std::uint32_t { kNone = 0, kHeapDump = 2 };
+// Both heap requests have the same fields and answers. An agent that does not know a census writes
+// a whole dump; who reads it can tell.
+enum class RequestKind : std::uint32_t { kNone = 0, kHeapDump = 2, kHeapCensus = 3 };
 enum class RequestState : std::uint32_t {
   kIdle = 0,
   kPosted = 1,   // by the recorder

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The stream of a heap dump: the graph it makes, every label, the graph algorithms, and both
-// exports. Magic and version are put in front unless the first byte is 0xff.
+// The stream of a heap dump: the graph it makes, every label, the graph algorithms, both exports,
+// and what it says as a census. Magic and version are put in front unless the first byte is 0xff.
 #include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
 
 #include "analysis/graph/components.h"
 #include "analysis/graph/dominators.h"
 #include "analysis/graph/shortest_paths.h"
+#include "analysis/type_growth.h"
 #include "export/hprof.h"
 #include "export/v8_snapshot.h"
 #include "fuzz_input.h"
 #include "model/fake_dump.h"
 #include "model/object_graph.h"
+#include "model/type_census.h"
 
 namespace {
 
@@ -62,6 +66,23 @@ void CheckAlgorithms(const ObjectGraph& graph) {
   MEMWHY_FUZZ_EXPECT(components.count <= graph.size());
 }
 
+void CheckCensus(model::FakeDumpSource& source) {
+  const auto census = model::ReadTypeCensus(source);
+  if (!census) return;
+  std::set<std::pair<std::uint32_t, std::uint32_t>> pairs;
+  for (const model::TypeCensus::Pair& pair : census->pairs) {
+    MEMWHY_FUZZ_EXPECT(pair.referrer < census->types.size());
+    MEMWHY_FUZZ_EXPECT(pair.referent < census->types.size());
+    MEMWHY_FUZZ_EXPECT(pairs.emplace(pair.referrer, pair.referent).second);
+  }
+  const model::TypeCensus twice[] = {*census, *census};
+  const analysis::TypeGrowth growth = analysis::FindTypeGrowth(twice);
+  MEMWHY_FUZZ_EXPECT(growth.pairs.size() == census->pairs.size());
+  for (const auto& pair : growth.pairs) MEMWHY_FUZZ_EXPECT(!pair.grows);
+  const model::TypeCensus grown[] = {model::TypeCensus(), *census};
+  MEMWHY_FUZZ_EXPECT(analysis::FindTypeGrowth(grown).slice.size() <= 10);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -74,6 +95,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   // In pieces, so that records are cut.
   model::FakeDumpSource source({bytes.begin(), bytes.end()}, 37);
+  CheckCensus(source);
   const auto graph = ObjectGraph::Load(source);
   if (!graph) return 0;
   CheckGraph(*graph);

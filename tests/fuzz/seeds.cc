@@ -188,6 +188,23 @@ std::string Holders(std::uint64_t count) {
   return TextOf(dump.bytes()).substr(sizeof(wire::kDumpMagic) + 1);
 }
 
+// A stream of sums only.
+std::string Census() {
+  model::FakeDump dump;
+  constexpr std::uint64_t kFirst = wire::kFirstType;
+  dump.Type("list", wire::kTypeHasExtra, 56, 0x500000);
+  dump.Type("app.T", wire::kTypeIsOwned, 72, 0x501000);
+  dump.Type("app.T", wire::kTypeIsOwned, 72, 0x502000);
+  for (std::uint64_t type = 0; type < 3; ++type) {
+    dump.TypeTotal(type, 1 + type, 1000 << type);
+    dump.Pair(static_cast<std::uint64_t>(wire::DumpRoot::kFrame), kFirst + type, 1);
+    dump.Pair(kFirst, kFirst + type, 300 << type);
+    dump.Pair(kFirst + type, wire::kNoReferent, 1);
+  }
+  dump.End();
+  return TextOf(dump.bytes()).substr(sizeof(wire::kDumpMagic) + 1);
+}
+
 // The text of each CPython, behind prefixes and cut by another writer.
 void GcLogs(const std::string& folder) {
   const auto write = [&](const std::string& name, const std::string& text) {
@@ -322,6 +339,7 @@ int main(int argc, char** argv) {
   WriteSeed(out + "/holders", "one", Holders(3));
   WriteSeed(out + "/holders", "two", Joined({Holders(1), Holders(4)}));
   WriteSeed(out + "/object_graph", "native", Holders(5));
+  WriteSeed(out + "/object_graph", "census", Census());
   HeapDumps(out + "/object_graph");
   LineTables(out + "/line_table");
   GcLogs(out + "/gc_log");
