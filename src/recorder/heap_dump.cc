@@ -2,9 +2,7 @@
 #include "recorder/heap_dump.h"
 
 #include <fmt/core.h>
-#include <poll.h>
 
-#include <ctime>
 #include <memory>
 
 #include "os/smaps.h"
@@ -49,17 +47,7 @@ Result<HeapDumpOutcome> TakeHeapDump(const FileSystem& fs, const HeapDumpOptions
                                      const OnPrediction& on_prediction) {
   MEMWHY_TRY(const std::unique_ptr<HeapDumpRun> run,
              HeapDumpRun::Start(fs, options, on_prediction));
-  while (true) {
-    MEMWHY_TRY(const bool has_ended, run->Step());
-    if (has_ended) return run->Finish();
-    pollfd events{run->fd(), POLLIN, 0};
-    // Without a writer a FIFO says at once that it has hung up.
-    const int ready = poll(&events, 1, 5);
-    if (ready > 0 && (events.revents & POLLIN) == 0) {
-      const timespec pause{0, 1'000'000};
-      nanosleep(&pause, nullptr);
-    }
-  }
+  return run->RunToEnd();
 }
 
 }  // namespace memwhy::recorder

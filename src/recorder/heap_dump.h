@@ -18,7 +18,7 @@ namespace memwhy::recorder {
 
 struct HeapDumpOptions {
   pid_t pid = 0;
-  std::string output;       // file to make; one that exists is replaced at the end
+  std::string output;       // file to make; one that exists is replaced at the end; not of a census
   double max_pause_ms = 0;  // 0: no limit
   bool in_place = false;    // do not try a clone
   bool scans = true;        // look for other holders of objects with too many references

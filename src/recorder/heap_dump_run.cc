@@ -2,6 +2,7 @@
 #include "recorder/heap_dump_run.h"
 
 #include <fmt/core.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #include "recorder/clone_cost.h"
 #include "recorder/holder_answers.h"
 #include "recorder/holder_names.h"
+#include "session/dump_file.h"
 #include "wire/clock.h"
 
 namespace memwhy::recorder {
@@ -36,6 +38,15 @@ std::uint64_t Headroom(const FileSystem& fs, pid_t pid) {
              : 1;
 }
 
+Result<std::string> FindUsableRing(const FileSystem& fs, pid_t pid) {
+  MEMWHY_TRY(std::string ring_path, FindRingOf(fs, pid));
+  if (ring_path.ends_with(" (deleted)")) {
+    return Error::Of("the session of process {} was deleted; its agent cannot be asked any more",
+                     pid);
+  }
+  return ring_path;
+}
+
 nlohmann::json BeginFact(const FileSystem& fs, const RingMap& ring, pid_t pid) {
   nlohmann::json fact = {{"type", "dump"}, {"pid", pid}, {"python", ring.info().python}};
   timespec now{};
@@ -50,9 +61,14 @@ nlohmann::json BeginFact(const FileSystem& fs, const RingMap& ring, pid_t pid) {
 
 }  // namespace
 
-HeapDumpRun::HeapDumpRun(const FileSystem& fs, const HeapDumpOptions& options,
-                         OnPrediction on_prediction)
-    : fs_(fs), options_(options), on_prediction_(std::move(on_prediction)), buffer_(kReadBytes) {}
+HeapDumpRun::HeapDumpRun(const FileSystem& fs, const HeapDumpOptions& options, bool is_census,
+                         std::unique_ptr<DumpSink> sink, OnPrediction on_prediction)
+    : fs_(fs),
+      options_(options),
+      is_census_(is_census),
+      sink_(std::move(sink)),
+      on_prediction_(std::move(on_prediction)),
+      buffer_(kReadBytes) {}
 
 HeapDumpRun::~HeapDumpRun() {
   if (request_ && !reply_) request_->Withdraw();
@@ -63,14 +79,40 @@ HeapDumpRun::~HeapDumpRun() {
 Result<std::unique_ptr<HeapDumpRun>> HeapDumpRun::Start(const FileSystem& fs,
                                                         const HeapDumpOptions& options,
                                                         OnPrediction on_prediction) {
-  MEMWHY_TRY(const std::string ring_path, FindRingOf(fs, options.pid));
-  if (ring_path.ends_with(" (deleted)")) {
-    return Error::Of("the session of process {} was deleted; its agent cannot be asked any more",
-                     options.pid);
-  }
-  std::unique_ptr<HeapDumpRun> run(new HeapDumpRun(fs, options, std::move(on_prediction)));
+  MEMWHY_TRY(const std::string ring_path, FindUsableRing(fs, options.pid));
+  MEMWHY_TRY(std::unique_ptr<DumpSink> sink, MakeFileSink(options.output));
+  std::unique_ptr<HeapDumpRun> run(
+      new HeapDumpRun(fs, options, false, std::move(sink), std::move(on_prediction)));
   MEMWHY_TRY_VOID(run->Post(ring_path));
   return run;
+}
+
+Result<std::unique_ptr<HeapDumpRun>> HeapDumpRun::StartCensus(const FileSystem& fs,
+                                                              const HeapDumpOptions& options,
+                                                              std::unique_ptr<DumpSink> sink,
+                                                              OnPrediction on_prediction) {
+  MEMWHY_TRY(const std::string ring_path, FindUsableRing(fs, options.pid));
+  HeapDumpOptions census = options;
+  census.scans = false;
+  census.blocks = {};
+  std::unique_ptr<HeapDumpRun> run(
+      new HeapDumpRun(fs, census, true, std::move(sink), std::move(on_prediction)));
+  MEMWHY_TRY_VOID(run->Post(ring_path));
+  return run;
+}
+
+Result<HeapDumpOutcome> HeapDumpRun::RunToEnd() {
+  while (true) {
+    MEMWHY_TRY(const bool has_ended, Step());
+    if (has_ended) return Finish();
+    pollfd events{fd(), POLLIN, 0};
+    // Without a writer a FIFO says at once that it has hung up.
+    const int ready = poll(&events, 1, 5);
+    if (ready > 0 && (events.revents & POLLIN) == 0) {
+      const timespec pause{0, 1'000'000};
+      nanosleep(&pause, nullptr);
+    }
+  }
 }
 
 Result<void> HeapDumpRun::Post(const std::string& ring_path) {
@@ -80,9 +122,7 @@ Result<void> HeapDumpRun::Post(const std::string& ring_path) {
   const std::string folder = ring_path.substr(0, ring_path.rfind('/'));
   base_ = OurPath(fs_, pid, folder) + name;
   MEMWHY_TRY(fifo_, Fifo::Make(base_));
-  MEMWHY_TRY(session::DumpWriter writer, session::DumpWriter::Create(options_.output));
-  writer_.emplace(std::move(writer));
-  MEMWHY_TRY_VOID(writer_->AddFact(BeginFact(fs_, *ring_, pid)));
+  MEMWHY_TRY_VOID(sink_->AddFact(BeginFact(fs_, *ring_, pid)));
 
   HeapDumpLimits limits;
   limits.has_blocks = !options_.blocks.empty();
@@ -94,6 +134,7 @@ Result<void> HeapDumpRun::Post(const std::string& ring_path) {
   limits.clone_ns_per_mib = options_.in_place ? 0 : MeasureCloneCost();
   limits.headroom_bytes = Headroom(fs_, pid);
   limits.in_place = options_.in_place;
+  limits.is_census = is_census_;
   if (options_.scans) limits.scan_path = folder + name + kQuestionsSuffix;
   MEMWHY_TRY(HeapRequest request, HeapRequest::Post(ring_.get(), folder + name, limits));
   request_.emplace(std::move(request));
@@ -117,7 +158,8 @@ void HeapDumpRun::Drain() {
     }
     const std::span<const std::uint8_t> bytes(buffer_.data(), static_cast<std::size_t>(n));
     if (asking_) asking_->Add(bytes);
-    if (auto added = writer_->AddBytes(bytes); !added) failure_ = added.error();
+    raw_bytes_ += bytes.size();
+    if (auto added = sink_->AddBytes(bytes); !added) failure_ = added.error();
   }
 }
 
@@ -160,7 +202,8 @@ Result<bool> HeapDumpRun::Step() {
         options_.pid, kTakenWithin);
   }
   if (kill(options_.pid, 0) != 0 && errno == ESRCH) {
-    return Error::Of("process {} ended while it was dumped", options_.pid);
+    return Error::Of("process {} ended while it was {}", options_.pid,
+                     is_census_ ? "counted" : "dumped");
   }
   return false;
 }
@@ -168,8 +211,8 @@ Result<bool> HeapDumpRun::Step() {
 Result<HeapDumpOutcome> HeapDumpRun::Finish() {
   if (failure_) return std::move(*failure_);
   if (!reply_->error.empty()) {
-    return Error::Of("no heap dump: {} (predicted: {:.0f} ms of pause, {} of memory)",
-                     reply_->error, reply_->predicted_ms,
+    return Error::Of("no {}: {} (predicted: {:.0f} ms of pause, {} of memory)",
+                     is_census_ ? "census" : "heap dump", reply_->error, reply_->predicted_ms,
                      FormatBytes(static_cast<Bytes>(reply_->predicted_bytes)));
   }
   HeapDumpOutcome outcome;
@@ -177,7 +220,7 @@ Result<HeapDumpOutcome> HeapDumpRun::Finish() {
     HolderNames names(fs_, options_.pid);
     if (const auto scan = ParseAnswers(answers_, questions_, names)) {
       outcome.was_scanned = true;
-      MEMWHY_TRY_VOID(writer_->AddFact(session::ScanFact(*scan)));
+      MEMWHY_TRY_VOID(sink_->AddFact(session::ScanFact(*scan)));
     }
   }
   outcome.predicted_ms = reply_->predicted_ms;
@@ -187,18 +230,17 @@ Result<HeapDumpOutcome> HeapDumpRun::Finish() {
   outcome.taken_monotonic_ns = reply_->taken_ns;
   outcome.followed_blocks = reply_->followed_blocks;
   outcome.seconds = Seconds();
-  outcome.raw_bytes = writer_->raw_bytes();
-  MEMWHY_TRY_VOID(writer_->AddFact({{"type", "dump_end"},
-                                    {"method", reply_->method},
-                                    {"monotonic_ns", reply_->taken_ns},
-                                    {"native", reply_->followed_blocks},
-                                    {"predicted_ms", reply_->predicted_ms},
-                                    {"predicted_bytes", reply_->predicted_bytes},
-                                    {"pause_ms", reply_->pause_ms},
-                                    {"seconds", outcome.seconds},
-                                    {"raw_bytes", outcome.raw_bytes}}));
-  MEMWHY_TRY_VOID(writer_->Finish());
-  outcome.file_bytes = writer_->file_bytes();
+  outcome.raw_bytes = raw_bytes_;
+  MEMWHY_TRY_VOID(sink_->AddFact({{"type", "dump_end"},
+                                  {"method", reply_->method},
+                                  {"monotonic_ns", reply_->taken_ns},
+                                  {"native", reply_->followed_blocks},
+                                  {"predicted_ms", reply_->predicted_ms},
+                                  {"predicted_bytes", reply_->predicted_bytes},
+                                  {"pause_ms", reply_->pause_ms},
+                                  {"seconds", outcome.seconds},
+                                  {"raw_bytes", outcome.raw_bytes}}));
+  MEMWHY_TRY(outcome.file_bytes, sink_->Finish());
   return outcome;
 }
 

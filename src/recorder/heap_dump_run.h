@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One heap dump while it is taken: the request, the stream that the clone writes, the questions for
-// it, the file. In steps that never wait, so that a recorder goes on recording meanwhile.
+// One heap dump or census while it is taken: the request, the stream that the clone writes and the
+// sink that it goes to, the questions for it. In steps that never wait, so that a recorder goes on
+// recording meanwhile.
 #pragma once
 
 #include <cstdint>
@@ -14,11 +15,11 @@
 #include "base/file_system.h"
 #include "base/result.h"
 #include "recorder/dump_questions.h"
+#include "recorder/dump_sink.h"
 #include "recorder/fifo.h"
 #include "recorder/heap_dump.h"
 #include "recorder/heap_request.h"
 #include "recorder/ring_map.h"
-#include "session/dump_file.h"
 
 namespace memwhy::recorder {
 
@@ -29,6 +30,11 @@ class HeapDumpRun {
   static Result<std::unique_ptr<HeapDumpRun>> Start(const FileSystem& fs,
                                                     const HeapDumpOptions& options,
                                                     OnPrediction on_prediction);
+  // The same for a census: `options.output`, `scans` and `blocks` mean nothing.
+  static Result<std::unique_ptr<HeapDumpRun>> StartCensus(const FileSystem& fs,
+                                                          const HeapDumpOptions& options,
+                                                          std::unique_ptr<DumpSink> sink,
+                                                          OnPrediction on_prediction);
   ~HeapDumpRun();
   HeapDumpRun(const HeapDumpRun&) = delete;
   HeapDumpRun& operator=(const HeapDumpRun&) = delete;
@@ -37,11 +43,14 @@ class HeapDumpRun {
   int fd() const { return fifo_->fd(); }
   // Does what can be done now. True: the dump has ended, well or not.
   Result<bool> Step();
-  // After the last step: the file is whole and has its name.
+  // After the last step: the sink has all.
   Result<HeapDumpOutcome> Finish();
+  // All steps and the end.
+  Result<HeapDumpOutcome> RunToEnd();
 
  private:
-  HeapDumpRun(const FileSystem& fs, const HeapDumpOptions& options, OnPrediction on_prediction);
+  HeapDumpRun(const FileSystem& fs, const HeapDumpOptions& options, bool is_census,
+              std::unique_ptr<DumpSink> sink, OnPrediction on_prediction);
   Result<void> Post(const std::string& ring_path);
   void Drain();
   void AskWhenReady();
@@ -49,11 +58,12 @@ class HeapDumpRun {
 
   const FileSystem& fs_;
   HeapDumpOptions options_;
+  bool is_census_;
+  std::unique_ptr<DumpSink> sink_;
   OnPrediction on_prediction_;
   std::string base_;  // of the names of what lies beside the ring, as we see it
   std::unique_ptr<RingMap> ring_;
   std::unique_ptr<Fifo> fifo_;
-  std::optional<session::DumpWriter> writer_;
   std::optional<HeapRequest> request_;
   std::optional<HeapReply> reply_;
   std::optional<Error> failure_;  // ours; the stream is drained all the same
@@ -63,6 +73,7 @@ class HeapDumpRun {
   std::vector<std::uint64_t> questions_;
   std::vector<std::uint8_t> answers_;
   std::vector<std::uint8_t> buffer_;
+  std::uint64_t raw_bytes_ = 0;  // of the stream
   std::uint64_t began_ = 0;
   std::uint64_t next_wake_ = 0;
 };

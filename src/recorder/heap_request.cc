@@ -63,8 +63,8 @@ bool IsFree(RingMap& ring) {
 }
 
 // The last of its fields and the word that lets the agent see them all.
-void PutRequest(wire::RingHeader& header) {
-  header.request_kind = static_cast<std::uint32_t>(wire::RequestKind::kHeapDump);
+void PutRequest(wire::RingHeader& header, wire::RequestKind kind) {
+  header.request_kind = static_cast<std::uint32_t>(kind);
   header.request_serial = header.request_serial + 1;
   header.request_error[0] = '\0';
   header.request_pause_ns.store(0, std::memory_order_relaxed);
@@ -145,7 +145,8 @@ Result<HeapRequest> HeapRequest::Post(RingMap* ring, const std::string& output_p
   if (!PutPath(header.request_input, limits.scan_path)) {
     return Error("the session's path is too long for a heap dump");
   }
-  PutRequest(header);
+  PutRequest(header,
+             limits.is_census ? wire::RequestKind::kHeapCensus : wire::RequestKind::kHeapDump);
   return HeapRequest(ring);
 }
 
