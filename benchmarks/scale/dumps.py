@@ -67,9 +67,9 @@ class Service:
         dump_s: as the command says; dump_cpu_s: CPU time of the command, clone_cpu_s: of the clone;
         types_s, types_cpu_s, types_rss: of the whole `heap types`; and the facts of the dump.
         """
-        before = self._children_cpu_s()
+        before = self.children_cpu_s()
         _, said, dumped = run(self._dump_command(*options))
-        clone_cpu_s = self._children_cpu_s() - before
+        clone_cpu_s = self.children_cpu_s() - before
         found = re.search(r"done after ([0-9.]+) s", said)
         if found is None:
             raise RunFailed(f"heap dump did not say how long it took: {said}")
@@ -97,14 +97,19 @@ class Service:
         Returns the largest private_dirty and page_tables in bytes, and how many samples there are:
         with 0 the clone lived too shortly to be seen. Sampling slows the dump: no time is taken.
         """
+        return self.command_memory(self._dump_command(*options))
+
+    def command_memory(self, arguments):
+        """The same of the clones of any command."""
         known = set(os.listdir("/proc"))
         command = subprocess.Popen(
-            self._dump_command(*options), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         largest = {"private_dirty": 0, "page_tables": 0, "samples": 0}
         clone = None
         while command.poll() is None:
-            clone = clone or find_clone(self.pid, known)
+            if clone is None or not os.path.exists(f"/proc/{clone}"):
+                clone = find_clone(self.pid, known)
             if clone is not None:
                 dirty = kilobytes(f"/proc/{clone}/smaps_rollup", "Private_Dirty")
                 tables = kilobytes(f"/proc/{clone}/status", "VmPTE")
@@ -114,10 +119,10 @@ class Service:
                     largest["samples"] += 1
             time.sleep(SAMPLE_S)
         if command.returncode != 0:
-            raise RunFailed(f"heap dump ended with {command.returncode}")
+            raise RunFailed(f"heap {arguments[2]} ended with {command.returncode}")
         return largest
 
-    def _children_cpu_s(self):
+    def children_cpu_s(self):
         """CPU time of all ended children of the service, to 10 ms each."""
         text = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8", errors="replace")
         fields = text.rpartition(")")[2].split()
