@@ -212,6 +212,31 @@ void DumpRoots::WriteInterned(Address dict) noexcept {
                   {EdgeKind::kNone, "interned strings", 0});
 }
 
+// What atexit has registered. Up to 3.9 its module tells, from 3.14 on it is a list.
+void DumpRoots::WriteExitCallbacks(Address interpreter) noexcept {
+  constexpr const char* kMembers[] = {"func", "args", "kwargs"};
+  constexpr int kMostCallbacks = 1 << 20;
+  const std::uint32_t at = g_agent.python.layout->interpreter_exit_callbacks;
+  const Address callbacks = PeekPointer(interpreter, at);
+  const int count = Peek<int>(interpreter, at + 8);
+  if (count <= 0 || count > kMostCallbacks ||
+      !walk_.map_.IsReadable(callbacks, static_cast<std::size_t>(count) * 8)) {
+    return;
+  }
+  for (int i = 0; i < count; ++i) {
+    const Address callback = PeekPointer(callbacks, static_cast<std::uint32_t>(i) * 8);
+    if (callback == 0 || !walk_.map_.IsReadable(callback, 24)) continue;
+    walk_.edges_.Clear();
+    for (std::uint32_t member = 0; member < 3; ++member) {
+      const Address value = PeekPointer(callback, member * 8);
+      if (value == 0 || !walk_.types_.IsObject(value)) continue;
+      walk_.edges_.AddNamed(value, {EdgeKind::kInternal, kMembers[member], 0});
+    }
+    walk_.WriteRoot(DumpRoot::kInterpreter, RootCounts::kEach, 0, 0,
+                    {EdgeKind::kNone, "atexit callback", 0});
+  }
+}
+
 void DumpRoots::Write(Address interpreter) noexcept {
   const cpython::Layout& layout = *g_agent.python.layout;
   if (void* modules = g_python_api.PyImport_GetModuleDict();
@@ -242,6 +267,7 @@ void DumpRoots::Write(Address interpreter) noexcept {
   AddReferences(layout.interpreter_references, interpreter);
   walk_.WriteRoot(DumpRoot::kInterpreter, RootCounts::kEach, 0, 0,
                   {EdgeKind::kNone, "interpreter", 0});
+  if (layout.interpreter_exit_callbacks != cpython::kAbsent) WriteExitCallbacks(interpreter);
   if (layout.minor >= 12 && walk_.map_.IsReadable(interpreter, layout.interpreter_bytes)) {
     WriteSubclasses(interpreter);
   }

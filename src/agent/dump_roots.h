@@ -21,6 +21,7 @@ class DumpRoots {
   void WriteModules(cpython::Address modules) noexcept;
   void WriteSubclasses(cpython::Address interpreter) noexcept;
   void WriteInterned(cpython::Address dict) noexcept;
+  void WriteExitCallbacks(cpython::Address interpreter) noexcept;
   void WriteThread(cpython::Address thread) noexcept;
   template <cpython::Family family>
   void WriteFrames(cpython::Address thread) noexcept;

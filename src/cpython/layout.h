@@ -74,7 +74,9 @@ struct Layout {
   std::uint32_t tuple_items;           // PyObject*[]
   std::uint32_t interpreter_interned;  // 3.12+: the dict of interned strings; counts none of them
   std::uint32_t interpreter_identifiers;  // 3.10-3.12: {Py_ssize_t n; PyObject** of _Py_Identifier}
-  std::uint32_t interpreter_bytes;        // of PyInterpreterState, as this build has it
+  // 3.10-3.13: {{PyObject *func, *args, *kwargs}** callbacks; int count}; some are null
+  std::uint32_t interpreter_exit_callbacks;
+  std::uint32_t interpreter_bytes;  // of PyInterpreterState, as this build has it
   std::uint32_t gc_head_bytes;
   // The collector: in PyInterpreterState, up to 3.8 in _PyRuntime.
   std::uint32_t gc_state;

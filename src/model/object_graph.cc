@@ -200,9 +200,9 @@ const char* DumpRootName(const ObjectGraph::Root& root) {
     case wire::DumpRoot::kContext:
       return "context";
     case wire::DumpRoot::kInterned:
-    case wire::DumpRoot::kInterpreter:
     case wire::DumpRoot::kKeyTable:
       return "interned";
+    case wire::DumpRoot::kInterpreter:  // C's structures of the interpreter
     case wire::DumpRoot::kNativeGlobal:
       return "c global";
   }

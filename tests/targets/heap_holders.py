@@ -6,6 +6,7 @@ Then waits for the end of its stdin.
 """
 
 import asyncio
+import atexit
 import collections
 import contextvars
 import functools
@@ -28,8 +29,8 @@ InDict, InList, InDeque, InCache, InCallbacks = map(
 InContext, InTask, InTraceback, InClosure, InClass = map(
     make, ["InContext", "InTask", "InTraceback", "InClosure", "InClass"]
 )
-InThreadLocal, InEphemeron, InGenerator, InFrame, InSlot = map(
-    make, ["InThreadLocal", "InEphemeron", "InGenerator", "InFrame", "InSlot"]
+InThreadLocal, InEphemeron, InGenerator, InFrame, InSlot, InExit = map(
+    make, ["InThreadLocal", "InEphemeron", "InGenerator", "InFrame", "InSlot", "InExit"]
 )
 
 CACHE = {"user": InDict()}
@@ -96,6 +97,8 @@ def make_closure():
 
 
 HANDLER = make_closure()
+
+atexit.register(print, InExit())
 
 KEYED = weakref.WeakKeyDictionary()
 
@@ -168,6 +171,7 @@ HOLDERS = {
     "InGenerator": ["__main__.STREAM", "producer().buffered"],
     "InFrame": ["wait_in_frame().held"],
     "InSlot": ["__main__.SLOTTED.kept"],
+    "InExit": ["atexit"],
 }
 
 
