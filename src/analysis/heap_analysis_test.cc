@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <map>
+#include <string>
+#include <vector>
+
 #include "analysis/heap_clusters.h"
 #include "analysis/heap_cycles.h"
 #include "analysis/heap_diff.h"
@@ -137,6 +141,54 @@ TEST(HeapReferences, AreHeldWhereWordsOfAKnownHolderExplainAll) {
   EXPECT_EQ(proof_of(1, 1).held_by, "memory behind libfoo.so:list+0x0");
   EXPECT_EQ(proof_of(1, 0).proof, ReferenceProof::kPossible);
   EXPECT_EQ(proof_of(0, 0).proof, ReferenceProof::kCertain);
+}
+
+// A frame `run` with the local variable `owner` -> `held`, and one on its stack; 40 others hang on
+// a list that is local, too. `made` and two of another type have no edge. Each has a reference too
+// many, and no word of memory accounts for it.
+TEST(HeapReferences, WhatARunningCallMayHoldIsNotProven) {
+  for (const bool has_thread : {true, false}) {
+    FakeDump dump;
+    const auto attribute = dump.Shape(ShapeRest::kPlain, {{EdgeKind::kAttribute, "held"}});
+    const auto locals =
+        dump.Shape(ShapeRest::kPlain, {{EdgeKind::kLocal, "owner"}, {EdgeKind::kLocal, "items"}});
+    const auto indexed = dump.Shape(ShapeRest::kIndexed, {});
+    const auto owner = dump.Type("app.Owner", 0, 10, 0x5000000);
+    const auto held = dump.Type("app.Held", 0, 10, 0x5001000);
+    const auto list = dump.Type("list", 0, 10, 0x5002000);
+    const auto lost = dump.Type("app.Lost", 0, 10, 0x5003000);
+    const auto made = dump.Type("app.Made", 0, 10, 0x5004000);
+    const auto lone = dump.Type("app.Lone", 0, 10, 0x5005000);
+    dump.Object(owner, At(0), 1, {At(1)}, attribute);
+    dump.Object(held, At(1), 2, {});
+    dump.Object(held, At(2), 2, {});
+    std::vector<std::uint64_t> items;
+    for (std::uint64_t i = 0; i < 40; ++i) items.push_back(At(100 + i));
+    dump.Object(list, At(3), 1, items, indexed);
+    for (const std::uint64_t item : items) dump.Object(lost, item, 2, {});
+    dump.Object(made, At(4), 1, {});
+    for (std::uint64_t i = 5; i < 7; ++i) dump.Object(lone, At(i), 1, {});
+    dump.Root(has_thread ? DumpRoot::kFrame : DumpRoot::kInterpreter, RootCounts::kEach, "run",
+              {At(0), At(3)}, locals);
+    if (has_thread) dump.Root(DumpRoot::kStack, RootCounts::kMaybe, "run", {At(2)});
+    dump.End();
+    model::HolderScan scan;
+    scan.was_done = true;
+    for (std::uint64_t i : {1, 2, 4, 5, 6}) scan.objects.push_back({At(i), 0, 0, {}});
+    for (const std::uint64_t item : items) scan.objects.push_back({item, 1, 0, {}});
+    FakeDumpSource source(dump.bytes());
+    const auto graph = ObjectGraph::Load(source, scan);
+    ASSERT_TRUE(graph);
+    std::map<std::string, int> proven;
+    for (const UnbalancedObject& object : BalanceReferences(*graph).objects) {
+      proven[std::string(graph->TypeName(object.node))] +=
+          object.proof == ReferenceProof::kPossible ? 0 : 1;
+    }
+    EXPECT_EQ(proven["app.Held"], has_thread ? 0 : 2);
+    EXPECT_EQ(proven["app.Made"], has_thread ? 0 : 1);
+    EXPECT_EQ(proven["app.Lone"], 2);
+    EXPECT_EQ(proven["app.Lost"], 40);
+  }
 }
 
 TEST(HeapClusters, AreOneForEachWay) {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "analysis/running_calls.h"
+
 namespace memwhy::analysis {
 
 using model::ObjectGraph;
@@ -26,6 +28,25 @@ namespace {
 
 bool IsHeld(const ObjectGraph::Held& held, const UnbalancedObject& object) {
   return object.surplus > 0 && held.held_words >= static_cast<std::uint64_t>(object.surplus);
+}
+
+// What a running call may hold is not proven to be lost.
+void ExcuseRunningCalls(const ObjectGraph& graph, std::vector<UnbalancedObject>* objects) {
+  std::vector<Suspect> suspects;
+  std::vector<UnbalancedObject*> suspected;
+  for (UnbalancedObject& object : *objects) {
+    const bool is_proven = object.proof == ReferenceProof::kCertain ||
+                           object.proof == ReferenceProof::kScanned;
+    if (object.surplus <= 0 || !is_proven) continue;
+    suspects.push_back({object.node, static_cast<std::uint64_t>(object.surplus),
+                        object.proof == ReferenceProof::kCertain});
+    suspected.push_back(&object);
+  }
+  if (suspects.empty()) return;
+  const std::vector<bool> may = RunningCalls(graph).MayHold(graph, suspects);
+  for (std::size_t i = 0; i < suspects.size(); ++i) {
+    if (may[i]) suspected[i]->proof = ReferenceProof::kPossible;
+  }
 }
 
 }  // namespace
@@ -54,9 +75,12 @@ ReferenceBalance BalanceReferences(const ObjectGraph& graph) {
         if (!held->holder.empty()) object.held_by = held->holder;
       }
     }
+    balance.objects.push_back(std::move(object));
+  }
+  ExcuseRunningCalls(graph, &balance.objects);
+  for (const UnbalancedObject& object : balance.objects) {
     if (object.proof == ReferenceProof::kPossible) ++balance.noise;
     if (object.proof == ReferenceProof::kHeld) ++balance.held;
-    balance.objects.push_back(std::move(object));
   }
   std::stable_sort(balance.objects.begin(), balance.objects.end(),
                    [&](const UnbalancedObject& a, const UnbalancedObject& b) {

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""References that running C code has taken for the time of its call are no leaks, also where no
+memory shows them: a thread in a system call has its registers in the kernel."""
+
+from pathlib import Path
+
+from conftest import build_extension
+from heap_dump import view, waiting
+
+HERE = Path(__file__).parent / "heap"
+
+
+def test_what_a_waiting_call_holds_is_not_called_leaked(memwhy, python, tmp_path):
+    for source in ("waiting_calls.c", "references.c"):
+        build_extension(python, HERE / source, tmp_path)
+    program = HERE / "waiting_calls_service.py"
+    with waiting(memwhy, python, program, tmp_path / "run", tmp_path) as target:
+        dump = target.dump()
+    proofs = {}
+    for thing in view(memwhy, "refs", dump)["objects"]:
+        proofs.setdefault(thing["type"], []).append(thing["proof"])
+    held = {name: proofs[name] for name in target.said["classes"] if name in proofs}
+    assert {name: found for name, found in held.items() if found != ["possible"]} == {}
+    # And what is lost is still found and proven, but for what a word that nobody cleared hides.
+    lost = proofs["__main__.Lost"]
+    assert len(lost) == target.said["lost"]
+    assert lost.count("scanned") >= 45
