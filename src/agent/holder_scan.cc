@@ -27,6 +27,8 @@ constexpr std::size_t kFilterBits = 1u << 22;  // 512 KiB: stays in the cache
 constexpr std::size_t kPlaces = 4;             // told of each object, twice
 constexpr std::uint64_t kMostHits = 1024;      // looked into of each object
 constexpr Address kMostHead = 80;              // of a str: there lie its own pointers
+constexpr Address kTag = 7;                    // frames and C code write into the low bits
+constexpr Address kMostShared = 64u << 20;     // of one mapping: larger ones are data
 
 enum class Memory : std::uint8_t {
   kLibrary,      // a library's data
@@ -146,7 +148,7 @@ class Scan {
     const auto* at = reinterpret_cast<const Address*>((begin + 7) & ~Address{7});
     const auto* stop = reinterpret_cast<const Address*>(end & ~Address{7});
     for (; at < stop; ++at) {
-      const Address value = *at & ~tag_;
+      const Address value = *at & ~kTag;
       const std::size_t bit = FilterBit(value);
       if ((filter_[bit >> 6] >> (bit & 63) & 1) != 0) {
         Hit(value, reinterpret_cast<Address>(at), memory);
@@ -282,7 +284,6 @@ class Scan {
   std::size_t count_;
   FreeMemory& free_;
   DumpWalk& walk_;
-  const Address tag_ = g_agent.python.layout->frame_tag;  // of references in frames
   std::uint64_t* filter_ = nullptr;
   RawArray<Answer> answers_;
   RawArray<FoundWord> hits_;
@@ -301,6 +302,10 @@ void ScanOne(Scan& scan, const Mapping& mapping, Address data_end, bool is_inter
   const auto words = [&scan](Memory memory) {
     return [&scan, memory](Address begin, Address end) { scan.Words(begin, end, memory); };
   };
+  if (mapping.is_shared) {
+    pages.EachShared(mapping.begin, mapping.end, words(Memory::kOther));
+    return;
+  }
   Address at = mapping.begin;
   if (data_end > at) {
     const Address end = data_end < mapping.end ? data_end : mapping.end;
@@ -328,6 +333,16 @@ bool ScanGuarded(Scan& scan, const Mapping& mapping, Address data_end, bool is_i
   return true;
 }
 
+// Not code and constants of files, devices, or what is ours.
+bool MayHold(const Mapping& mapping, const MemoryMap& map) noexcept {
+  if (!mapping.is_readable) return false;
+  if (mapping.begin - g_private.begin < g_private.bytes) return false;
+  if (!mapping.is_shared) return mapping.is_writable || !mapping.is_file;
+  if (!mapping.is_memory_file || mapping.end - mapping.begin > kMostShared) return false;
+  const Mapping* ring = map.Find(reinterpret_cast<Address>(g_agent.ring));
+  return ring == nullptr || ring->inode != mapping.inode;
+}
+
 // Returns how many mappings could not be read to their end.
 std::uint64_t ScanAll(Scan& scan, const MemoryMap& map, const DumpWalk& walk,
                       FaultGuard& guard) noexcept {
@@ -341,8 +356,7 @@ std::uint64_t ScanAll(Scan& scan, const MemoryMap& map, const DumpWalk& walk,
       data_end = EndOfData(mapping);
       is_interpreters = walk.IsInterpreters(mapping);
     }
-    if (!mapping.is_readable || !mapping.is_writable || mapping.is_shared) continue;
-    if (mapping.begin - g_private.begin < g_private.bytes) continue;
+    if (!MayHold(mapping, map)) continue;
     if (!ScanGuarded(scan, mapping, data_end, is_interpreters, pages, guard)) ++unread;
   }
   return unread;

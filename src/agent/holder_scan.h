@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Where in this process's memory are there pointers to some objects? Looks at every aligned word of
-// all private writable memory that is in use, but ours, and for who has the malloc'd memory of
-// those that lie in such (agent/native_holders.h). Runs in a clone; no malloc.
+// Where in this process's memory are there pointers to some objects? Looks at every aligned word,
+// less its three lowest bits, of all memory that is in use, but ours, files and devices, and shared
+// mappings of more than 64 MiB; and for who has the malloc'd memory of those that lie in such
+// (agent/native_holders.h). Runs in a clone; no malloc.
 //
 // Answer, behind the stream of the dump: magic[8] u64(n) u64(mappings that could not be read), then
 // for each address in the order asked u64(words) u64(static words) u64(native words) u64(holder)

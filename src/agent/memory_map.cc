@@ -31,8 +31,13 @@ void MemoryMap::Add(const char* line, const char* end) noexcept {
   const auto* path = static_cast<const char*>(std::memchr(at, '/', rest));
   mapping.is_file = path != nullptr;
   if (path != nullptr) {
-    mapping.is_stdlib =
-        memmem(path, static_cast<std::size_t>(end - path), "/lib-dynload/", 13) != nullptr;
+    const auto left = static_cast<std::size_t>(end - path);
+    mapping.is_stdlib = memmem(path, left, "/lib-dynload/", 13) != nullptr;
+    constexpr const char* kBegins[] = {"/dev/zero (deleted)", "/memfd:", "/dev/shm/", "/SYSV"};
+    for (const char* begin : kBegins) {
+      const std::size_t bytes = std::strlen(begin);
+      if (left >= bytes && std::memcmp(path, begin, bytes) == 0) mapping.is_memory_file = true;
+    }
   }
   const auto* name = static_cast<const char*>(std::memchr(at, '[', rest));
   if (name != nullptr && path == nullptr) {

@@ -21,6 +21,7 @@ struct Mapping {
   bool is_stack;         // "[stack]"
   bool is_heap;          // "[heap]"
   bool is_stdlib;        // an extension module of CPython's own
+  bool is_memory_file;   // of no disk and no device: MAP_ANONYMOUS, memfd, /dev/shm, System V
   std::uint64_t inode;   // 0: no file
   std::uint64_t offset;  // in the file
 };

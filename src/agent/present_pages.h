@@ -2,9 +2,11 @@
 //
 // Walks over the pages of a range that are there: a mapping may be reserved for ever and never
 // touched, and guard pages (MADV_GUARD_INSTALL) must not be. Without /proc/self/pagemap all pages.
+// Of shared memory a clone has no page tables yet, so the kernel is asked what the file has.
 #pragma once
 
 #include <fcntl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -40,6 +42,21 @@ class PresentPages {
         const std::uintptr_t page = at + i * kPageBytes;
         const std::uintptr_t page_end = page + kPageBytes;
         each(page < begin ? begin : page, page_end < end ? page_end : end);
+      }
+    }
+  }
+
+  // Likewise, for whole pages of shared memory; those that cannot be told are left out.
+  template <typename Visit>
+  static void EachShared(std::uintptr_t begin, std::uintptr_t end, const Visit& each) noexcept {
+    unsigned char is_resident[kChunkPages];
+    for (std::uintptr_t at = begin; at < end; at += kChunkPages * kPageBytes) {
+      const std::uintptr_t left = (end - at) / kPageBytes;
+      const std::uintptr_t count = left < kChunkPages ? left : kChunkPages;
+      if (syscall(SYS_mincore, at, count * kPageBytes, is_resident) != 0) return;
+      for (std::uintptr_t i = 0; i < count; ++i) {
+        const std::uintptr_t page = at + i * kPageBytes;
+        if ((is_resident[i] & 1) != 0) each(page, page + kPageBytes);
       }
     }
   }

@@ -35,8 +35,8 @@ void ExcuseRunningCalls(const ObjectGraph& graph, std::vector<UnbalancedObject>*
   std::vector<Suspect> suspects;
   std::vector<UnbalancedObject*> suspected;
   for (UnbalancedObject& object : *objects) {
-    const bool is_proven = object.proof == ReferenceProof::kCertain ||
-                           object.proof == ReferenceProof::kScanned;
+    const bool is_proven =
+        object.proof == ReferenceProof::kCertain || object.proof == ReferenceProof::kScanned;
     if (object.surplus <= 0 || !is_proven) continue;
     suspects.push_back({object.node, static_cast<std::uint64_t>(object.surplus),
                         object.proof == ReferenceProof::kCertain});

@@ -35,7 +35,7 @@ struct HolderScan {
     std::vector<std::string> places;  // what some of them lie in, "library:symbol+offset" first
     std::uint64_t native_words = 0;   // in malloc'd memory that one of those or an object leads to
     std::uint64_t holder = 0;         // which leads to the first of them: an address; 0: none
-    std::string holder_name;          // what that lies in
+    std::string holder_name = {};     // what that lies in
   };
   bool was_done = false;
   std::uint64_t unread_mappings = 0;  // with any, nothing is proven by what was not found

@@ -185,12 +185,15 @@ void WriteHeapRefsJson(const HeapDumpView& dump, const analysis::ReferenceBalanc
   ListWriter list(Head("memwhy.heap.refs/1", dump), "objects", sink);
   for (std::size_t i = 0; i < std::min(top, balance.objects.size()); ++i) {
     const analysis::UnbalancedObject& object = balance.objects[i];
+    const bool is_held = object.proof == analysis::ReferenceProof::kHeld;
+    const auto proof = is_held ? analysis::ReferenceProof::kPossible : object.proof;
     list.Add({{"address", AddressText(graph.address(object.node))},
               {"type", graph.TypeName(object.node)},
               {"references", object.references},
               {"explained", object.explained},
               {"surplus", object.surplus},
-              {"proof", analysis::ReferenceProofName(object.proof)},
+              {"proof", analysis::ReferenceProofName(proof)},
+              {"held", is_held},
               {"held_by", object.held_by.empty() ? Json(nullptr) : Json(object.held_by)}});
   }
   list.Finish({{"totals",

@@ -49,7 +49,7 @@ def unbalanced(memwhy, dump):
     listed = {
         int(o["address"], 16): o
         for o in document["objects"]
-        if o["surplus"] > 0 and o["proof"] != "held"
+        if o["surplus"] > 0 and not o["held"]
     }
     return listed, {a for a, o in listed.items() if o["proof"] in ("certain", "scanned")}
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""References that running C code has taken for the time of its call are no leaks, also where no
-memory shows them: a thread in a system call has its registers in the kernel."""
+"""References of C code that are hard to see are no leaks: of running calls, whose registers the kernel
+has while the thread waits, and in memory of every kind."""
 
 from pathlib import Path
 
@@ -25,3 +25,23 @@ def test_what_a_waiting_call_holds_is_not_called_leaked(memwhy, python, tmp_path
     lost = proofs["__main__.Lost"]
     assert len(lost) == target.said["lost"]
     assert lost.count("scanned") >= 45
+
+
+def test_unusual_memory_is_looked_at(memwhy, python, tmp_path):
+    for source in ("unusual_holders.c", "references.c"):
+        build_extension(python, HERE / source, tmp_path)
+    program = HERE / "unusual_holders_service.py"
+    with waiting(memwhy, python, program, tmp_path / "run", tmp_path) as target:
+        dump = target.dump()
+    proofs = {}
+    for thing in view(memwhy, "refs", dump)["objects"]:
+        proofs.setdefault(thing["type"], []).append(thing["proof"])
+    each = target.said["each"]
+    wrong = {}
+    for name in target.said["classes"]:
+        proven = [proof for proof in proofs.get(name, []) if proof in ("certain", "scanned")]
+        if proven:
+            wrong[name] = len(proven)
+    assert wrong == {}
+    assert len(proofs["__main__.Lost"]) == each
+    assert proofs["__main__.Lost"].count("scanned") >= each * 3 // 4
