@@ -290,7 +290,8 @@ class ObjectGraphLoader {
   }
 
  private:
-  // A root for each library's word that points to an object asked for; the edges come later.
+  // A root for each library's word that points to an object asked for, and for malloc'd memory that
+  // does so and to which only a library's word leads; the edges come later.
   void TakeScan(First& first) {
     graph_.was_scanned_ = scan_.was_done && scan_.unread_mappings == 0;
     for (const HolderScan::Object& object : scan_.objects) {
@@ -298,10 +299,15 @@ class ObjectGraphLoader {
       if (node == ObjectGraph::kNone) continue;
       graph_.held_.push_back({node, object.words, object.static_words + object.native_words,
                               object.places.empty() ? "" : object.places[0], HolderName(object)});
-      if (object.static_words == 0) continue;
       ObjectGraph::Root root;
       root.kind = wire::DumpRoot::kNativeGlobal;
-      root.name = object.places.empty() ? "a library's data" : object.places[0];
+      if (object.static_words != 0) {
+        root.name = object.places.empty() ? "a library's data" : object.places[0];
+      } else if (object.holder != 0 && graph_.Find(object.holder) == ObjectGraph::kNone) {
+        root.name = HolderName(object);
+      } else {
+        continue;
+      }
       graph_.roots_.push_back(std::move(root));
       graph_.root_shape_.push_back(ObjectGraph::kNoShape);
       first.root_counts.push_back(1);

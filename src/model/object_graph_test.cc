@@ -151,6 +151,11 @@ TEST(ObjectGraph, WhoLeadsToNativeMemoryIsNamed) {
   EXPECT_EQ(held(kList)->held_words, 2u);
   EXPECT_EQ(held(kList)->holder, "memory behind an object of ext.Holder");
   EXPECT_EQ(held(kAlone)->holder, "memory behind libfoo.so:list+0x0");
+  // A library is a root; an object that leads there would be none.
+  const ObjectGraph::Node root = graph->first_root() + 1;
+  EXPECT_EQ(graph->root(root).name, "memory behind libfoo.so:list+0x0");
+  EXPECT_EQ(graph->Targets(root)[0], graph->Find(kAlone));
+  EXPECT_EQ(graph->size(), graph->first_root() + 3);  // and the unexplained
 }
 
 TEST(ObjectGraph, ConstantsInAnExtensionsDataAreItsOwn) {

@@ -257,6 +257,7 @@ def test_extension_classes(memwhy, some_python, tmp_path, kind):
         environment={"PYTHONPATH": str(tmp_path)},
     ) as target:
         dump = target.dump()
+        native = target.dump("native.heap", "--native", "--no-scan") if kind == "pybind11" else None
     said = target.said
     found, facts = objects_of(memwhy, dump)
     assert facts["skipped"] == []
@@ -270,6 +271,14 @@ def test_extension_classes(memwhy, some_python, tmp_path, kind):
     assert lost <= set(listed) and len(lost & proven) >= 0.85 * len(lost)
     assert len(set(listed) - lost - held) <= MOST_NOISE * facts["objects"]
     check_holders(memwhy, dump, said["holders"])
+    if native is None:
+        return
+    # Through members of C++ classes, from the instance that has them.
+    members = "InHolder InVector InMap InNode InNext InCallback InLambda InCapsule".split()
+    check_holders(memwhy, native, {name: ["__main__.KEPT[", "~> "] for name in members})
+    paths = view(memwhy, "path", dump, "--type", "__main__.InKept")["paths"]
+    for path in paths:
+        assert path["root"]["kind"] == "c global" and "pybind11_holders.so:" in path["root"]["name"]
 
 
 def test_large_service(memwhy, tmp_path):
