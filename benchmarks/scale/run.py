@@ -63,8 +63,10 @@ def main():
     library = SCRATCH / "clone.so"
     source = HERE / "bare_clone.c"
     subprocess.run([compiler, "-O2", "-shared", "-fPIC", source, "-o", library], check=True)
-    python = environment.prepare(environment.HEAP_TOOLS)
-    machine = environment.describe(python, environment.HEAP_TOOLS.values())
+    # Without the other tools whatever interpreter runs this is the one that is dumped.
+    tools = {} if arguments.no_others else environment.HEAP_TOOLS
+    python = sys.executable if arguments.no_others else environment.prepare(tools)
+    machine = environment.describe(python, tools.values())
     print(", ".join(f"{name} {value}" for name, value in machine.items()), flush=True)
     results = {"machine": machine, "sizes": {}}
     has_failed = False
