@@ -21,20 +21,30 @@ def clones_of(pid):
     return pids
 
 
-@contextlib.contextmanager
-def living_clone(memwhy, pid, dump):
-    """A dump whose clone lives on, since nobody reads what it writes, until the block's end."""
+def start_dump(memwhy, pid, dump):
+    """A dumper that stands still while the clone lives; None when the dump was done before."""
     dumper = subprocess.Popen(
         [memwhy, "heap", "dump", str(pid), "-o", str(dump), "--no-scan"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    try:
-        while not clones_of(pid) and dumper.poll() is None:
-            pass
-        dumper.send_signal(signal.SIGSTOP)
+    while not clones_of(pid) and dumper.poll() is None:
+        pass
+    dumper.send_signal(signal.SIGSTOP)
+    if dumper.poll() is None:
         os.waitid(os.P_PID, dumper.pid, os.WSTOPPED)
-        assert clones_of(pid), "the dump was done before it could be stopped"
+        if clones_of(pid):
+            return dumper
+        dumper.send_signal(signal.SIGCONT)
+    dumper.wait(60)
+    return None
+
+
+@contextlib.contextmanager
+def living_clone(memwhy, pid, dump):
+    """A dump whose clone lives on, since nobody reads what it writes, until the block's end."""
+    dumper = wait_for(lambda: start_dump(memwhy, pid, dump), what="a dump is caught alive")
+    try:
         yield
         assert clones_of(pid)
     finally:
