@@ -20,7 +20,7 @@
 #include "agent/dump_walk.h"
 #include "agent/holder_scan.h"
 #include "agent/process_memory.h"
-#include "agent/python_api.h"
+#include "agent/python_thread.h"
 #include "agent/text_buffer.h"
 
 namespace memwhy::agent {
@@ -32,6 +32,7 @@ constexpr unsigned kMostSeconds = 300;                  // a clone ends itself a
 constexpr std::uint64_t kMostWaitNs = 120'000'000'000;  // for questions
 constexpr int kTimedOut = 3;                            // the clone's exit code
 constexpr int kFaulted = 128;                           // and above: FaultGuard's, with the signal
+constexpr char kNoMemory[] = "no memory for the dump";
 constexpr char kNotOpened[] = "the dump's output could not be opened";
 constexpr int kCollectionTries = 400;  // of 5 ms: for a collection under way to end
 
@@ -124,12 +125,13 @@ bool IsFinalizing() noexcept {
          0;
 }
 
-// Takes the GIL at a moment when no collection is under way: its objects would be in no list.
-int TakeGil() noexcept {
+// Takes the GIL at a moment when no collection is under way: its objects would be in no list. Null:
+// no memory.
+void* TakeQuietGil() noexcept {
   for (int i = 0;; ++i) {
-    const int state = g_python_api.PyGILState_Ensure();
-    if (!IsCollecting() || i == kCollectionTries) return state;
-    g_python_api.PyGILState_Release(state);
+    void* const state = TakeGil();
+    if (state == nullptr || !IsCollecting() || i == kCollectionTries) return state;
+    GiveGil(state);
     const timespec wait{0, 5'000'000};
     nanosleep(&wait, nullptr);
   }
@@ -137,11 +139,15 @@ int TakeGil() noexcept {
 
 // 0: written. Else an errno of clone, or -1: the clone failed later.
 int DumpByClone(const HeapDumpOptions& options, HeapDumpResult& result) noexcept {
-  const int state = TakeGil();
+  void* const state = TakeQuietGil();
+  if (state == nullptr) {
+    result.error = kNoMemory;
+    return -1;
+  }
   const std::uint64_t began = wire::MonotonicNs();
   const int fd = OpenOutput(options.output_path);
   if (fd < 0) {
-    g_python_api.PyGILState_Release(state);
+    GiveGil(state);
     result.error = kNotOpened;
     return -1;
   }
@@ -153,7 +159,7 @@ int DumpByClone(const HeapDumpOptions& options, HeapDumpResult& result) noexcept
   close(fd);
   // Before it is given back: who waits for it may take our processor, too.
   result.pause_ns = wire::MonotonicNs() - began;
-  g_python_api.PyGILState_Release(state);
+  GiveGil(state);
   if (error != 0) return error;
   result.taken_ns = began;
   result.method = DumpMethod::kClone;
@@ -161,9 +167,10 @@ int DumpByClone(const HeapDumpOptions& options, HeapDumpResult& result) noexcept
   while (syscall(SYS_wait4, pid, &status, __WALL, nullptr) < 0 && errno == EINTR) {
   }
   if (collects && !IsFinalizing()) {
-    const int again = g_python_api.PyGILState_Ensure();
-    ReleaseCollection();
-    g_python_api.PyGILState_Release(again);
+    if (void* const again = TakeGil(); again != nullptr) {
+      ReleaseCollection();
+      GiveGil(again);
+    }
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return 0;
   result.error = WIFSIGNALED(status) ? "the clone was killed while it wrote the dump"
@@ -180,7 +187,7 @@ void DumpInPlace(const HeapDumpOptions& options, HeapDumpResult& result,
   MemoryMap map;
   DumpStream out;
   if (!map.Load()) {
-    result.error = "no memory for the dump";
+    result.error = kNoMemory;
     return;
   }
   result.method = DumpMethod::kInPlace;
@@ -190,7 +197,11 @@ void DumpInPlace(const HeapDumpOptions& options, HeapDumpResult& result,
     NativeWalk native(walk);
     NativeWalk* const loaded = LoadBlocks(options, native);
     TypeCensus census;
-    const int state = TakeGil();
+    void* const state = TakeQuietGil();
+    if (state == nullptr) {
+      result.error = kNoMemory;
+      return;
+    }
     const std::uint64_t began = wire::MonotonicNs();
     const int fd = OpenOutput(options.output_path);
     if (fd < 0) {
@@ -203,7 +214,7 @@ void DumpInPlace(const HeapDumpOptions& options, HeapDumpResult& result,
       is_whole = close(fd) == 0 && is_whole;
     }
     result.pause_ns = wire::MonotonicNs() - began;
-    g_python_api.PyGILState_Release(state);
+    GiveGil(state);
     result.taken_ns = began;
   }
   out.Stop();

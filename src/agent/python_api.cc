@@ -75,8 +75,10 @@ bool FindPython(Interpreter& python) noexcept {
 
   PythonApi& api = g_python_api;
   Look(api.Py_IsInitialized, "Py_IsInitialized");
-  Look(api.PyGILState_Ensure, "PyGILState_Ensure");
-  Look(api.PyGILState_Release, "PyGILState_Release");
+  Look(api.PyThreadState_New, "PyThreadState_New");
+  Look(api.PyThreadState_Clear, "PyThreadState_Clear");
+  Look(api.PyThreadState_DeleteCurrent, "PyThreadState_DeleteCurrent");
+  Look(api.PyEval_RestoreThread, "PyEval_RestoreThread");
   Look(api.Py_AddPendingCall, "Py_AddPendingCall");
   Look(api.PyImport_GetModuleDict, "PyImport_GetModuleDict");
   Look(api.PyDict_Next, "PyDict_Next");

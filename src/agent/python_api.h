@@ -32,8 +32,10 @@ struct DomainAllocator {            // PyMemAllocatorEx
 
 struct PythonApi {
   int (*Py_IsInitialized)();
-  int (*PyGILState_Ensure)();
-  void (*PyGILState_Release)(int);
+  void* (*PyThreadState_New)(void* interpreter);
+  void (*PyThreadState_Clear)(void*);
+  void (*PyThreadState_DeleteCurrent)();
+  void (*PyEval_RestoreThread)(void*);
   int (*Py_AddPendingCall)(int (*)(void*), void*);
   PyObj* (*PyImport_GetModuleDict)();
   int (*PyDict_Next)(PyObj*, std::ptrdiff_t*, PyObj**, PyObj**);

@@ -22,6 +22,7 @@
 #include "agent/private_memory.h"
 #include "agent/process_end.h"
 #include "agent/python_api.h"
+#include "agent/python_thread.h"
 #include "agent/raw_memory.h"
 #include "agent/real_functions.h"
 #include "agent/recording.h"
@@ -230,6 +231,7 @@ bool OpenRing(std::uint64_t pool, bool is_dormant) noexcept {
 // Registered first, so it runs as the last one before the fork.
 // The record keeps the instant exact in the session (session/columns.h).
 void BeforeFork() {
+  KeepThreadsOutBeforeFork();
   ThreadState* t = RecordingThread();
   const std::uint64_t ticks = TicksBefore();
   g_agent.fork_clock = ticks << g_agent.clock_shift;
@@ -239,9 +241,12 @@ void BeforeFork() {
   WriteFork(*t, ticks);
 }
 
+void AfterForkInParent() { LetThreadsInAfterFork(false); }
+
 // Keeps what the child inherits of the arena table before the parent changes it. The ring itself is
 // made at the first event: most forked children only execute another program.
 void AfterForkInChild() {
+  LetThreadsInAfterFork(true);
   LeaveHoldAfterFork();
   if (!g_agent.has_started || g_agent.follow == Follow::kNone) return;
   const std::uint32_t count = g_agent.ring->arenas_used.load(std::memory_order_relaxed);
@@ -276,7 +281,7 @@ bool Start() noexcept {
   InstallArenaHook();
   if (WantsObjects()) InstallObjectHook();
   g_agent.ring->request_signal = static_cast<std::uint32_t>(InstallRequestSignal());
-  pthread_atfork(&BeforeFork, nullptr, &AfterForkInChild);
+  pthread_atfork(&BeforeFork, &AfterForkInParent, &AfterForkInChild);
   InstallExitNote();
   g_agent.has_started = true;
   return true;
