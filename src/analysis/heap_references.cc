@@ -32,7 +32,7 @@ bool IsHeld(const ObjectGraph::Held& held, const UnbalancedObject& object) {
 
 // What a running call may hold is not proven to be lost.
 void ExcuseRunningCalls(const ObjectGraph& graph, std::vector<UnbalancedObject>* objects) {
-  std::vector<Suspect> suspects;
+  std::vector<SurplusObject> suspects;
   std::vector<UnbalancedObject*> suspected;
   for (UnbalancedObject& object : *objects) {
     const bool is_proven =

@@ -93,22 +93,22 @@ void RunningCalls::AddNear(const ObjectGraph& graph, std::vector<Node> at, Threa
 }
 
 std::vector<bool> RunningCalls::MayHold(const ObjectGraph& graph,
-                                        std::span<const Suspect> suspects) const {
-  const auto threads_of = [&](const Suspect& suspect) -> std::span<const Thread> {
+                                        std::span<const SurplusObject> suspects) const {
+  const auto threads_of = [&](const SurplusObject& suspect) -> std::span<const Thread> {
     const auto found = near_.find(suspect.node);
     if (found == near_.end()) return {};
     return found->second;
   };
   std::map<std::pair<Thread, std::uint32_t>, std::uint32_t> near;  // suspects of a type
   std::unordered_map<std::uint32_t, std::uint32_t> unknown;        // likewise
-  for (const Suspect& suspect : suspects) {
+  for (const SurplusObject& suspect : suspects) {
     const std::uint32_t type = graph.type_id(suspect.node);
     for (const Thread thread : threads_of(suspect)) ++near[{thread, type}];
     if (suspect.is_unknown) ++unknown[type];
   }
   std::vector<bool> may;
   may.reserve(suspects.size());
-  for (const Suspect& suspect : suspects) {
+  for (const SurplusObject& suspect : suspects) {
     const std::uint32_t type = graph.type_id(suspect.node);
     const std::span<const Thread> threads = threads_of(suspect);
     const bool is_argument = suspect.surplus <= threads.size() * kPerCall &&

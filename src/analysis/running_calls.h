@@ -17,7 +17,7 @@
 namespace memwhy::analysis {
 
 // An object with references that neither edges nor memory account for.
-struct Suspect {
+struct SurplusObject {
   model::ObjectGraph::Node node = 0;
   std::uint64_t surplus = 0;
   bool is_unknown = false;  // no edge leads to it, and no word of memory
@@ -29,7 +29,7 @@ class RunningCalls {
 
   // For each of all suspects of `graph`: whether a running call may hold it.
   std::vector<bool> MayHold(const model::ObjectGraph& graph,
-                            std::span<const Suspect> suspects) const;
+                            std::span<const SurplusObject> suspects) const;
 
  private:
   using Thread = std::uint32_t;  // of those with a Python frame

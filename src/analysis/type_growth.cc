@@ -85,7 +85,7 @@ const Name* NextHolder(const Table& table, const std::vector<Name>& slice) {
   return is_steady && referrers == 1 && is_new ? only : nullptr;
 }
 
-std::vector<std::string> SliceOf(const Table& table, const TypeGrowth::Pair& top) {
+std::vector<std::string> SliceOf(const Table& table, const HeapGrowth::Pair& top) {
   std::vector<Name> slice = {{false, top.referent}};
   if (top.referrer != top.referent) slice.emplace_back(top.is_from_root, top.referrer);
   while (slice.size() < kMostSteps && !slice.back().first) {
@@ -119,14 +119,14 @@ double GrowthScore(std::span<const std::uint64_t> series) {
   return score;
 }
 
-TypeGrowth FindTypeGrowth(std::span<const TypeCensus> censuses) {
-  TypeGrowth growth;
+HeapGrowth FindTypeGrowth(std::span<const TypeCensus> censuses) {
+  HeapGrowth growth;
   if (censuses.empty()) return growth;
   const Table table(censuses);
   for (const auto& [name, series] : table.types) {
     const auto& [objects, bytes] = series;
     if (name.first || name.second == model::kNoObjectName) continue;
-    TypeGrowth::Type type;
+    HeapGrowth::Type type;
     type.name = name.second;
     type.objects = objects;
     type.bytes = bytes;
@@ -137,7 +137,7 @@ TypeGrowth FindTypeGrowth(std::span<const TypeCensus> censuses) {
   }
   for (const auto& [names, references] : table.pairs) {
     const auto& [objects, bytes] = table.types.at(names.second);
-    TypeGrowth::Pair pair;
+    HeapGrowth::Pair pair;
     pair.referrer = names.first.second;
     pair.referent = names.second.second;
     pair.is_from_root = names.first.first;

@@ -15,7 +15,7 @@
 
 namespace memwhy::analysis {
 
-struct TypeGrowth {
+struct HeapGrowth {
   struct Type {
     std::string name;
     std::vector<std::uint64_t> objects;  // by census
@@ -43,7 +43,7 @@ struct TypeGrowth {
   std::vector<std::string> slice;
 };
 
-TypeGrowth FindTypeGrowth(std::span<const model::TypeCensus> censuses);
+HeapGrowth FindTypeGrowth(std::span<const model::TypeCensus> censuses);
 
 // How steadily and how fast a series grows: for each growth its share of what was there, times how
 // many growths came one after the other; what was gathered loses 15 % where the series shrinks. It

@@ -62,7 +62,7 @@ TypeCensus Leaking(std::uint64_t round) {
       .Pair("list", "dict", 700);
 }
 
-const TypeGrowth::Type& TypeOf(const TypeGrowth& growth, const std::string& name) {
+const HeapGrowth::Type& TypeOf(const HeapGrowth& growth, const std::string& name) {
   for (const auto& type : growth.types) {
     if (type.name == name) return type;
   }
@@ -70,7 +70,7 @@ const TypeGrowth::Type& TypeOf(const TypeGrowth& growth, const std::string& name
   return growth.types.front();
 }
 
-const TypeGrowth::Pair& PairOf(const TypeGrowth& growth, const std::string& from,
+const HeapGrowth::Pair& PairOf(const HeapGrowth& growth, const std::string& from,
                                const std::string& to) {
   for (const auto& pair : growth.pairs) {
     if (pair.referrer == from && pair.referent == to) return pair;
@@ -81,7 +81,7 @@ const TypeGrowth::Pair& PairOf(const TypeGrowth& growth, const std::string& from
 
 TEST(TypeGrowthTest, GrowingTypesAndPairsComeFirstByBytes) {
   const TypeCensus censuses[] = {Leaking(0), Leaking(1), Leaking(2)};
-  const TypeGrowth growth = FindTypeGrowth(censuses);
+  const HeapGrowth growth = FindTypeGrowth(censuses);
   ASSERT_GE(growth.types.size(), 6U);
   EXPECT_EQ(growth.types[0].name, "str");
   EXPECT_EQ(growth.types[1].name, "app.Session");
@@ -116,7 +116,7 @@ TEST(TypeGrowthTest, WhatGrowsInOneIntervalOnlyIsNotGrowing) {
                           .Pair("dict", "wave", wavering));
   };
   const TypeCensus censuses[] = {census(10, 5), census(900, 9), census(900, 8), census(900, 12)};
-  const TypeGrowth growth = FindTypeGrowth(censuses);
+  const HeapGrowth growth = FindTypeGrowth(censuses);
   for (const auto& type : growth.types) EXPECT_FALSE(type.grows) << type.name;
   for (const auto& pair : growth.pairs) EXPECT_FALSE(pair.grows) << pair.referent;
   EXPECT_THAT(growth.slice, IsEmpty());
@@ -127,7 +127,7 @@ TEST(TypeGrowthTest, WhatIsNewCountsFromZero) {
       Census().Type("list", 1, 100),
       Census().Type("list", 1, 100).Type("a", 1, 50).Pair("list", "a", 1),
       Census().Type("list", 1, 100).Type("a", 3, 150).Pair("list", "a", 3)};
-  const TypeGrowth growth = FindTypeGrowth(censuses);
+  const HeapGrowth growth = FindTypeGrowth(censuses);
   EXPECT_THAT(TypeOf(growth, "a").objects, ElementsAre(0, 1, 3));
   EXPECT_TRUE(TypeOf(growth, "a").grows);
   EXPECT_THAT(PairOf(growth, "list", "a").references, ElementsAre(0, 1, 3));
@@ -137,7 +137,7 @@ TEST(TypeGrowthTest, WhatIsNewCountsFromZero) {
 
 TEST(TypeGrowthTest, WhatIsGoneIsZero) {
   const TypeCensus censuses[] = {Census().Type("a", 2, 100).Pair("b", "a", 2), Census()};
-  const TypeGrowth growth = FindTypeGrowth(censuses);
+  const HeapGrowth growth = FindTypeGrowth(censuses);
   EXPECT_THAT(TypeOf(growth, "a").bytes, ElementsAre(100, 0));
   EXPECT_EQ(TypeOf(growth, "a").grown_bytes, -100);
   EXPECT_THAT(PairOf(growth, "b", "a").references, ElementsAre(2, 0));

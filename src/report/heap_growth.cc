@@ -12,7 +12,7 @@
 namespace memwhy::report {
 namespace {
 
-using analysis::TypeGrowth;
+using analysis::HeapGrowth;
 
 Json RoundJson(const HeapGrowthView::Round& round) {
   return {{"at", round.at},
@@ -53,12 +53,12 @@ std::string HeadText(const HeapGrowthView& view) {
   return text;
 }
 
-std::string TypesText(const TypeGrowth& growth, std::size_t top) {
+std::string TypesText(const HeapGrowth& growth, std::size_t top) {
   const std::size_t rows = CountGrowing(growth.types);
   std::string text = fmt::format("\nTypes that grew in each interval\n{:>11} {:>11} {:>11}  {}\n",
                                  "bytes", "first", "last", "type");
   for (std::size_t i = 0; i < std::min(top, rows); ++i) {
-    const TypeGrowth::Type& type = growth.types[i];
+    const HeapGrowth::Type& type = growth.types[i];
     text += fmt::format("{:>11} {:>11} {:>11}  {}\n", FormatSignedBytes(type.grown_bytes),
                         FormatCount(type.objects.front()), FormatCount(type.objects.back()),
                         ShortenLeft(type.name, 42));
@@ -66,7 +66,7 @@ std::string TypesText(const TypeGrowth& growth, std::size_t top) {
   return text + MoreText(rows, top, "types");
 }
 
-std::string PairsText(const TypeGrowth& growth, std::size_t top) {
+std::string PairsText(const HeapGrowth& growth, std::size_t top) {
   constexpr std::size_t kNameColumns = 19;
   const std::size_t rows = CountGrowing(growth.pairs);
   if (rows == 0) return "";
@@ -74,7 +74,7 @@ std::string PairsText(const TypeGrowth& growth, std::size_t top) {
       fmt::format("\nReferences that grew in each interval\n{:>11} {:>11} {:>11}  {}\n", "about",
                   "first", "last", "from -> to");
   for (std::size_t i = 0; i < std::min(top, rows); ++i) {
-    const TypeGrowth::Pair& pair = growth.pairs[i];
+    const HeapGrowth::Pair& pair = growth.pairs[i];
     text += fmt::format("{:>11} {:>11} {:>11}  {} -> {}\n",
                         FormatSignedBytes(static_cast<SignedBytes>(pair.about_bytes)),
                         FormatCount(pair.references.front()), FormatCount(pair.references.back()),
@@ -84,7 +84,7 @@ std::string PairsText(const TypeGrowth& growth, std::size_t top) {
   return text + MoreText(rows, top, "pairs");
 }
 
-std::string SliceText(const TypeGrowth& growth) {
+std::string SliceText(const HeapGrowth& growth) {
   if (growth.slice.empty()) return "";
   std::string text = "\nHeld so: ";
   std::size_t column = text.size() - 1;
@@ -101,7 +101,7 @@ std::string SliceText(const TypeGrowth& growth) {
 }
 
 // The type to ask about: a class of the program's own tells more than its parts do.
-std::string TypeToAsk(const TypeGrowth& growth) {
+std::string TypeToAsk(const HeapGrowth& growth) {
   for (const std::string& name : growth.slice) {
     if (name.find('.') != std::string::npos && name.front() != '(') return name;
   }
@@ -130,7 +130,7 @@ std::string NextText(const HeapGrowthView& view) {
 
 }  // namespace
 
-bool Grows(const TypeGrowth& growth) {
+bool Grows(const HeapGrowth& growth) {
   return CountGrowing(growth.types) != 0 || CountGrowing(growth.pairs) != 0;
 }
 
@@ -139,7 +139,7 @@ void WriteHeapGrowthJson(const HeapGrowthView& view, std::size_t top, const Sink
   for (const HeapGrowthView::Round& round : view.rounds) rounds.push_back(RoundJson(round));
   Json types = Json::array();
   for (std::size_t i = 0; i < std::min(top, view.growth.types.size()); ++i) {
-    const TypeGrowth::Type& type = view.growth.types[i];
+    const HeapGrowth::Type& type = view.growth.types[i];
     types.push_back({{"type", type.name},
                      {"objects", type.objects},
                      {"shallow", type.bytes},
@@ -149,7 +149,7 @@ void WriteHeapGrowthJson(const HeapGrowthView& view, std::size_t top, const Sink
   }
   Json pairs = Json::array();
   for (std::size_t i = 0; i < std::min(top, view.growth.pairs.size()); ++i) {
-    const TypeGrowth::Pair& pair = view.growth.pairs[i];
+    const HeapGrowth::Pair& pair = view.growth.pairs[i];
     pairs.push_back({{"referrer", pair.referrer},
                      {"is_root", pair.is_from_root},
                      {"referent", pair.referent},

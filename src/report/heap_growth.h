@@ -33,10 +33,10 @@ struct HeapGrowthView {
   std::vector<Round> rounds;        // at least one
   std::optional<std::string> dump;  // path of the dump that was written in the end
   std::string no_dump;              // why one that was asked for is not there
-  analysis::TypeGrowth growth;
+  analysis::HeapGrowth growth;
 };
 
-bool Grows(const analysis::TypeGrowth& growth);
+bool Grows(const analysis::HeapGrowth& growth);
 
 void WriteHeapGrowthJson(const HeapGrowthView& view, std::size_t top, const Sink& sink);
 std::string HeapGrowthText(const HeapGrowthView& view, std::size_t top);

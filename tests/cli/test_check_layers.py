@@ -56,3 +56,11 @@ def test_report_may_see_results_but_not_the_system(tmp_path):
           '#include "analysis/finding.h"\n#include "readers/gclog.h"\n')
     lines = run(tmp_path).stdout.splitlines()
     assert lines == ['src/report/html.cc:2: report must not include readers ("readers/gclog.h")']
+
+
+def test_a_type_has_one_definition(tmp_path):
+    text = "namespace memwhy::base {{\nstruct One {{}};\n{}class Own;\n}}  // namespace memwhy::base\n"
+    plant(tmp_path, "base/a.h", text.format("class Two : Three {\n};\n"))
+    plant(tmp_path, "base/b.h", text.format("namespace {\nclass Two {};\n}  // namespace\n"))
+    lines = run(tmp_path).stdout.splitlines()
+    assert lines == ["src/base/b.h:2: src/base/a.h defines memwhy::base::One, too"]

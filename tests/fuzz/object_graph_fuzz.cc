@@ -76,7 +76,7 @@ void CheckCensus(model::FakeDumpSource& source) {
     MEMWHY_FUZZ_EXPECT(pairs.emplace(pair.referrer, pair.referent).second);
   }
   const model::TypeCensus twice[] = {*census, *census};
-  const analysis::TypeGrowth growth = analysis::FindTypeGrowth(twice);
+  const analysis::HeapGrowth growth = analysis::FindTypeGrowth(twice);
   MEMWHY_FUZZ_EXPECT(growth.pairs.size() == census->pairs.size());
   for (const auto& pair : growth.pairs) MEMWHY_FUZZ_EXPECT(!pair.grows);
   const model::TypeCensus grown[] = {model::TypeCensus(), *census};
