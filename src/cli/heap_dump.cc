@@ -13,6 +13,7 @@
 #include "base/file_system.h"
 #include "cli/cli.h"
 #include "cli/heap.h"
+#include "cli/heap_target.h"
 #include "diagnose/native_blocks.h"
 #include "recorder/heap_dump.h"
 
@@ -20,10 +21,8 @@ namespace memwhy::cli {
 namespace {
 
 struct Options {
-  int pid = 0;
+  HeapTarget target;
   std::string output;
-  double max_pause_ms = 0;
-  bool in_place = false;
   bool no_scan = false;
   bool native = false;
 };
@@ -43,27 +42,17 @@ Result<std::vector<recorder::NativeBlock>> ReadBlocks(const FileSystem& fs, pid_
 
 int Run(const Options& options) {
   const RealFileSystem fs;
-  recorder::HeapDumpOptions dump;
-  dump.pid = options.pid;
-  dump.output = options.output.empty() ? FreeName(options.pid) : options.output;
-  dump.max_pause_ms = options.max_pause_ms;
-  dump.in_place = options.in_place;
+  recorder::HeapDumpOptions dump = options.target.DumpOptions();
+  dump.output = options.output.empty() ? FreeName(options.target.pid) : options.output;
   dump.scans = !options.no_scan;
   std::vector<recorder::NativeBlock> blocks;
   if (options.native) {
-    auto read = ReadBlocks(fs, options.pid);
+    auto read = ReadBlocks(fs, options.target.pid);
     if (!read) return Fail(kExitEnvironment, read.error().message());
     blocks = *std::move(read);
     dump.blocks = blocks;
   }
-  const auto outcome = recorder::TakeHeapDump(fs, dump, [&](const recorder::HeapReply& predicted) {
-    fmt::print(stderr,
-               "memwhy: process {} will stand still for about {:.1f} ms ({}); about {} of memory "
-               "meanwhile\n",
-               options.pid, predicted.predicted_ms,
-               predicted.method == "in_place" ? "the walk holds the GIL" : "a clone is made",
-               FormatBytes(static_cast<Bytes>(predicted.predicted_bytes)));
-  });
+  const auto outcome = recorder::TakeHeapDump(fs, dump, options.target.Announcement(""));
   if (!outcome) return Fail(kExitEnvironment, outcome.error().message());
   if (options.native && !outcome->followed_blocks) {
     fmt::print(stderr, "memwhy: native memory was not followed: {}\n",
@@ -79,22 +68,14 @@ int Run(const Options& options) {
 void AddDump(CLI::App& heap, int* exit_code) {
   auto options = std::make_shared<Options>();
   CLI::App* command = heap.add_subcommand("dump", "Write all objects of a live process to a file");
-  command->add_option("pid", options->pid, "A process that runs under memwhy run")
-      ->required()
-      ->type_name("PID")
-      ->check(CLI::PositiveNumber);
+  options->target.AddOptions(*command);
   command->add_option("-o,--output", options->output, "File to make (default: memwhy.PID.heap)")
       ->type_name("DUMP");
-  command->add_option("--max-pause", options->max_pause_ms, "Refuse a longer predicted pause")
-      ->type_name("MS")
-      ->check(CLI::NonNegativeNumber);
   command->add_flag("--no-scan", options->no_scan,
                     "Do not look for C code that holds objects (the clone lives shorter)");
   command->add_flag("--native", options->native,
                     "Follow pointers into malloc blocks that the recording knows (replays it "
                     "first: seconds for each ten million events)");
-  command->add_flag("--in-place", options->in_place,
-                    "No clone: walk with the GIL held (longer pause, less memory)");
   command->callback([=] { *exit_code = Run(*options); });
 }
 

@@ -20,6 +20,7 @@
 #include "base/unique_fd.h"
 #include "cli/cli.h"
 #include "cli/heap.h"
+#include "cli/heap_target.h"
 #include "cli/view_options.h"
 #include "recorder/heap_census.h"
 #include "report/heap_growth.h"
@@ -32,11 +33,9 @@ constexpr std::size_t kRowsInText = 12;
 constexpr std::size_t kMostRounds = 10'000;
 
 struct Options {
-  int pid = 0;
+  HeapTarget target;
   std::string every = "30s";
   std::size_t rounds = 5;
-  double max_pause_ms = 0;
-  bool in_place = false;
   std::string dump;
   bool json = false;
   std::optional<std::size_t> top;
@@ -62,7 +61,7 @@ class Rounds {
   Rounds(const Options& options, double every)
       : options_(options),
         every_(every),
-        process_(static_cast<int>(syscall(SYS_pidfd_open, options.pid, 0))) {}
+        process_(static_cast<int>(syscall(SYS_pidfd_open, options.target.pid, 0))) {}
 
   // An error: there is no census at all.
   Result<void> Take() {
@@ -70,7 +69,10 @@ class Rounds {
     for (std::size_t i = 0; i < options_.rounds; ++i) {
       if (i != 0 && !WaitUntil(began + every_ * static_cast<double>(i))) return {};
       const double at = i == 0 ? 0 : Now() - began;
-      auto taken = recorder::TakeHeapCensus(fs_, DumpOptions(), Announce(i == 0));
+      const HeapTarget& target = options_.target;
+      auto taken = recorder::TakeHeapCensus(
+          fs_, target.DumpOptions(),
+          i == 0 ? target.Announcement(" each time") : recorder::OnPrediction());
       if (!taken) {
         if (i == 0) return taken.error();
         view.has_ended = HasEnded();
@@ -80,14 +82,6 @@ class Rounds {
       Add(at, *std::move(taken));
     }
     return {};
-  }
-
-  recorder::HeapDumpOptions DumpOptions() const {
-    recorder::HeapDumpOptions dump;
-    dump.pid = options_.pid;
-    dump.max_pause_ms = options_.max_pause_ms;
-    dump.in_place = options_.in_place;
-    return dump;
   }
 
   report::HeapGrowthView view;
@@ -112,21 +106,9 @@ class Rounds {
   }
 
   bool HasEnded() const {
-    if (!process_) return kill(options_.pid, 0) != 0;
+    if (!process_) return kill(options_.target.pid, 0) != 0;
     pollfd process{process_.get(), POLLIN, 0};
     return poll(&process, 1, 0) > 0;
-  }
-
-  recorder::OnPrediction Announce(bool is_first) const {
-    if (!is_first) return {};
-    return [this](const recorder::HeapReply& predicted) {
-      fmt::print(stderr,
-                 "memwhy: process {} will stand still for about {:.1f} ms each time ({}); about {} "
-                 "of memory meanwhile\n",
-                 options_.pid, predicted.predicted_ms,
-                 predicted.method == "in_place" ? "the walk holds the GIL" : "a clone is made",
-                 FormatBytes(static_cast<Bytes>(predicted.predicted_bytes)));
-    };
   }
 
   void Add(double at, recorder::HeapCensus taken) {
@@ -156,7 +138,7 @@ void TakeDump(const Options& options, Rounds& rounds) {
   } else if (view.has_ended) {
     view.no_dump = "the process ended";
   } else {
-    recorder::HeapDumpOptions dump = rounds.DumpOptions();
+    recorder::HeapDumpOptions dump = options.target.DumpOptions();
     dump.output = options.dump;
     const auto outcome = recorder::TakeHeapDump(RealFileSystem(), dump);
     if (outcome) {
@@ -176,7 +158,7 @@ int Run(const Options& options) {
   CatchInterrupt();
   Rounds rounds(options, *every);
   report::HeapGrowthView& view = rounds.view;
-  view.pid = options.pid;
+  view.pid = options.target.pid;
   view.every_seconds = *every;
   view.planned = options.rounds;
   const auto taken = rounds.Take();
@@ -199,20 +181,12 @@ void AddGrowth(CLI::App& heap, int* exit_code) {
   auto options = std::make_shared<Options>();
   CLI::App* command = heap.add_subcommand(
       "growth", "What grows in a live process, by type and by who refers to whom; no dumps");
-  command->add_option("pid", options->pid, "A process that runs under memwhy run")
-      ->required()
-      ->type_name("PID")
-      ->check(CLI::PositiveNumber);
+  options->target.AddOptions(*command);
   command->add_option("--every", options->every, "Between two counts: 30s, 5m, 1h (default 30s)")
       ->type_name("TIME");
   command->add_option("--rounds", options->rounds, "How often it is counted (default 5)")
       ->type_name("N")
       ->check(CLI::Range(std::size_t{2}, kMostRounds));
-  command->add_option("--max-pause", options->max_pause_ms, "Refuse a longer predicted pause")
-      ->type_name("MS")
-      ->check(CLI::NonNegativeNumber);
-  command->add_flag("--in-place", options->in_place,
-                    "No clone: walk with the GIL held (longer pause, less memory)");
   command->add_option("--dump", options->dump, "At the end a heap dump, if something grew")
       ->type_name("FILE");
   command->add_flag("--json", options->json, "Print memwhy.heap.growth/1");

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "base/strings.h"
+#include "report/verdict_text.h"
 
 namespace memwhy::cli {
 namespace {
@@ -14,20 +15,9 @@ constexpr std::size_t kColumns = 80;
 std::string Broken(std::string_view text, std::size_t width) {
   std::string out;
   for (const std::string_view line : SplitLines(text)) {
-    if (!out.empty()) out += '\n';
-    std::size_t used = 0;
-    for (const std::string_view word : SplitFields(line)) {
-      if (used != 0 && used + 1 + word.size() > width) {
-        out += '\n';
-        used = 0;
-      } else if (used != 0) {
-        out += ' ';
-        ++used;
-      }
-      out += word;
-      used += word.size();
-    }
+    out += report::Wrap("", std::string(line), width);
   }
+  if (!out.empty()) out.pop_back();  // the last end of line
   return out;
 }
 

@@ -181,7 +181,7 @@ def check_lost(memwhy, dump, lost, listed):
 @pytest.mark.parametrize("numpy", ["", "numpy-2.0", "numpy-2.2"], ids=lambda name: name or "newest")
 def test_numpy(memwhy, some_python, tmp_path, numpy):
     if numpy and some_python is not find_pythons()[0][0]:
-        pytest.skip("with the distribution's CPython")
+        pytest.skip(f"scripts/fetch_heap_packages brings {numpy} for the distribution's CPython alone")
     folder = packages(numpy or some_python.minor)
     build_extension(some_python, HERE / "references.c", tmp_path)
     with waiting(

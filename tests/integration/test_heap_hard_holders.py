@@ -10,38 +10,36 @@ from heap_dump import view, waiting
 HERE = Path(__file__).parent / "heap"
 
 
-def test_what_a_waiting_call_holds_is_not_called_leaked(memwhy, python, tmp_path):
-    for source in ("waiting_calls.c", "references.c"):
+def proofs_of(memwhy, python, tmp_path, name):
+    """What the program NAME_service.py says, and the proofs of all that heap refs lists, by type."""
+    for source in (f"{name}.c", "references.c"):
         build_extension(python, HERE / source, tmp_path)
-    program = HERE / "waiting_calls_service.py"
+    program = HERE / f"{name}_service.py"
     with waiting(memwhy, python, program, tmp_path / "run", tmp_path) as target:
         dump = target.dump()
     proofs = {}
     for thing in view(memwhy, "refs", dump)["objects"]:
         proofs.setdefault(thing["type"], []).append(thing["proof"])
-    held = {name: proofs[name] for name in target.said["classes"] if name in proofs}
+    return target.said, proofs
+
+
+def test_what_a_waiting_call_holds_is_not_called_leaked(memwhy, python, tmp_path):
+    said, proofs = proofs_of(memwhy, python, tmp_path, "waiting_calls")
+    held = {name: proofs[name] for name in said["classes"] if name in proofs}
     assert {name: found for name, found in held.items() if found != ["possible"]} == {}
     # And what is lost is still found and proven, but for what a word that nobody cleared hides.
     lost = proofs["__main__.Lost"]
-    assert len(lost) == target.said["lost"]
+    assert len(lost) == said["lost"]
     assert lost.count("scanned") >= 45
 
 
 def test_unusual_memory_is_looked_at(memwhy, python, tmp_path):
-    for source in ("unusual_holders.c", "references.c"):
-        build_extension(python, HERE / source, tmp_path)
-    program = HERE / "unusual_holders_service.py"
-    with waiting(memwhy, python, program, tmp_path / "run", tmp_path) as target:
-        dump = target.dump()
-    proofs = {}
-    for thing in view(memwhy, "refs", dump)["objects"]:
-        proofs.setdefault(thing["type"], []).append(thing["proof"])
-    each = target.said["each"]
+    said, proofs = proofs_of(memwhy, python, tmp_path, "unusual_holders")
     wrong = {}
-    for name in target.said["classes"]:
+    for name in said["classes"]:
         proven = [proof for proof in proofs.get(name, []) if proof in ("certain", "scanned")]
         if proven:
             wrong[name] = len(proven)
     assert wrong == {}
-    assert len(proofs["__main__.Lost"]) == each
-    assert proofs["__main__.Lost"].count("scanned") >= each * 3 // 4
+    assert len(proofs["__main__.Lost"]) == said["each"]
+    assert proofs["__main__.Lost"].count("scanned") >= said["each"] * 3 // 4
