@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "wire/ring.h"
 
 namespace memwhy::model {
 namespace {
@@ -24,14 +25,6 @@ bool IsReserved(const Mapping& mapping) { return StartsWith(mapping.permissions,
 
 bool IsShared(const Mapping& mapping) {
   return mapping.permissions.size() > 3 && mapping.permissions[3] == 's';
-}
-
-// "ring.4711.123456", as wire/ring.h says; " (deleted)" once the session is closed.
-bool IsRingName(std::string_view base) {
-  if (!ConsumePrefix(base, "ring.")) return false;
-  base = base.substr(0, base.find(' '));
-  return !base.empty() && base.find('.') != std::string_view::npos &&
-         base.find_first_not_of("0123456789.") == std::string_view::npos;
 }
 
 bool HasSmallBlock(std::span<const LiveBlock> blocks, std::uint64_t begin, std::uint64_t end) {
@@ -61,7 +54,7 @@ MappingKind KindOf(const Mapping& mapping) {
   }
   if (StartsWith(name, "/")) {
     const std::string_view base = Basename(name);
-    if (StartsWith(base, "libmemwhy_agent") || IsRingName(base)) return MappingKind::kMemwhy;
+    if (StartsWith(base, "libmemwhy_agent") || wire::IsRingName(base)) return MappingKind::kMemwhy;
     return MappingKind::kFile;
   }
   if (StartsWith(name, "[v")) return MappingKind::kFile;  // vdso, vvar, vsyscall

@@ -5,9 +5,10 @@
 
 #include <memory>
 
+#include "base/strings.h"
 #include "os/smaps.h"
 #include "recorder/heap_dump_run.h"
-#include "session/format.h"
+#include "wire/ring.h"
 
 namespace memwhy::recorder {
 
@@ -24,13 +25,8 @@ Result<std::string> FindRingOf(const FileSystem& fs, pid_t pid) {
     }
     return maps.error().With("process {} cannot be looked into (the same user or root may)", pid);
   }
-  const std::string mark = std::string("/") + session::kRingPrefix;
   for (const os::Vma& vma : *maps) {
-    const std::size_t at = vma.name.rfind(mark);
-    if (at != std::string::npos && vma.name.find(".mwy", 0) != std::string::npos &&
-        vma.is_shared()) {
-      return vma.name;
-    }
+    if (vma.is_shared() && wire::IsRingName(Basename(vma.name))) return vma.name;
   }
   return Error::Of(
       "process {} does not carry memwhy's agent; start it under memwhy run (attaching to a running "

@@ -28,6 +28,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string_view>
 
 namespace memwhy::wire {
 
@@ -173,6 +174,17 @@ constexpr std::uint64_t ChunkTableBytes(std::uint32_t chunk_count) noexcept {
 }
 
 inline constexpr std::uint32_t kArenaCapacity = 32 * 1024;  // 32 GiB of 1 MiB arenas
+
+// Whether a file of this name, without its folder, is a ring: "ring.4711.123456". As the kernel
+// names a mapping: with " (deleted)" behind it once the session is closed.
+constexpr bool IsRingName(std::string_view base) noexcept {
+  constexpr std::string_view kPrefix = "ring.";
+  if (base.substr(0, kPrefix.size()) != kPrefix) return false;
+  base = base.substr(kPrefix.size());
+  base = base.substr(0, base.find(' '));
+  return base.find('.') != std::string_view::npos &&
+         base.find_first_not_of("0123456789.") == std::string_view::npos;
+}
 
 constexpr std::uint64_t ArenaOffset(std::uint32_t chunk_count) noexcept {
   return 4096 + ChunkTableBytes(chunk_count);

@@ -39,11 +39,13 @@ class Waiting:
 
 
 @contextlib.contextmanager
-def waiting(memwhy, python, program, folder, *arguments, environment=None, options=()):
+def waiting(
+    memwhy, python, program, folder, *arguments, environment=None, options=(), session="s.mwy"
+):
     folder.mkdir(parents=True, exist_ok=True)
     process = subprocess.Popen(
         [
-            *(memwhy, "run", *options, "-o", str(folder / "s.mwy")),
+            *(memwhy, "run", *options, "-o", str(folder / session)),
             *("--", python.path, str(program), *arguments),
         ],
         stdin=subprocess.PIPE,

@@ -289,7 +289,8 @@ def test_errors_say_what_to_do(memwhy, python, tmp_path):
     assert done.returncode == 3 and "does not carry memwhy's agent" in done.stderr
     done = run_heap(memwhy, "dump", 2**22 - 3)
     assert done.returncode == 3 and "no process" in done.stderr
-    with waiting(memwhy, python, TARGETS / "heap_population.py", tmp_path) as target:
+    program = TARGETS / "heap_population.py"
+    with waiting(memwhy, python, program, tmp_path, session="named as you like") as target:
         refused = run_heap(
             memwhy, "dump", target.pid, "-o", tmp_path / "r.heap", "--max-pause", "0.0001"
         )
