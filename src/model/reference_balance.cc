@@ -12,6 +12,8 @@ constexpr std::int64_t kMostHere = 30'000;  // of a page's numbers
 constexpr std::size_t kFreePages = 1 << 16;
 constexpr std::uint64_t kEventsPerPage = 4;
 
+constexpr std::array<std::int16_t, 256> kBalanced{};
+
 std::size_t HashPage(std::uint64_t number) {
   return static_cast<std::size_t>(number * 0x9e3779b97f4a7c15ull >> 32);
 }
@@ -27,28 +29,37 @@ void ReferenceBalance::OnObject(const DumpObject& object) {
   is_counted_ = true;
   if (object.references != 0) {
     constexpr std::uint64_t kMost = std::uint64_t{1} << 32;
-    Page* page = Add(object.address, static_cast<std::int64_t>(std::min(object.references, kMost)));
-    const std::size_t slot = object.address >> 4 & 255;
-    if (page != nullptr && (object.address & 8) != 0) {
-      page->is_upper[slot >> 6] |= std::uint64_t{1} << (slot & 63);
-    }
+    Add(object.address, static_cast<std::int64_t>(std::min(object.references, kMost)),
+        (object.address & 8) != 0);
   }
   // The reference to its type, which the stream leaves out.
   if (const std::uint64_t type = type_address_[object.type]; type != 0) Add(type, -1);
 }
 
-ReferenceBalance::Page* ReferenceBalance::Add(std::uint64_t address, std::int64_t count) {
-  ++events_;
-  Page* page = FindPage(address >> kPageBits);
-  if (page == nullptr) return nullptr;
-  std::int16_t& balance = page->balance[address >> 4 & 255];
-  std::int64_t sum = balance + count;
+void ReferenceBalance::FetchSlot(std::uint64_t address) const {
+  if (table_.empty()) return;
+  __builtin_prefetch(&table_[HashPage(address >> kPageBits) & (table_.size() - 1)]);
+}
+
+void ReferenceBalance::Find(Waiting& waiting) {
+  if (waiting.count == 0) return;
+  waiting.page = FindPage(waiting.address >> kPageBits);
+  if (waiting.page != nullptr) {
+    __builtin_prefetch(&waiting.page->balance[waiting.address >> 4 & 255], 1);
+  }
+}
+
+void ReferenceBalance::Count(Waiting& waiting) {
+  if (waiting.page == nullptr) return;
+  const std::size_t slot = waiting.address >> 4 & 255;
+  std::int16_t& balance = waiting.page->balance[slot];
+  std::int64_t sum = balance + waiting.count;
   if (sum > kMostHere || sum < -kMostHere) {
-    beyond_[address >> 4] += sum;
+    beyond_[waiting.address >> 4] += sum;
     sum = 0;
   }
   balance = static_cast<std::int16_t>(sum);
-  return page;
+  if (waiting.is_upper) waiting.page->is_upper[slot >> 6] |= std::uint64_t{1} << (slot & 63);
 }
 
 ReferenceBalance::Page* ReferenceBalance::FindPage(std::uint64_t number) {
@@ -79,20 +90,28 @@ void ReferenceBalance::Grow() {
   }
 }
 
-std::vector<std::uint64_t> ReferenceBalance::FindSurplus(std::size_t most) const {
+std::vector<std::uint64_t> ReferenceBalance::FindSurplus(std::size_t most) {
+  for (Waiting& waiting : waiting_) {
+    if (waiting.page == nullptr) Find(waiting);
+    Count(waiting);
+    waiting = {};
+  }
   std::vector<std::uint64_t> addresses;
+  const auto add = [&](std::uint64_t at, const Page& page) {  // at: address / 16
+    const std::size_t slot = at & 255;
+    const std::uint64_t upper = page.is_upper[slot >> 6] >> (slot & 63) & 1;
+    addresses.push_back(at << 4 | upper << 3);
+  };
   for (const Slot& slot : table_) {
-    if (slot.page == nullptr) continue;
-    for (std::size_t i = 0; i < slot.page->balance.size(); ++i) {
+    if (slot.page == nullptr || slot.page->balance == kBalanced) continue;
+    for (std::size_t i = 0; i < kBalanced.size(); ++i) {
       const std::uint64_t at = slot.number << (kPageBits - 4) | i;
-      std::int64_t balance = slot.page->balance[i];
-      if (!beyond_.empty()) {
-        if (const auto found = beyond_.find(at); found != beyond_.end()) balance += found->second;
-      }
-      if (balance <= 0) continue;
-      const std::uint64_t upper = slot.page->is_upper[i >> 6] >> (i & 63) & 1;
-      addresses.push_back(at << 4 | upper << 3);
+      if (slot.page->balance[i] > 0 && !beyond_.contains(at)) add(at, *slot.page);
     }
+  }
+  for (const auto& [at, balance] : beyond_) {
+    const Page& page = *FindPage(at >> (kPageBits - 4));  // counted there before
+    if (balance + page.balance[at & 255] > 0) add(at, page);
   }
   std::sort(addresses.begin(), addresses.end());
   if (addresses.size() > most) addresses.resize(most);

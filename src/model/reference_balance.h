@@ -29,7 +29,7 @@ class ReferenceBalance : public DumpVisitor {
   }
 
   // The addresses of the objects with a surplus in rising order, at most `most` of them.
-  std::vector<std::uint64_t> FindSurplus(std::size_t most) const;
+  std::vector<std::uint64_t> FindSurplus(std::size_t most);
 
  private:
   // Two objects never begin in the same 16 bytes. An edge into the wrong half of them is counted
@@ -43,8 +43,28 @@ class ReferenceBalance : public DumpVisitor {
     Page* page = nullptr;
   };
   static constexpr std::size_t kSlabPages = 128;
+  // What is to be added. Its slot and then its numbers are on their way into the cache meanwhile:
+  // edges lead anywhere.
+  struct Waiting {
+    std::uint64_t address = 0;
+    std::int64_t count = 0;  // 0: none
+    bool is_upper = false;
+    Page* page = nullptr;
+  };
+  static constexpr std::size_t kAhead = 12;  // additions that each of the two takes
 
-  Page* Add(std::uint64_t address, std::int64_t count);
+  void Add(std::uint64_t address, std::int64_t count, bool is_upper = false) {
+    ++events_;
+    Waiting& place = waiting_[next_];
+    Count(place);
+    place = {address, count, is_upper, nullptr};
+    FetchSlot(address);
+    next_ = next_ + 1 == waiting_.size() ? 0 : next_ + 1;
+    Find(waiting_[next_ < kAhead ? next_ + kAhead : next_ - kAhead]);
+  }
+  void FetchSlot(std::uint64_t address) const;
+  void Find(Waiting& waiting);
+  void Count(Waiting& waiting);
   Page* FindPage(std::uint64_t number);
   void Grow();
 
@@ -55,6 +75,8 @@ class ReferenceBalance : public DumpVisitor {
   // What does not fit a page's 16 bits, by address / 16.
   std::unordered_map<std::uint64_t, std::int64_t> beyond_;
   std::uint64_t events_ = 0;
+  std::array<Waiting, 2 * kAhead> waiting_;
+  std::size_t next_ = 0;  // the place of the next one, where the oldest is
   bool is_counted_ = true;
 };
 

@@ -21,6 +21,7 @@ class DumpQuestions::Source : public model::DumpSource {
     std::unique_lock lock(owner_.mutex_);
     owner_.changed_.wait(lock, [&] { return !owner_.chunks_.empty() || owner_.is_closed_; });
     if (owner_.chunks_.empty()) return std::span<const std::uint8_t>();
+    if (chunk_.capacity() != 0) owner_.spare_.push_back(std::move(chunk_));
     chunk_ = std::move(owner_.chunks_.front());
     owner_.chunks_.pop_front();
     owner_.waiting_bytes_ -= chunk_.size();
@@ -52,10 +53,18 @@ void DumpQuestions::Run() {
 }
 
 void DumpQuestions::Add(std::span<const std::uint8_t> bytes) {
+  std::vector<std::uint8_t> chunk;
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return waiting_bytes_ < kMostWaiting || is_done_; });
   if (is_done_) return;
-  chunks_.emplace_back(bytes.begin(), bytes.end());
+  if (!spare_.empty()) {
+    chunk = std::move(spare_.back());
+    spare_.pop_back();
+  }
+  lock.unlock();
+  chunk.assign(bytes.begin(), bytes.end());
+  lock.lock();
+  chunks_.push_back(std::move(chunk));
   waiting_bytes_ += bytes.size();
   changed_.notify_all();
 }

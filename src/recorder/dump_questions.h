@@ -37,6 +37,7 @@ class DumpQuestions {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::vector<std::uint8_t>> chunks_;
+  std::vector<std::vector<std::uint8_t>> spare_;  // read, to be filled again
   std::size_t waiting_bytes_ = 0;
   bool is_closed_ = false;
   bool is_done_ = false;  // nobody reads any more
