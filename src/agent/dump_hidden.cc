@@ -14,7 +14,7 @@ using cpython::Peek;
 using cpython::PeekPointer;
 using wire::DumpTag;
 
-constexpr std::size_t kFilterBits = 1u << 18;         // 32 KiB: stays in the cache
+constexpr std::size_t kFilterBits = 1u << 15;         // 4 KiB: stays in the first cache
 constexpr std::uint64_t kMostHiddenCount = 1u << 20;  // references of a hidden object
 constexpr int kMostInterpreters = 1024;
 constexpr int kMostThreads = 1 << 16;

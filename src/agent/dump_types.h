@@ -103,11 +103,11 @@ class DumpTypes {
   bool Start(const MemoryMap& map) noexcept;
   // The facts of `type`, which must be one. Null: no memory, or too many types.
   DumpType* Get(cpython::Address type) noexcept {
-    if (type == last_type_) return last_;
+    if (IsLast(type)) return last_;
     return Find(type);
   }
   // Whether `type` is a type object met before, or reads like one. Never faults.
-  bool IsType(cpython::Address type) noexcept;
+  bool IsType(cpython::Address type) noexcept { return IsLast(type) || ReadsLikeType(type); }
   // Whether Get has met it.
   bool IsKnown(cpython::Address type) noexcept;
   // Whether these can be the first two words of an object. Never faults.
@@ -128,7 +128,19 @@ class DumpTypes {
  private:
   static constexpr std::size_t kSlabTypes = 64;
 
+  // The type beside the pointer: the facts of one take many lines of the cache.
+  struct Slot {
+    cpython::Address type;
+    DumpType* facts;  // null: free
+  };
+
+  bool IsLast(cpython::Address type) const noexcept {
+    return type == last_type_ && last_ != nullptr;
+  }
+  std::size_t SlotOf(cpython::Address type) const noexcept;
+  bool GrowTable() noexcept;
   DumpType* Find(cpython::Address type) noexcept;
+  bool ReadsLikeType(cpython::Address type) noexcept;
   void Learn(DumpType& facts) noexcept;
   void LearnMembers(DumpType& facts) noexcept;
   void AddMember(DumpType& facts, std::uint32_t offset, wire::EdgeKind kind,
@@ -140,7 +152,7 @@ class DumpTypes {
   const MemoryMap* map_ = nullptr;
   std::uint64_t python_inode_ = 0;
   void* subtype_traverse_ = nullptr;  // of every class that Python code defines
-  RawArray<DumpType*> table_;         // open addressing, a power of two
+  RawArray<Slot> table_;              // open addressing, a power of two
   RawArray<DumpType*> slabs_;         // filled front to back, then another; never moved
   std::size_t slab_count_ = 0;
   std::size_t slab_used_ = 0;

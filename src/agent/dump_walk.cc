@@ -278,7 +278,6 @@ void DumpWalk::FinishObject(DumpType& facts, Address object, std::int64_t extra)
     out_.PutEdge(target);
     if (target == 0) continue;
     ++edge_count_;
-    if (marks_.IsSeen(target)) continue;
     if (!GrowRaw(scratch_, scratch_count_ + 1)) {
       failed_ = true;
       return;
@@ -364,7 +363,7 @@ void DumpWalk::WriteArrayBuffer(const DumpType& facts, Address object) noexcept 
 }
 
 void DumpWalk::Follow(Address target) noexcept {
-  if (target == 0 || (target & 7) != 0 || marks_.IsSeen(target)) return;
+  if (target == 0 || (target & 7) != 0) return;
   at_ = target;
   const Address type = cpython::TypeOf(target);
   if (!types_.IsType(type)) {

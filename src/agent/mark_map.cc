@@ -8,17 +8,17 @@ constexpr std::size_t kFirstCapacity = 1024;
 
 MarkMap::Block* MarkMap::Add(std::uintptr_t number) noexcept {
   if ((count_ + 1) * 2 > table_.capacity) {
-    RawArray<Block*> wider;
+    RawArray<Entry> wider;
     wider.capacity = table_.capacity == 0 ? kFirstCapacity : table_.capacity * 2;
-    wider.items = static_cast<Block**>(MapRaw(wider.capacity * sizeof(Block*)));
+    wider.items = static_cast<Entry*>(MapRaw(wider.capacity * sizeof(Entry)));
     if (wider.items == nullptr) {
       failed_ = true;
       return nullptr;
     }
     for (std::size_t i = 0; i < table_.capacity; ++i) {
-      if (table_.items[i] == nullptr) continue;
-      std::size_t at = Hash(table_.items[i]->number) & (wider.capacity - 1);
-      while (wider.items[at] != nullptr) at = (at + 1) & (wider.capacity - 1);
+      if (table_.items[i].block == nullptr) continue;
+      std::size_t at = Hash(table_.items[i].number) & (wider.capacity - 1);
+      while (wider.items[at].block != nullptr) at = (at + 1) & (wider.capacity - 1);
       wider.items[at] = table_.items[i];
     }
     FreeRaw(table_);
@@ -36,10 +36,10 @@ MarkMap::Block* MarkMap::Add(std::uintptr_t number) noexcept {
   Block* block = &slabs_.items[slab_count_ - 1].blocks[slab_used_++];
   block->number = number;
   std::size_t at = Hash(number) & (table_.capacity - 1);
-  while (table_.items[at] != nullptr) at = (at + 1) & (table_.capacity - 1);
-  table_.items[at] = block;
+  while (table_.items[at].block != nullptr) at = (at + 1) & (table_.capacity - 1);
+  last_ = table_.items[at] = {number, block};
   ++count_;
-  return last_ = block;
+  return block;
 }
 
 void MarkMap::Release() noexcept {
@@ -50,7 +50,7 @@ void MarkMap::Release() noexcept {
   FreeRaw(table_);
   slab_count_ = 0;
   count_ = 0;
-  last_ = nullptr;
+  last_ = {};
 }
 
 }  // namespace memwhy::agent

@@ -90,13 +90,18 @@ class MarkMap {
     bits[bit >> 6] |= mask;
     return was_clear;
   }
+  // The number beside the pointer: most blocks that are asked for are not in the cache.
+  struct Entry {
+    std::uintptr_t number;
+    Block* block;  // null: free
+  };
   Block* Find(std::uintptr_t address) noexcept {
     const std::uintptr_t number = address >> 16;
-    if (last_ != nullptr && last_->number == number) return last_;
+    if (last_.number == number) return last_.block;
     if (table_.capacity == 0) return nullptr;
     std::size_t at = Hash(number) & (table_.capacity - 1);
-    while (table_.items[at] != nullptr) {
-      if (table_.items[at]->number == number) return last_ = table_.items[at];
+    while (table_.items[at].block != nullptr) {
+      if (table_.items[at].number == number) return (last_ = table_.items[at]).block;
       at = (at + 1) & (table_.capacity - 1);
     }
     return nullptr;
@@ -110,12 +115,12 @@ class MarkMap {
     return static_cast<std::size_t>(number * 0x9e3779b97f4a7c15ull >> 24);
   }
 
-  RawArray<Block*> table_;  // open addressing, a power of two
+  RawArray<Entry> table_;  // open addressing, a power of two
   std::size_t count_ = 0;
   RawArray<Slab> slabs_;
   std::size_t slab_count_ = 0;
   std::size_t slab_used_ = 0;
-  Block* last_ = nullptr;
+  Entry last_ = {};  // found last; number 0 is no block's, nothing lives there
   bool failed_ = false;
 };
 

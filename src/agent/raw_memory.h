@@ -18,10 +18,8 @@ struct RawArray {
 void* MapRaw(std::size_t bytes) noexcept;  // null: no memory
 void UnmapRaw(void* address, std::size_t bytes) noexcept;
 
-// Room for `count` items, the old ones kept. False: no memory.
 template <typename T>
-bool GrowRaw(RawArray<T>& array, std::size_t count) noexcept {
-  if (count <= array.capacity) return true;
+[[gnu::noinline]] bool MoveRaw(RawArray<T>& array, std::size_t count) noexcept {
   std::size_t capacity = array.capacity == 0 ? 4096 / sizeof(T) + 1 : array.capacity;
   while (capacity < count) capacity *= 2;
   auto* items = static_cast<T*>(MapRaw(capacity * sizeof(T)));
@@ -33,6 +31,12 @@ bool GrowRaw(RawArray<T>& array, std::size_t count) noexcept {
   array.items = items;
   array.capacity = capacity;
   return true;
+}
+
+// Room for `count` items, the old ones kept. False: no memory.
+template <typename T>
+bool GrowRaw(RawArray<T>& array, std::size_t count) noexcept {
+  return count <= array.capacity || MoveRaw(array, count);
 }
 
 template <typename T>
