@@ -2,6 +2,7 @@
 #include "agent/dump_lists.h"
 
 #include "agent/agent.h"
+#include "agent/raw_memory.h"
 
 namespace memwhy::agent {
 namespace {
@@ -11,9 +12,6 @@ using cpython::Peek;
 using cpython::PeekPointer;
 using wire::DumpTag;
 using wire::SkipReason;
-
-// Harmless for any address.
-void Fetch(Address address) noexcept { __builtin_prefetch(reinterpret_cast<const void*>(address)); }
 
 constexpr Address kLinkFlags = 7;  // of the collector, in its links
 

@@ -76,6 +76,8 @@ class DumpWalk {
   static constexpr std::uint32_t kShapePairs = 0;
   static constexpr std::uint32_t kShapeIndexed = 1;
   static constexpr std::uint32_t kFirstLabelled = 2;
+  // How far ahead of the object that is looked at the memory of the next ones is fetched.
+  static constexpr std::int64_t kFetchAhead = 6;
 
   // One object whose references are being followed.
   struct Level {

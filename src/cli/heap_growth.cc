@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "analysis/type_growth.h"
+#include "analysis/heap_growth.h"
 #include "base/bytes.h"
 #include "base/file_system.h"
 #include "base/unique_fd.h"

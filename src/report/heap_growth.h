@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "analysis/type_growth.h"
+#include "analysis/heap_growth.h"
 #include "report/stats_json.h"
 
 namespace memwhy::report {

@@ -9,7 +9,7 @@
 #include "analysis/graph/components.h"
 #include "analysis/graph/dominators.h"
 #include "analysis/graph/shortest_paths.h"
-#include "analysis/type_growth.h"
+#include "analysis/heap_growth.h"
 #include "export/hprof.h"
 #include "export/v8_snapshot.h"
 #include "fuzz_input.h"

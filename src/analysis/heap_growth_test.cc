@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "analysis/type_growth.h"
+#include "analysis/heap_growth.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "analysis/type_growth.h"
+#include "analysis/heap_growth.h"
 
 #include <algorithm>
 #include <functional>
