@@ -404,14 +404,23 @@ bool DumpTypes::ReadsLikeType(Address type) noexcept {
   if (IsKnown(type)) return true;
   if ((type & 7) != 0 || !map_->IsReadable(type, kTypeBytes)) return false;
   const Address meta = cpython::TypeOf(type);
-  if (meta != g_python_api.type_type) {
-    if ((meta & 7) != 0 || !map_->IsReadable(meta, kTypeBytes)) return false;
-    if ((Peek<std::uint64_t>(meta, cpython::kTypeFlags) & cpython::kFlagType) == 0) return false;
-    if (cpython::TypeOf(meta) != g_python_api.type_type) return false;
-  }
+  if (meta != g_python_api.type_type && !ReadsLikeMetaclass(meta)) return false;
   const auto basic = Peek<std::int64_t>(type, cpython::kTypeBasicSize);
   return basic >= 16 && basic <= kMostBasicBytes &&
          map_->IsReadable(PeekPointer(type, cpython::kTypeName), 1);
+}
+
+// A class derived from `type`, whatever its own metaclass is: that may be one of Python code, too,
+// or the class itself.
+bool DumpTypes::ReadsLikeMetaclass(Address meta) const noexcept {
+  if ((meta & 7) != 0 || !map_->IsReadable(meta, kTypeBytes)) return false;
+  if ((Peek<std::uint64_t>(meta, cpython::kTypeFlags) & cpython::kFlagType) == 0) return false;
+  Address base = meta;
+  for (int left = kMostBases; base != g_python_api.type_type && left > 0; --left) {
+    base = PeekPointer(base, cpython::kTypeBase);
+    if ((base & 7) != 0 || !map_->IsReadable(base, kTypeBytes)) return false;
+  }
+  return base == g_python_api.type_type;
 }
 
 bool DumpTypes::IsObject(Address address) noexcept {

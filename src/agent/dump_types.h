@@ -106,13 +106,14 @@ class DumpTypes {
     if (IsLast(type)) return last_;
     return Find(type);
   }
-  // Whether `type` is a type object met before, or reads like one. Never faults.
+  // Whether `type` is a type object met before, or reads like one. Faults only on guard
+  // pages that the kernel does not tell of (Linux before 6.15).
   bool IsType(cpython::Address type) noexcept { return IsLast(type) || ReadsLikeType(type); }
   // Whether Get has met it.
   bool IsKnown(cpython::Address type) noexcept;
-  // Whether these can be the first two words of an object. Never faults.
+  // Whether these can be the first two words of an object. Faults as IsType does.
   bool IsHead(std::uint64_t count, cpython::Address type) noexcept;
-  // Whether an object can lie at `address`. Never faults.
+  // Whether an object can lie at `address`. Faults as IsType does.
   bool IsObject(cpython::Address address) noexcept;
   // 3.12+: its reference count says nothing.
   static bool IsImmortal(cpython::Address object) noexcept;
@@ -141,6 +142,7 @@ class DumpTypes {
   bool GrowTable() noexcept;
   DumpType* Find(cpython::Address type) noexcept;
   bool ReadsLikeType(cpython::Address type) noexcept;
+  bool ReadsLikeMetaclass(cpython::Address meta) const noexcept;
   void Learn(DumpType& facts) noexcept;
   void LearnMembers(DumpType& facts) noexcept;
   void AddMember(DumpType& facts, std::uint32_t offset, wire::EdgeKind kind,

@@ -57,6 +57,35 @@ class Real(float):
     __slots__ = ()
 
 
+class Above(type):
+    pass
+
+
+class Meta(type, metaclass=Above):
+    pass
+
+
+class Made(metaclass=Meta):  # by a metaclass that another one has made
+    __slots__ = ("n",)
+
+    def __init__(self, n):
+        self.n = [n]
+
+
+class Own(type, metaclass=Above):
+    pass
+
+
+Own.__class__ = Own
+
+
+class MadeByOwn(metaclass=Own):  # by a metaclass that is its own
+    __slots__ = ("n",)
+
+    def __init__(self, n):
+        self.n = n
+
+
 class Failure(Exception):
     pass
 
@@ -84,6 +113,8 @@ def raised(n):
 MAKERS = [
     Plain,
     Slotted,
+    Made,
+    MadeByOwn,
     lambda n: 10**12 + n,
     lambda n: 3**200 + n,
     lambda n: n + 0.5,
