@@ -144,7 +144,9 @@ void DumpHidden::WriteRange(Address first, Address last) noexcept {
       // Without a head of the collector's it was never an object of such a type.
       if (facts->kind == ObjectKind::kType || walk_.IsTracked(*facts, at)) continue;
       const std::int64_t extra = InlineBytes(*facts, at, walk_.map_);
-      if (extra < 0 || static_cast<Address>(facts->own_bytes() + extra) > last - at) continue;
+      const FreeMemory::Block block = free_.BlockOf(at);
+      const Address most = (block.begin != 0 ? block.end : last) - at;
+      if (extra < 0 || static_cast<Address>(facts->own_bytes() + extra) > most) continue;
       found[count++] = at;
     }
     for (std::size_t i = 0; i < count; ++i) {

@@ -89,6 +89,16 @@ def report(python, what, facts, listed, proven, lost, held):
         print(f"  {number} {name} +{surplus} {proof} {place}")
 
 
+def test_what_threads_have_freed_is_no_object(memwhy, python, tmp_path):
+    """Blocks in use that begin like objects may be some; what else looks like one is none."""
+    with waiting(memwhy, python, HERE / "freed_by_threads.py", tmp_path) as target:
+        found, facts = objects_of(memwhy, target.dump())
+    ghosts = {a for a, o in found.items() if o["type"] == "__main__.Ghost"}
+    used = set(target.said["used"])
+    assert facts["skipped"] == []
+    assert ghosts == used, (len(ghosts - used), len(used - ghosts))
+
+
 def test_own_builder(memwhy, python, tmp_path):
     for source in ("live_blocks.c", "references.c"):
         build_extension(python, HERE / source, tmp_path)
