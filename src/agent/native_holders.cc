@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/native_holders.h"
 
+#include <utility>
+
 #include "agent/agent.h"
 #include "agent/library_data.h"
 #include "agent/present_pages.h"
@@ -26,7 +28,8 @@ bool IsSure(const FreeMemory::Block& block, Address place) noexcept {
 
 NativeHolders::~NativeHolders() {
   FreeRaw(table_);
-  FreeRaw(pending_);
+  FreeRaw(here_);
+  FreeRaw(farther_);
 }
 
 NativeHolders::Wanted* NativeHolders::Slot(Address begin) noexcept {
@@ -73,8 +76,8 @@ void NativeHolders::Look(Address word) noexcept {
   if (word < 4096 || word >> 47 != 0) return;
   const FreeMemory::Block block = free_.BlockOf(word);
   if (block.begin == 0 || reached_.IsSeen(block.begin) || walk_.IsObjectsBlock(block)) return;
-  if (!GrowRaw(pending_, pending_count_ + 1) || !reached_.See(block.begin)) return;
-  pending_.items[pending_count_++] = block;
+  if (!GrowRaw(farther_, farther_count_ + 1) || !reached_.See(block.begin)) return;
+  farther_.items[farther_count_++] = {block.begin, holder_};
   Wanted* slot = Slot(block.begin);
   if (slot != nullptr && slot->begin != 0) {
     slot->holder = holder_;
@@ -87,9 +90,19 @@ void NativeHolders::LookAt(Address begin, Address end) noexcept {
   for (Address at = (begin + 7) & ~Address{7}; at + 8 <= end; at += 8) Look(PeekPointer(at, 0));
 }
 
-void NativeHolders::Empty() noexcept {
-  while (pending_count_ != 0) {
-    const FreeMemory::Block block = pending_.items[--pending_count_];
+// In steps of one block: who is nearest holds. Memory is full of what was there before, and over
+// many steps that leads from anything to anything.
+void NativeHolders::LookAtReached() noexcept {
+  while (found_ < wanted_) {
+    if (here_next_ == here_count_) {
+      if (farther_count_ == 0) return;
+      std::swap(here_, farther_);
+      here_count_ = farther_count_;
+      here_next_ = farther_count_ = 0;
+    }
+    const Reached reached = here_.items[here_next_++];
+    const FreeMemory::Block block = free_.BlockOf(reached.begin);
+    holder_ = reached.holder;
     LookAt(block.begin, block.end);
   }
 }
@@ -102,7 +115,6 @@ void NativeHolders::LookAtLibraries() noexcept {
     for (Address at = (begin + 7) & ~Address{7}; at + 8 <= end && found_ < wanted_; at += 8) {
       holder_ = at;
       Look(PeekPointer(at, 0));
-      Empty();
     }
   };
   Address data_end = 0;
@@ -122,7 +134,6 @@ void NativeHolders::LookAtObjects() noexcept {
   walk_.EachBody([this](Address object, Address begin, Address end) {
     holder_ = object;
     LookAt(begin, end);
-    Empty();
     return found_ < wanted_;
   });
 }
@@ -131,9 +142,10 @@ void NativeHolders::Find(FaultGuard& guard) noexcept {
   if (wanted_ == 0) return;
   if (MEMWHY_GUARD(guard) == 0) LookAtLibraries();
   guard.Disarm();
-  pending_count_ = 0;
-  if (found_ == wanted_) return;
   if (MEMWHY_GUARD(guard) == 0) LookAtObjects();
+  guard.Disarm();
+  MEMWHY_GUARD(guard);  // after a fault on with the next block
+  LookAtReached();
   guard.Disarm();
 }
 

@@ -36,10 +36,15 @@ class NativeHolders {
   };
 
   Wanted* Slot(std::uintptr_t begin) noexcept;
+  // A block that something leads to.
+  struct Reached {
+    std::uintptr_t begin;
+    std::uintptr_t holder;
+  };
+
   void Look(std::uintptr_t word) noexcept;
   void LookAt(std::uintptr_t begin, std::uintptr_t end) noexcept;
-  void Empty() noexcept;
-  void LookFrom(std::uintptr_t begin, std::uintptr_t end, std::uintptr_t holder) noexcept;
+  void LookAtReached() noexcept;
   void LookAtLibraries() noexcept;
   void LookAtObjects() noexcept;
 
@@ -50,10 +55,12 @@ class NativeHolders {
   RawArray<Wanted> table_;  // open addressing, a power of two
   std::size_t wanted_ = 0;
   std::size_t found_ = 0;
-  RawArray<FreeMemory::Block> pending_;
-  std::size_t pending_count_ = 0;
+  RawArray<Reached> here_;  // reached in as many steps as any other here
+  std::size_t here_count_ = 0;
+  std::size_t here_next_ = 0;  // not looked at yet
+  RawArray<Reached> farther_;  // in one step more
+  std::size_t farther_count_ = 0;
   std::uintptr_t holder_ = 0;  // from which is looked
-  std::uintptr_t last_object_ = 0;
 };
 
 }  // namespace memwhy::agent
