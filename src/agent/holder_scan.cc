@@ -125,7 +125,7 @@ class Scan {
     FreeRaw(table_);
   }
 
-  bool Start() noexcept {
+  bool Start(FaultGuard& guard) noexcept {
     filter_ = static_cast<std::uint64_t*>(MapRaw(kFilterBits / 8));
     if (filter_ == nullptr || !GrowRaw(answers_, count_ + 1) || !GrowRaw(texts_, count_ + 1)) {
       return false;
@@ -137,7 +137,8 @@ class Scan {
     table_.capacity = capacity;
     for (std::size_t i = 0; i < count_; ++i) {
       Insert(objects_[i], i);
-      texts_.items[i] = TextOf(objects_[i]);
+      if (MEMWHY_GUARD(guard) == 0) texts_.items[i] = TextOf(objects_[i]);
+      guard.Disarm();
       if (texts_.items[i] != 0) Insert(texts_.items[i], i);
     }
     return true;
@@ -170,7 +171,10 @@ class Scan {
 
   void FindNativeHolders(const MemoryMap& map, FaultGuard& guard) noexcept {
     NativeHolders holders(map, free_, walk_);
-    for (std::size_t i = 0; i < hit_count_; ++i) holders.Add(hits_.items[i].place);
+    for (std::size_t i = 0; i < hit_count_; ++i) {
+      if (MEMWHY_GUARD(guard) == 0) holders.Add(hits_.items[i].place);
+      guard.Disarm();
+    }
     holders.Find(guard);
     for (std::size_t i = 0; i < hit_count_; ++i) {
       const Address holder = holders.HolderOf(hits_.items[i].place);
@@ -389,7 +393,7 @@ bool AnswerHolderScan(const char* path, const MemoryMap& map, FreeMemory& free, 
   bool is_done = false;
   {
     Scan scan(objects, held / 8, free, walk);
-    if (scan.Start()) {
+    if (scan.Start(guard)) {
       const std::uint64_t unread = ScanAll(scan, map, walk, guard);
       scan.FindNativeHolders(map, guard);
       scan.Write(unread, out);

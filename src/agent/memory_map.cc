@@ -12,8 +12,19 @@ namespace {
 constexpr std::size_t kUsualMappings = 16 * 1024;  // 1 MiB of address space, of memory what is used
 }  // namespace
 
+void MemoryMap::Push(const Mapping& mapping, std::uintptr_t begin, std::uintptr_t end,
+                     bool is_readable) noexcept {
+  if (begin >= end || !GrowRaw(items_, count_ + 1)) return;
+  Mapping& part = items_.items[count_++];
+  part = mapping;
+  part.begin = begin;
+  part.end = end;
+  part.is_readable = is_readable;
+  part.offset = mapping.offset + (begin - mapping.begin);
+}
+
 // "begin-end rwxp offset device inode path"
-void MemoryMap::Add(const char* line, const char* end) noexcept {
+void MemoryMap::Add(const char* line, const char* end, GuardPages& guards) noexcept {
   char* at = nullptr;
   Mapping mapping{};
   mapping.begin = std::strtoull(line, &at, 16);
@@ -47,8 +58,14 @@ void MemoryMap::Add(const char* line, const char* end) noexcept {
     // The kernel's own pages: not everything there may be read.
     if (left >= 2 && name[1] == 'v') mapping.is_readable = false;
   }
-  if (!GrowRaw(items_, count_ + 1)) return;
-  items_.items[count_++] = mapping;
+  std::uintptr_t from = mapping.begin;
+  while (mapping.is_readable && from < mapping.end) {
+    const GuardPages::Range guard = guards.FindFirst(from, mapping.end);
+    Push(mapping, from, guard.begin, true);
+    Push(mapping, guard.begin, guard.end, false);
+    from = guard.end;
+  }
+  Push(mapping, from, mapping.end, mapping.is_readable);
 }
 
 bool MemoryMap::Load() noexcept {
@@ -60,6 +77,7 @@ bool MemoryMap::Load() noexcept {
   if (fd < 0) return false;
   char text[8192];
   std::size_t held = 0;
+  GuardPages guards;
   while (true) {
     const ssize_t n = read(fd, text + held, sizeof(text) - 1 - held);
     if (n <= 0) break;
@@ -67,7 +85,7 @@ bool MemoryMap::Load() noexcept {
     text[held] = 0;
     const char* line = text;
     for (const char* end = std::strchr(line, '\n'); end != nullptr; end = std::strchr(line, '\n')) {
-      Add(line, end);
+      Add(line, end, guards);
       line = end + 1;
     }
     held = static_cast<std::size_t>(text + held - line);

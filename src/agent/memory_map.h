@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The mappings of this process as /proc/self/maps has them, by address: may this word be read, and
-// what does it lie in? No malloc. One thread.
+// what does it lie in? Guard pages stand apart, as far as the kernel tells of them. No malloc. One
+// thread.
 #pragma once
 
 #include <cstdint>
 
+#include "agent/guard_pages.h"
 #include "agent/raw_memory.h"
 
 namespace memwhy::agent {
@@ -53,7 +55,9 @@ class MemoryMap {
   }
 
  private:
-  void Add(const char* line, const char* end) noexcept;
+  void Add(const char* line, const char* end, GuardPages& guards) noexcept;
+  void Push(const Mapping& mapping, std::uintptr_t begin, std::uintptr_t end,
+            bool is_readable) noexcept;
   // On from `mapping` over its neighbours up to `end`.
   bool IsReadableOver(const Mapping* mapping, std::uintptr_t end) const noexcept;
   RawArray<Mapping> items_;
