@@ -182,12 +182,13 @@ HeapPaths::HeapPaths(const ObjectGraph& graph) : graph_(graph) {
 HeapPath HeapPaths::To(Node node) const {
   HeapPath path;
   const std::vector<std::uint32_t> nodes = paths_.PathTo(node);
-  if (nodes.size() < 2) return path;
+  if (nodes.size() < 2) return path;  // nodes: the top, a root, objects
   path.root = nodes[1];
   const ObjectGraph::Root& root = graph_.root(path.root);
   if (root.is_unexplained) {
     path.steps.push_back("unexplained references");
     path.text = "?";
+    if (const auto* held = graph_.FindHeld(nodes[2]); held != nullptr) path.held_by = held->holder;
   } else if (root.kind == DumpRoot::kModule) {
     path.steps.push_back("module " + root.name);
     path.text = root.name;

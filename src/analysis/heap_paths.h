@@ -18,6 +18,8 @@ struct HeapPath {
   model::ObjectGraph::Node root = model::ObjectGraph::kNone;  // kNone: no root reaches it
   std::vector<std::string> steps;                             // "module app", ".CACHE", "['user']"
   std::string text;                                           // "app.CACHE['user']"
+  // Of an unexplained root: whose memory refers to the first object; "" not known.
+  std::string held_by;
   // Goes through a pointer that the garbage collector does not know.
   bool is_invisible_to_gc = false;
 };

@@ -61,7 +61,9 @@ Json BirthJson(const std::optional<ShownBirth>& birth) {
 Json RootJson(const ObjectGraph& graph, const analysis::HeapPath& path) {
   if (path.root == ObjectGraph::kNone) return nullptr;
   const ObjectGraph::Root& root = graph.root(path.root);
-  return {{"kind", model::DumpRootName(root)}, {"name", root.name}};
+  return {{"kind", model::DumpRootName(root)},
+          {"name", root.name},
+          {"held_by", path.held_by.empty() ? Json(nullptr) : Json(path.held_by)}};
 }
 
 Json Number(const Json& facts, const char* name) {

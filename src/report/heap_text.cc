@@ -86,6 +86,7 @@ std::string HeapPathText(const HeapDumpView& dump, std::span<const ShownPath> pa
                          const analysis::HeapSizes& sizes, std::size_t of) {
   const ObjectGraph& graph = *dump.graph;
   std::string text = HeapHeadText(dump);
+  bool has_more = false;  // another dump would say it
   for (const ShownPath& shown : paths) {
     text += fmt::format(
         "{} at {}, {} of its own, retains {}\n", Cut(std::string(graph.TypeName(shown.node)), 40),
@@ -101,8 +102,14 @@ std::string HeapPathText(const HeapDumpView& dump, std::span<const ShownPath> pa
     text += fmt::format(
         "  root: {}{}\n", model::DumpRootName(graph.root(shown.path.root)),
         shown.path.is_invisible_to_gc ? "; passes a pointer that the collector does not know" : "");
+    if (shown.path.held_by.empty()) continue;
+    text += fmt::format("  held by {}\n", Cut(shown.path.held_by, 68));
+    has_more |= !dump.facts.value("native", false);
   }
   if (of > paths.size()) text += MoreText(of - paths.size(), "objects");
+  if (has_more) {
+    text += "\nC code has what leads there: heap dump --native follows its memory, too.\n";
+  }
   return text;
 }
 

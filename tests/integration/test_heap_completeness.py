@@ -283,6 +283,19 @@ def test_extension_classes(memwhy, some_python, tmp_path, kind):
     check_holders(memwhy, dump, said["holders"])
     if native is None:
         return
+    # Who has the memory is known without the way there, and who shows the way.
+    for place, owner in ("InVector", "Many"), ("InCallback", "Bus"):
+        name = f"__main__.{place}"
+        held_by = f"memory behind an object of pybind11_holders.{owner}"
+        paths = view(memwhy, "path", dump, "--type", name)["paths"]
+        # Not of each: the last words of a block may be left over.
+        assert {path["root"]["held_by"] for path in paths} - {None} == {held_by}
+        texts = [
+            subprocess.run([memwhy, "heap", "path", one, "--type", name], capture_output=True, text=True).stdout
+            for one in (dump, native)
+        ]
+        assert f"held by {held_by}" in texts[0] and "heap dump --native" in texts[0]
+        assert "held by" not in texts[1] and "--native" not in texts[1]
     # Through members of C++ classes, from the instance that has them.
     members = "InHolder InVector InMap InNode InNext InCallback InLambda InCapsule".split()
     check_holders(memwhy, native, {name: ["__main__.KEPT[", "~> "] for name in members})
