@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/native_holders.h"
 
-#include <utility>
+#include <algorithm>
 
 #include "agent/agent.h"
 #include "agent/library_data.h"
@@ -28,8 +28,9 @@ bool IsSure(const FreeMemory::Block& block, Address place) noexcept {
 
 NativeHolders::~NativeHolders() {
   FreeRaw(table_);
-  FreeRaw(here_);
-  FreeRaw(farther_);
+  FreeRaw(far_.array);
+  FreeRaw(near_.array);
+  FreeRaw(again_.array);
 }
 
 NativeHolders::Wanted* NativeHolders::Slot(Address begin) noexcept {
@@ -72,12 +73,16 @@ Address NativeHolders::HolderOf(Address place) noexcept {
   return slot == nullptr ? 0 : slot->holder;
 }
 
-void NativeHolders::Look(Address word) noexcept {
+void NativeHolders::Look(Address word, Address place) noexcept {
   if (word < 4096 || word >> 47 != 0) return;
   const FreeMemory::Block block = free_.BlockOf(word);
-  if (block.begin == 0 || reached_.IsSeen(block.begin) || walk_.IsObjectsBlock(block)) return;
-  if (!GrowRaw(farther_, farther_count_ + 1) || !reached_.See(block.begin)) return;
-  farther_.items[farther_count_++] = {block.begin, holder_};
+  if (block.begin == 0 || (word != block.begin && is_strict_)) return;
+  if (reached_.IsSeen(block.begin) || walk_.IsObjectsBlock(block)) return;
+  const bool is_alike = block_.begin != 0 && block.end - block.begin == block_.end - block_.begin;
+  const Address link = is_alike ? place - block_.begin : kNoLink;
+  Blocks& blocks = is_alike && link == link_ ? near_ : far_;
+  if (!GrowRaw(blocks.array, blocks.count + 1) || !reached_.See(block.begin)) return;
+  blocks.array.items[blocks.count++] = {block.begin, holder_, link};
   Wanted* slot = Slot(block.begin);
   if (slot != nullptr && slot->begin != 0) {
     slot->holder = holder_;
@@ -87,23 +92,37 @@ void NativeHolders::Look(Address word) noexcept {
 
 void NativeHolders::LookAt(Address begin, Address end) noexcept {
   if (end - begin > kMostBytes) end = begin + kMostBytes;
-  for (Address at = (begin + 7) & ~Address{7}; at + 8 <= end; at += 8) Look(PeekPointer(at, 0));
+  for (Address at = (begin + 7) & ~Address{7}; at + 8 <= end; at += 8) {
+    Look(PeekPointer(at, 0), at);
+  }
 }
 
-// In steps of one block: who is nearest holds. Memory is full of what was there before, and over
-// many steps that leads from anything to anything.
+void NativeHolders::LookAtBlock(const Reached& reached, bool is_rest) noexcept {
+  block_ = free_.BlockOf(reached.begin);
+  link_ = reached.link;
+  holder_ = reached.holder;
+  is_strict_ = !is_rest;
+  // The least block may be an element of a list: an object and the next element.
+  const Address used = std::max(block_.sure_end, block_.begin + 2 * sizeof(Address));
+  LookAt(block_.begin, is_rest ? block_.end : used);
+}
+
+// Step by step, so who is nearest holds: memory is full of what was there before, and over many
+// steps that leads from anything to anything. Along a list, from one block to the next by the same
+// member of as large ones, is no step. What is most often left over, links into the middle of a
+// block and what stands behind a block's sure end, comes when nothing else is left.
 void NativeHolders::LookAtReached() noexcept {
   while (found_ < wanted_) {
-    if (here_next_ == here_count_) {
-      if (farther_count_ == 0) return;
-      std::swap(here_, farther_);
-      here_count_ = farther_count_;
-      here_next_ = farther_count_ = 0;
+    if (near_.count == 0 && far_.next == far_.count) {
+      if (again_.next == again_.count) return;
+      LookAtBlock(Reached(again_.array.items[again_.next++]), true);
+      continue;
     }
-    const Reached reached = here_.items[here_next_++];
-    const FreeMemory::Block block = free_.BlockOf(reached.begin);
-    holder_ = reached.holder;
-    LookAt(block.begin, block.end);
+    const Reached reached =
+        near_.count != 0 ? near_.array.items[--near_.count] : far_.array.items[far_.next++];
+    if (!GrowRaw(again_.array, again_.count + 1)) return;
+    again_.array.items[again_.count++] = reached;
+    LookAtBlock(reached, false);
   }
 }
 
@@ -114,7 +133,7 @@ void NativeHolders::LookAtLibraries() noexcept {
   const auto look = [this](Address begin, Address end) {
     for (Address at = (begin + 7) & ~Address{7}; at + 8 <= end && found_ < wanted_; at += 8) {
       holder_ = at;
-      Look(PeekPointer(at, 0));
+      Look(PeekPointer(at, 0), at);
     }
   };
   Address data_end = 0;

@@ -40,10 +40,20 @@ class NativeHolders {
   struct Reached {
     std::uintptr_t begin;
     std::uintptr_t holder;
+    // Where the link stands that leads to it, in a block of the same size; kNoLink: it is no such
+    // one.
+    std::uintptr_t link;
   };
+  struct Blocks {
+    RawArray<Reached> array;
+    std::size_t count = 0;
+    std::size_t next = 0;  // before it all were looked at
+  };
+  static constexpr std::uintptr_t kNoLink = ~std::uintptr_t{0};
 
-  void Look(std::uintptr_t word) noexcept;
+  void Look(std::uintptr_t word, std::uintptr_t place) noexcept;
   void LookAt(std::uintptr_t begin, std::uintptr_t end) noexcept;
+  void LookAtBlock(const Reached& reached, bool is_rest) noexcept;
   void LookAtReached() noexcept;
   void LookAtLibraries() noexcept;
   void LookAtObjects() noexcept;
@@ -55,12 +65,13 @@ class NativeHolders {
   RawArray<Wanted> table_;  // open addressing, a power of two
   std::size_t wanted_ = 0;
   std::size_t found_ = 0;
-  RawArray<Reached> here_;  // reached in as many steps as any other here
-  std::size_t here_count_ = 0;
-  std::size_t here_next_ = 0;  // not looked at yet
-  RawArray<Reached> farther_;  // in one step more
-  std::size_t farther_count_ = 0;
-  std::uintptr_t holder_ = 0;  // from which is looked
+  Blocks far_;                     // by steps, first in first out
+  Blocks near_;                    // no step away: the next ones of a list, last in first out
+  Blocks again_;                   // looked at strictly
+  std::uintptr_t holder_ = 0;      // from which is looked
+  FreeMemory::Block block_;        // in which is looked; none: in a root
+  bool is_strict_ = false;         // only links to where a block begins count
+  std::uintptr_t link_ = kNoLink;  // of that block
 };
 
 }  // namespace memwhy::agent

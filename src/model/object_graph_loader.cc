@@ -322,6 +322,7 @@ class ObjectGraphLoader {
     if (object.holder == 0) return "";
     const Node node = graph_.Find(object.holder);
     if (node == ObjectGraph::kNone) return "memory behind " + object.holder_name;
+    if (object.holder == object.address) return "memory behind itself";
     return "memory behind an object of " + std::string(graph_.TypeName(node));
   }
 

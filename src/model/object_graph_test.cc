@@ -137,12 +137,15 @@ TEST(ObjectGraph, WhoLeadsToNativeMemoryIsNamed) {
   dump.Object(str, kKey, 3);
   dump.Object(list, kList, 2, {});
   dump.Object(list, kAlone, 1, {});
+  constexpr std::uint64_t kCircle = kAlone + 0x100;
+  dump.Object(list, kCircle, 1, {});
   dump.End();
   HolderScan scan;
   scan.was_done = true;
   scan.objects.push_back({kKey, 3, 2, {"libfoo.so:name+0x0"}, 0, 0, ""});
   scan.objects.push_back({kList, 2, 0, {"heap"}, 2, kAlone, "heap"});
   scan.objects.push_back({kAlone, 1, 0, {"heap"}, 1, 0x7000000, "libfoo.so:list+0x0"});
+  scan.objects.push_back({kCircle, 1, 0, {"heap"}, 1, kCircle, "heap"});
   FakeDumpSource source(dump.bytes());
   const auto graph = ObjectGraph::Load(source, scan);
   ASSERT_TRUE(graph);
@@ -151,6 +154,7 @@ TEST(ObjectGraph, WhoLeadsToNativeMemoryIsNamed) {
   EXPECT_EQ(held(kList)->held_words, 2u);
   EXPECT_EQ(held(kList)->holder, "memory behind an object of ext.Holder");
   EXPECT_EQ(held(kAlone)->holder, "memory behind libfoo.so:list+0x0");
+  EXPECT_EQ(held(kCircle)->holder, "memory behind itself");
   // A library is a root; an object that leads there would be none.
   const ObjectGraph::Node root = graph->first_root() + 1;
   EXPECT_EQ(graph->root(root).name, "memory behind libfoo.so:list+0x0");

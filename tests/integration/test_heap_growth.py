@@ -158,7 +158,9 @@ def check_a_leak(memwhy, python, tmp_path, *options):
     first = leaking["pairs"][0]
     assert (first["referrer"], first["referent"]) == ("__main__.Session", "bytearray")
     sessions = types["__main__.Session"]["objects"]
-    assert first["references"] == sessions and sessions == sorted(set(sessions))
+    # One may stand between being made and being given its payload.
+    assert {n - m for n, m in zip(sessions, first["references"])} <= {0, 1}
+    assert sessions == sorted(set(sessions))
     assert leaking["slice"][:4] == [
         *("bytearray", "__main__.Session", "__main__.Shelf"),
         *(leaking["slice"][3:4]),
