@@ -61,9 +61,7 @@ Json BirthJson(const std::optional<ShownBirth>& birth) {
 Json RootJson(const ObjectGraph& graph, const analysis::HeapPath& path) {
   if (path.root == ObjectGraph::kNone) return nullptr;
   const ObjectGraph::Root& root = graph.root(path.root);
-  return {{"kind", model::DumpRootName(root)},
-          {"name", root.name},
-          {"held_by", path.held_by.empty() ? Json(nullptr) : Json(path.held_by)}};
+  return {{"kind", model::DumpRootName(root)}, {"name", root.name}};
 }
 
 Json Number(const Json& facts, const char* name) {
@@ -146,6 +144,7 @@ void WriteHeapPathJson(const HeapDumpView& dump, std::span<const ShownPath> path
               {"root", RootJson(*dump.graph, shown.path)},
               {"path", shown.path.steps},
               {"text", shown.path.text},
+              {"held_by", TextOrNull(shown.path.held_by)},
               {"invisible_to_gc", shown.path.is_invisible_to_gc}});
   }
   list.Finish();
@@ -196,7 +195,7 @@ void WriteHeapRefsJson(const HeapDumpView& dump, const analysis::ReferenceBalanc
               {"surplus", object.surplus},
               {"proof", analysis::ReferenceProofName(proof)},
               {"held", is_held},
-              {"held_by", object.held_by.empty() ? Json(nullptr) : Json(object.held_by)}});
+              {"held_by", TextOrNull(object.held_by)}});
   }
   list.Finish({{"totals",
                 {{"checked", balance.checked},

@@ -289,7 +289,7 @@ def test_extension_classes(memwhy, some_python, tmp_path, kind):
         held_by = f"memory behind an object of pybind11_holders.{owner}"
         paths = view(memwhy, "path", dump, "--type", name)["paths"]
         # Not of each: the last words of a block may be left over.
-        assert {path["root"]["held_by"] for path in paths} - {None} == {held_by}
+        assert {path["held_by"] for path in paths} - {None} == {held_by}
         texts = [
             subprocess.run([memwhy, "heap", "path", one, "--type", name], capture_output=True, text=True).stdout
             for one in (dump, native)
