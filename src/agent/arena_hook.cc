@@ -14,6 +14,11 @@ namespace memwhy::agent {
 namespace {
 
 ArenaAllocator g_original;
+std::size_t g_arena_bytes = 0;  // 0: unknown
+
+// From 3.11 on the interpreter takes the memory of its frames here, too: 16 KiB for each thread.
+// That is no arena: who walks the table would read another's memory as pools.
+bool IsArena(std::size_t size) noexcept { return g_arena_bytes == 0 || size == g_arena_bytes; }
 
 void List(void* arena) noexcept {
   for (std::uint32_t i = 0; i < wire::kArenaCapacity; ++i) {
@@ -46,6 +51,7 @@ void Unlist(void* arena) noexcept {
 // An arena inside of another recorded call (an object's, with --objects) is that call's own, but it
 // is listed all the same: the table says what pymalloc has.
 void* OnArenaAlloc(void* /*context*/, std::size_t size) {
+  if (!IsArena(size)) return g_original.alloc(g_original.context, size);
   ThreadState* t = RecordingThread();
   if (t != nullptr) ++t->depth;
   void* arena = g_original.alloc(g_original.context, size);
@@ -63,6 +69,7 @@ void* OnArenaAlloc(void* /*context*/, std::size_t size) {
 }
 
 void OnArenaFree(void* /*context*/, void* arena, std::size_t size) {
+  if (!IsArena(size)) return g_original.free(g_original.context, arena, size);
   if (CurrentMode() == kModeRecording) Unlist(arena);
   ThreadState* t = RecordingThread();
   if (t == nullptr) return g_original.free(g_original.context, arena, size);
@@ -78,6 +85,7 @@ void InstallArenaHook() noexcept {
   const PythonApi& api = g_python_api;
   if (api.PyObject_GetArenaAllocator == nullptr || api.PyObject_SetArenaAllocator == nullptr)
     return;
+  g_arena_bytes = g_agent.ring->arena_bytes;
   api.PyObject_GetArenaAllocator(&g_original);
   ArenaAllocator ours{nullptr, &OnArenaAlloc, &OnArenaFree};
   api.PyObject_SetArenaAllocator(&ours);
