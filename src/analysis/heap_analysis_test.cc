@@ -75,6 +75,37 @@ TEST(HeapPaths, ReadLikeCode) {
   EXPECT_EQ(paths.To(graph.Find(At(9))).text, "? -> app.Node");
 }
 
+// "handle" waits for "query" and up to 3.10 has a frame of its own.
+FakeDump Waiting(bool has_frame) {
+  FakeDump dump;
+  const auto local = dump.Shape(ShapeRest::kPlain, {{EdgeKind::kLocal, "row"}});
+  const auto coroutine = dump.Type("coroutine", 0, 100, 0x5000000);
+  const auto frame = dump.Type("frame", 0, 100, 0x5001000);
+  const auto node = dump.Type("app.Node", 0, 10, 0x5002000);
+  dump.Object(coroutine, At(0), 1, {has_frame ? At(1) : At(2)});
+  dump.Key(At(0), "handle");
+  if (has_frame) {
+    dump.Object(frame, At(1), 1, {At(2)});
+    dump.Key(At(1), "handle");
+  }
+  dump.Object(coroutine, At(2), 1, {At(3)}, local);
+  dump.Key(At(2), "query");
+  dump.Object(node, At(3), 1, {});
+  dump.Root(DumpRoot::kFrame, RootCounts::kEach, "serve", {At(0)}, local);
+  dump.End();
+  return dump;
+}
+
+TEST(HeapPaths, ALocalIsOfTheFunctionThatHasIt) {
+  for (const bool has_frame : {false, true}) {
+    const ObjectGraph graph = Load(Waiting(has_frame));
+    const HeapPaths paths(graph);
+    const HeapPath path = paths.To(graph.Find(At(3)));
+    EXPECT_EQ(path.text, "serve().row -> handle() -> query().row");
+    EXPECT_STREQ(DumpRootName(graph.root(path.root)), "frame local");
+  }
+}
+
 TEST(HeapSizes, RetainedOfATypeCountsNothingTwice) {
   const ObjectGraph graph = Load(Sample());
   const HeapSizes sizes(graph);

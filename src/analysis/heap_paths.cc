@@ -219,9 +219,12 @@ HeapPath HeapPaths::To(Node node) const {
     if (is_root_object || IsHidden(to_type)) {
       step = "";
     } else if (IsFrameLike(to_type)) {
-      // A generator and its frame are one to the reader.
+      // A generator and its frame are one to the reader; one that waits for another is not, and
+      // that other's locals are none of its own.
+      const bool is_own_frame =
+          IsFrameLike(from_type) && from_type != "frame" && to_type == "frame";
       if (label.kind != EdgeKind::kNone) step = StepText(graph_, from, label, to, in_attributes);
-      if (!IsFrameLike(from_type) || label.kind != EdgeKind::kNone) {
+      if (!is_own_frame || label.kind != EdgeKind::kNone) {
         step += " -> " + FunctionOf(graph_, to);
       }
     } else if (i == 1 && (root.is_unexplained || root.kind == DumpRoot::kNativeGlobal)) {
