@@ -63,6 +63,10 @@ bool RefersToNothing(const char* name) noexcept {
   return false;
 }
 
+// Of the standard library, too, some traversals leave out what the body has: the text that
+// re.finditer goes through.
+bool LeavesOut(const char* name) noexcept { return std::strcmp(name, "_sre.SRE_Scanner") == 0; }
+
 ObjectSize SizeRule(Address type, std::uint64_t flags, std::int64_t item_bytes) noexcept {
   const PythonApi& api = g_python_api;
   if ((flags & cpython::kFlagInt) != 0) return ObjectSize::kInt;
@@ -328,7 +332,7 @@ void DumpTypes::Learn(DumpType& facts) noexcept {
           own == nullptr ? solid_bytes > 16 && !is_plain_base && !IsKnownEmpty(solid) &&
                                (Peek<std::uint64_t>(solid, cpython::kTypeFlags) &
                                 (cpython::kFlagInt | cpython::kFlagStr | cpython::kFlagBytes)) == 0
-                         : !IsTrusted(own);
+                         : !IsTrusted(own) || LeavesOut(PlainName(solid));
     } else {
       const bool is_plain =
           (flags & (cpython::kFlagInt | cpython::kFlagStr | cpython::kFlagBytes)) != 0 ||

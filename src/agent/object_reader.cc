@@ -68,7 +68,8 @@ void ObjectReader::ReadAttributes(const DumpType& facts, Address object, bool is
   for (std::int64_t i = 0; found.values != 0 && i < found.count; ++i) {
     const Address value = PeekPointer(found.values + static_cast<Address>(i) * 8, 0);
     const Address key = PeekPointer(found.entries + static_cast<Address>(i) * 16, 0);
-    const bool is_told = value != 0 && (is_complete || edges.Untell(value));
+    // Of an object with a dict the traversal leaves the values to the dict, from 3.13.3 on.
+    const bool is_told = value != 0 && (edges.Untell(value) || is_complete || is_dict_told);
     edges.AddNamed(is_told ? value : 0, {EdgeKind::kAttribute, nullptr, key});
   }
 }
