@@ -50,6 +50,8 @@ class DumpWalk {
   bool IsInterpreters(const Mapping& mapping) const noexcept {
     return types_.IsInterpreters(mapping);
   }
+  // After Run: where the body of an object ends that C code may point into; 0: it has none.
+  cpython::Address EndOfBody(cpython::Address object) noexcept { return BodyOf(object).end; }
   // After Run: whether a block of an allocator is the memory of an object.
   bool IsObjectsBlock(const FreeMemory::Block& block) noexcept;
   // After Run: visit(object, begin, end) of each with a body that may lead to memory of C code,

@@ -27,6 +27,8 @@ constexpr std::size_t kFilterBits = 1u << 22;  // 512 KiB: stays in the cache
 constexpr std::size_t kPlaces = 4;             // told of each object, twice
 constexpr std::uint64_t kMostHits = 1024;      // looked into of each object
 constexpr Address kMostHead = 80;              // of a str: there lie its own pointers
+constexpr Address kMostBody = 1024;            // that is looked for word by word
+constexpr std::size_t kMostInner = 1u << 18;   // words of bodies
 constexpr Address kTag = 7;                    // frames and C code write into the low bits
 constexpr Address kMostShared = 64u << 20;     // of one mapping: larger ones are data
 
@@ -122,16 +124,19 @@ class Scan {
     FreeRaw(answers_);
     FreeRaw(hits_);
     FreeRaw(texts_);
+    FreeRaw(bodies_);
     FreeRaw(table_);
   }
 
   bool Start(FaultGuard& guard) noexcept {
     filter_ = static_cast<std::uint64_t*>(MapRaw(kFilterBits / 8));
-    if (filter_ == nullptr || !GrowRaw(answers_, count_ + 1) || !GrowRaw(texts_, count_ + 1)) {
+    if (filter_ == nullptr || !GrowRaw(answers_, count_ + 1) || !GrowRaw(texts_, count_ + 1) ||
+        !GrowRaw(bodies_, count_ + 1)) {
       return false;
     }
+    const std::size_t inner = MeasureBodies();
     std::size_t capacity = 1024;
-    while (capacity < count_ * 4) capacity *= 2;  // each may have a text
+    while (capacity < count_ * 4 + inner * 2) capacity *= 2;  // each may have a text
     table_.items = static_cast<std::uint32_t*>(MapRaw(capacity * sizeof(std::uint32_t)));
     if (table_.items == nullptr) return false;
     table_.capacity = capacity;
@@ -140,6 +145,7 @@ class Scan {
       if (MEMWHY_GUARD(guard) == 0) texts_.items[i] = TextOf(objects_[i]);
       guard.Disarm();
       if (texts_.items[i] != 0) Insert(texts_.items[i], i);
+      for (Address at = 8; at < bodies_.items[i]; at += 8) Insert(objects_[i] + at, i);
     }
     return true;
   }
@@ -204,6 +210,19 @@ class Scan {
   }
 
  private:
+  // C libraries point to what they were given, which lies within an object (a libev watcher, a list
+  // head). Returns how many words there are.
+  std::size_t MeasureBodies() noexcept {
+    std::size_t inner = 0;
+    for (std::size_t i = 0; i < count_; ++i) {
+      const Address end = walk_.EndOfBody(objects_[i]);
+      const Address bytes = end > objects_[i] ? end - objects_[i] : 0;
+      if (bytes > kMostBody || inner + bytes / 8 > kMostInner) continue;
+      bodies_.items[i] = bytes;
+      inner += bytes / 8;
+    }
+    return inner;
+  }
   std::size_t Hash(Address address) const noexcept {
     return static_cast<std::size_t>((address >> 3) * 0xff51afd7ed558ccdull >> 24) &
            (table_.capacity - 1);
@@ -254,12 +273,14 @@ class Scan {
          at = (at + 1) & (table_.capacity - 1)) {
       const std::uint32_t i = table_.items[at] - 1;
       const bool is_text = texts_.items[i] == value;
-      if (objects_[i] != value && !is_text) continue;
+      const bool is_inner = value > objects_[i] && value - objects_[i] < bodies_.items[i];
+      if (objects_[i] != value && !is_text && !is_inner) continue;
       // Remains of what was there.
       if (free_.Contains(place) || walk_.IsInBytes(place)) return;
       if (is_text && place - objects_[i] < kMostHead) return;
+      if (is_inner && place - objects_[i] < bodies_.items[i]) return;
       Answer& answer = answers_.items[i];
-      if (!is_text && IsWeakLink(value, place)) {
+      if (objects_[i] == value && IsWeakLink(value, place)) {
         const Address callback = PeekPointer(value, kWeakCallback);
         if (callback == 0) return;  // such a link holds none
         // C code lets one hang there alone, as pybind11 does: its callback gives the reference
@@ -293,6 +314,7 @@ class Scan {
   RawArray<FoundWord> hits_;
   std::size_t hit_count_ = 0;
   RawArray<Address> texts_;        // 0: none
+  RawArray<Address> bodies_;       // bytes of those that C code may point into, or 0
   RawArray<std::uint32_t> table_;  // object + 1
 };
 

@@ -223,10 +223,12 @@ bool ObjectReader::IsLikelyObject(Address word) noexcept {
   return facts != nullptr && free_->CanBegin(word, static_cast<Address>(facts->before_bytes));
 }
 
-void ObjectReader::SearchWords(Address begin, Address end, Address skip, EdgeList& edges) noexcept {
+void ObjectReader::SearchWords(Address object, Address begin, Address end, Address skip,
+                               EdgeList& edges) noexcept {
   for (Address at = begin; at + 8 <= end; at += 8) {
     if (at == skip) continue;
     const Address value = PeekPointer(at, 0);
+    if (value == object) continue;
     if (IsLikelyObject(value) && !edges.IsTold(value)) edges.Tell(value);
   }
 }
@@ -385,7 +387,8 @@ void ObjectReader::Read(DumpType& facts, Address object, EdgeList& edges) noexce
                                                  Peek<char>(object, DumpType::kZoneFlag) != 0);
   if (is_searched) {
     const Address weak = facts.weak_list > 0 ? object + static_cast<Address>(facts.weak_list) : 0;
-    SearchWords(object + 16, object + static_cast<Address>(facts.basic_bytes), weak, edges);
+    const Address end = object + static_cast<Address>(facts.basic_bytes);
+    SearchWords(object, object + 16, end, weak, edges);
   }
   ReadMembers(facts, object, false, edges);
   ReadAttributes(facts, object, false, edges);

@@ -34,9 +34,11 @@ class ObjectReader {
                   EdgeList& edges) noexcept;
   // Whether a word that may be a reference is one, as far as can be told.
   bool IsLikelyObject(cpython::Address word) noexcept;
-  // Words between `begin` and `end` that look like references and were not told.
-  void SearchWords(cpython::Address begin, cpython::Address end, cpython::Address skip,
-                   EdgeList& edges) noexcept;
+  // Words of `object` between `begin` and `end` that look like references and were not told. Its
+  // own address is none: what C code was given along with memory in the body (libuv's `data`) says
+  // to whom that belongs, and the reference is the C code's.
+  void SearchWords(cpython::Address object, cpython::Address begin, cpython::Address end,
+                   cpython::Address skip, EdgeList& edges) noexcept;
 
  private:
   void Traverse(const DumpType& facts, cpython::Address object, EdgeList& edges) noexcept;
