@@ -317,6 +317,9 @@ void DumpWalk::WriteRecord(DumpType& facts, Address object) noexcept {
       if (facts.has_function_name) NameFunction(facts, object);
       FinishObject(facts, object, ExtraBytes(facts, object, map_));
       WriteArrayBuffer(facts, object);
+      if (facts.is_greenlet && GrowRaw(greenlets_, greenlet_count_ + 1)) {
+        greenlets_.items[greenlet_count_++] = object;
+      }
       return;
   }
 }

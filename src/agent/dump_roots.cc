@@ -98,12 +98,11 @@ void DumpRoots::ReadStack(Address frame, Address code) noexcept {
 }
 
 template <Family family>
-void DumpRoots::WriteFrames(Address thread) noexcept {
+void DumpRoots::WriteFrames(Address frame, std::uint64_t thread) noexcept {
   const cpython::Layout& layout = *g_agent.python.layout;
-  const std::uint64_t id = PeekPointer(thread, layout.thread_id);
+  const DumpRoot kind = thread == 0 ? DumpRoot::kGreenlet : DumpRoot::kFrame;
   int left = kMostFrames;
-  for (Address frame = cpython::TopFrame<family>(layout, thread); frame != 0 && left > 0;
-       frame = PeekPointer(frame, layout.frame_previous), --left) {
+  for (; frame != 0 && left > 0; frame = PeekPointer(frame, layout.frame_previous), --left) {
     Address code = 0;
     std::int32_t instruction = 0;
     const bool is_own = cpython::ReadFrame<family>(layout, frame, &code, &instruction);
@@ -125,10 +124,10 @@ void DumpRoots::WriteFrames(Address thread) noexcept {
     const Address name = PeekPointer(code, qualified ? layout.code_qualname : layout.code_name);
     const int line = Peek<int>(code, layout.code_first_line);
     const std::uint32_t first_line = line > 0 ? static_cast<std::uint32_t>(line) : 0;
-    walk_.WriteRoot(DumpRoot::kFrame, counts, id, first_line, {EdgeKind::kNone, nullptr, name});
+    walk_.WriteRoot(kind, counts, thread, first_line, {EdgeKind::kNone, nullptr, name});
     walk_.edges_.Clear();
     ReadStack(frame, code);
-    walk_.WriteRoot(DumpRoot::kStack, RootCounts::kMaybe, id, first_line,
+    walk_.WriteRoot(DumpRoot::kStack, RootCounts::kMaybe, thread, first_line,
                     {EdgeKind::kNone, nullptr, name});
   }
 }
@@ -138,13 +137,15 @@ void DumpRoots::WriteThread(Address thread) noexcept {
   const std::uint64_t id = PeekPointer(thread, layout.thread_id);
   switch (cpython::FamilyOf(layout)) {
     case Family::kFrameObjects:
-      WriteFrames<Family::kFrameObjects>(thread);
+      WriteFrames<Family::kFrameObjects>(cpython::TopFrame<Family::kFrameObjects>(layout, thread),
+                                         id);
       break;
     case Family::kCFrames:
-      WriteFrames<Family::kCFrames>(thread);
+      WriteFrames<Family::kCFrames>(cpython::TopFrame<Family::kCFrames>(layout, thread), id);
       break;
     case Family::kThreadFrames:
-      WriteFrames<Family::kThreadFrames>(thread);
+      WriteFrames<Family::kThreadFrames>(cpython::TopFrame<Family::kThreadFrames>(layout, thread),
+                                         id);
       break;
   }
   walk_.edges_.Clear();
@@ -171,6 +172,23 @@ void DumpRoots::WriteThread(Address thread) noexcept {
   }
   walk_.WriteRoot(DumpRoot::kThread, RootCounts::kEach, id, 0,
                   {EdgeKind::kNone, "thread state", 0});
+}
+
+void DumpRoots::WriteGreenlet(Address greenlet) noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  const Address object = walk_.reader_.StoppedFrameOf(greenlet);
+  if (object == 0) return;
+  switch (cpython::FamilyOf(layout)) {
+    case Family::kFrameObjects:
+      WriteFrames<Family::kFrameObjects>(object, 0);
+      break;
+    case Family::kCFrames:
+      WriteFrames<Family::kCFrames>(PeekPointer(object, layout.frame_object_frame), 0);
+      break;
+    case Family::kThreadFrames:
+      WriteFrames<Family::kThreadFrames>(PeekPointer(object, layout.frame_object_frame), 0);
+      break;
+  }
 }
 
 // 3.12+: of a built-in type the interpreter has {type, ..., dict, subclasses, weak references}; the

@@ -14,6 +14,8 @@ class DumpRoots {
   explicit DumpRoots(DumpWalk& walk) noexcept : walk_(walk) {}
   // Of one interpreter.
   void Write(cpython::Address interpreter) noexcept;
+  // The frames of a greenlet that waits: nothing but its stack has them.
+  void WriteGreenlet(cpython::Address greenlet) noexcept;
 
  private:
   template <typename Each>
@@ -23,8 +25,9 @@ class DumpRoots {
   void WriteInterned(cpython::Address dict) noexcept;
   void WriteExitCallbacks(cpython::Address interpreter) noexcept;
   void WriteThread(cpython::Address thread) noexcept;
+  // From `frame` outwards. `thread`: 0, a greenlet's.
   template <cpython::Family family>
-  void WriteFrames(cpython::Address thread) noexcept;
+  void WriteFrames(cpython::Address frame, std::uint64_t thread) noexcept;
   void ReadFrame(cpython::Address frame, cpython::Address code) noexcept;
   void ReadStack(cpython::Address frame, cpython::Address code) noexcept;
   void AddReferences(const cpython::Reference* list, cpython::Address base) noexcept;

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "agent/agent.h"
+#include "agent/greenlet_state.h"
 #include "agent/type_name.h"
 
 namespace memwhy::agent {
@@ -326,6 +327,7 @@ void DumpTypes::Learn(DumpType& facts) noexcept {
       facts.kind = ObjectKind::kInstance;
     } else if (facts.is_collected && facts.traverse != nullptr) {
       facts.kind = ObjectKind::kTraversed;
+      facts.is_greenlet = HasGreenletState(type);
       const void* own = Peek<void*>(solid, cpython::kTypeTraverse);
       const bool is_plain_base = facts.is_dict || facts.is_list || facts.is_tuple || facts.is_set;
       facts.is_searched =

@@ -79,6 +79,7 @@ struct DumpType {
   bool has_foreign_memory = false;  // a module: its state
   bool has_buffer = false;          // bytes in a block of their own
   bool is_hamt_node = false;        // of a context's map: {key or null, value} pairs
+  bool is_greenlet = false;         // has a GreenletState
   bool is_named = false;            // its record is written
   std::int64_t basic_bytes = 0;
   std::int64_t item_bytes = 0;

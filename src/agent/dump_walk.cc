@@ -25,6 +25,7 @@ DumpWalk::~DumpWalk() {
   FreeRaw(levels_);
   FreeRaw(scratch_);
   FreeRaw(pending_types_);
+  FreeRaw(greenlets_);
 }
 
 void DumpWalk::PushLevel(const Level& level) noexcept {
@@ -166,6 +167,10 @@ bool DumpWalk::Run(bool collects, FreeMemory* free, NativeWalk* native) noexcept
   for (Address at = first; at != 0 && left > 0;
        at = PeekPointer(at, layout.interpreter_next), --left) {
     WriteGuarded([&] { roots.Write(at); });
+  }
+  // Their frames may lead to others.
+  for (std::size_t i = 0; i < greenlet_count_; ++i) {
+    WriteGuarded([&] { roots.WriteGreenlet(greenlets_.items[i]); });
   }
   if (free != nullptr && is_clone_) WriteGuarded([&] { DumpHidden(*this, *free).Write(); });
   if (native != nullptr) WriteGuarded([&] { native->Write(); });

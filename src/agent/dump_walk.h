@@ -152,8 +152,10 @@ class DumpWalk {
   cpython::Address start_ = 0;  // where the next tree begins
   cpython::Address at_ = 0;     // the object being read
   cpython::Address none_ = 0;
-  bool is_hidden_ = false;                    // what is written now was found in memory
-  cpython::Address interned_ = 0;             // the dict of interned strings
+  bool is_hidden_ = false;         // what is written now was found in memory
+  cpython::Address interned_ = 0;  // the dict of interned strings
+  RawArray<cpython::Address> greenlets_;
+  std::size_t greenlet_count_ = 0;
   std::uint32_t named_types_ = 0;             // types whose records are written
   RawArray<cpython::Address> pending_types_;  // named, perhaps not written as objects
   std::size_t pending_type_count_ = 0;

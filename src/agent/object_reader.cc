@@ -5,6 +5,7 @@
 
 #include "agent/agent.h"
 #include "agent/dict_table.h"
+#include "agent/greenlet_state.h"
 #include "cpython/attributes.h"
 
 namespace memwhy::agent {
@@ -233,6 +234,21 @@ void ObjectReader::SearchWords(Address object, Address begin, Address end, Addre
   }
 }
 
+void ObjectReader::SearchGreenlet(Address greenlet, EdgeList& edges) noexcept {
+  const GreenletState state = FindGreenletState(greenlet, map_, free_);
+  SearchWords(greenlet, state.begin, state.end, 0, edges);
+}
+
+Address ObjectReader::StoppedFrameOf(Address greenlet) noexcept {
+  const GreenletState state = FindGreenletState(greenlet, map_, free_);
+  for (Address at = state.begin; at + 8 <= state.end; at += 8) {
+    const Address value = PeekPointer(at, 0);
+    if (!IsLikelyObject(value) || cpython::TypeOf(value) != g_python_api.frame_type) continue;
+    return value;
+  }
+  return 0;
+}
+
 Address ObjectReader::CodeOf(const DumpType& facts, Address object) const noexcept {
   const cpython::Layout& layout = TheLayout();
   Address frame = object;
@@ -389,6 +405,7 @@ void ObjectReader::Read(DumpType& facts, Address object, EdgeList& edges) noexce
     const Address weak = facts.weak_list > 0 ? object + static_cast<Address>(facts.weak_list) : 0;
     const Address end = object + static_cast<Address>(facts.basic_bytes);
     SearchWords(object, object + 16, end, weak, edges);
+    if (facts.is_greenlet) SearchGreenlet(object, edges);
   }
   ReadMembers(facts, object, false, edges);
   ReadAttributes(facts, object, false, edges);

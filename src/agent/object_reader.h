@@ -32,6 +32,8 @@ class ObjectReader {
   // each is added, told or not.
   void ReadLocals(cpython::Address code, cpython::Address locals, bool is_owner,
                   EdgeList& edges) noexcept;
+  // The frame object of a greenlet that waits; 0: it runs, or it has not begun or has ended.
+  cpython::Address StoppedFrameOf(cpython::Address greenlet) noexcept;
   // Whether a word that may be a reference is one, as far as can be told.
   bool IsLikelyObject(cpython::Address word) noexcept;
   // Words of `object` between `begin` and `end` that look like references and were not told. Its
@@ -50,6 +52,7 @@ class ObjectReader {
   void ReadType(cpython::Address type, EdgeList& edges) noexcept;
   void ReadCode(cpython::Address code, EdgeList& edges) noexcept;
   void ReadFrame(cpython::Address frame, EdgeList& edges) noexcept;
+  void SearchGreenlet(cpython::Address greenlet, EdgeList& edges) noexcept;
   void ReadGenerator(cpython::Address generator, EdgeList& edges) noexcept;
   void ReadLruCache(cpython::Address cache, EdgeList& edges) noexcept;
   void ReadArray(cpython::Address array, EdgeList& edges) noexcept;

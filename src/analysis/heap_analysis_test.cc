@@ -91,7 +91,7 @@ FakeDump Waiting(bool has_frame) {
   dump.Object(coroutine, At(2), 1, {At(3)}, local);
   dump.Key(At(2), "query");
   dump.Object(node, At(3), 1, {});
-  dump.Root(DumpRoot::kFrame, RootCounts::kEach, "serve", {At(0)}, local);
+  dump.Root(DumpRoot::kGreenlet, RootCounts::kEach, "serve", {At(0)}, local);
   dump.End();
   return dump;
 }
@@ -102,7 +102,7 @@ TEST(HeapPaths, ALocalIsOfTheFunctionThatHasIt) {
     const HeapPaths paths(graph);
     const HeapPath path = paths.To(graph.Find(At(3)));
     EXPECT_EQ(path.text, "serve().row -> handle() -> query().row");
-    EXPECT_STREQ(DumpRootName(graph.root(path.root)), "frame local");
+    EXPECT_STREQ(DumpRootName(graph.root(path.root)), "local of a waiting greenlet");
   }
 }
 

@@ -23,6 +23,7 @@ std::uint8_t RootCost(const ObjectGraph::Root& root) {
     // A call under way holds what a module holds, too, while it looks at it: a few names more are
     // better than its.
     case DumpRoot::kFrame:
+    case DumpRoot::kGreenlet:
       return 6;
     case DumpRoot::kContext:
     case DumpRoot::kThread:
@@ -79,6 +80,8 @@ std::uint8_t LabelCost(const ObjectGraph::Label& label) {
 bool IsHidden(std::string_view type) {
   return type == "hamt" || type.starts_with("hamt_") || type == "_thread._localdummy";
 }
+
+bool IsFrame(DumpRoot kind) { return kind == DumpRoot::kFrame || kind == DumpRoot::kGreenlet; }
 
 bool IsFrameLike(std::string_view type) {
   return type == "frame" || type == "generator" || type == "coroutine" || type == "async_generator";
@@ -192,7 +195,7 @@ HeapPath HeapPaths::To(Node node) const {
   } else if (root.kind == DumpRoot::kModule) {
     path.steps.push_back("module " + root.name);
     path.text = root.name;
-  } else if (root.kind == DumpRoot::kFrame) {
+  } else if (IsFrame(root.kind)) {
     path.steps.push_back("frame " + root.name + "()");
     path.text = root.name + "()";
   } else if (root.kind == DumpRoot::kStack) {
@@ -210,9 +213,9 @@ HeapPath HeapPaths::To(Node node) const {
     const ObjectGraph::Label label =
         graph_.LabelOf(from, static_cast<std::uint32_t>(edge - graph_.begin()[from]));
     // A module's root leads to the module itself, an old frame's to the frame object.
-    const bool is_root_object = i == 1 && label.kind == EdgeKind::kNone && !root.is_unexplained &&
-                                (root.kind == DumpRoot::kModule || root.kind == DumpRoot::kFrame ||
-                                 root.kind == DumpRoot::kContext);
+    const bool is_root_object =
+        i == 1 && label.kind == EdgeKind::kNone && !root.is_unexplained &&
+        (root.kind == DumpRoot::kModule || IsFrame(root.kind) || root.kind == DumpRoot::kContext);
     const std::string_view to_type = graph_.TypeName(to);
     const std::string_view from_type = graph_.IsObject(from) ? graph_.TypeName(from) : "";
     std::string step;

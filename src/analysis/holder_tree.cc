@@ -20,6 +20,7 @@ bool IsNamed(const ObjectGraph::Root& root) {
     case DumpRoot::kModule:
     case DumpRoot::kFrame:
     case DumpRoot::kStack:
+    case DumpRoot::kGreenlet:
     case DumpRoot::kThread:
     case DumpRoot::kContext:
       return true;

@@ -245,7 +245,9 @@ class HprofWriter {
               .first->second;
       // A frame's evaluation stack comes behind the frame.
       std::uint32_t& begun = frames[facts.thread];
-      if (facts.kind == wire::DumpRoot::kFrame) ++begun;
+      const bool is_frame =
+          facts.kind == wire::DumpRoot::kFrame || facts.kind == wire::DumpRoot::kGreenlet;
+      if (is_frame) ++begun;
       const std::uint32_t frame = begun == 0 ? 0 : begun - 1;
       for (const Node target : graph_.Targets(root)) {
         if (target == ObjectGraph::kNothing) continue;
@@ -266,6 +268,7 @@ class HprofWriter {
         break;
       case wire::DumpRoot::kFrame:
       case wire::DumpRoot::kStack:
+      case wire::DumpRoot::kGreenlet:
         record_.Start(Part::kRootFrame).U8(id).U4(thread).U4(frame);
         break;
       case wire::DumpRoot::kThread:

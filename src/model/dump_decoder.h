@@ -395,7 +395,7 @@ class DumpDecoder {
     const auto is_defined = [this](std::uint64_t type) {
       return type >= wire::kFirstType && type - wire::kFirstType < types_.size();
     };
-    if (referrer <= static_cast<std::uint64_t>(wire::DumpRoot::kStack)) {
+    if (referrer <= static_cast<std::uint64_t>(wire::DumpRoot::kGreenlet)) {
       pair.root = static_cast<wire::DumpRoot>(referrer);
     } else if (is_defined(referrer)) {
       pair.referrer = static_cast<std::uint32_t>(referrer - wire::kFirstType);
@@ -418,7 +418,7 @@ class DumpDecoder {
         !Text(&text_) || !EdgeHead(&root.edges, &root.shape)) {
       return false;
     }
-    if (kind > static_cast<std::uint8_t>(wire::DumpRoot::kStack)) {
+    if (kind > static_cast<std::uint8_t>(wire::DumpRoot::kGreenlet)) {
       return Damaged("a root of a kind that this memwhy does not know");
     }
     root.kind = static_cast<wire::DumpRoot>(kind);

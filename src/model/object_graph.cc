@@ -195,6 +195,8 @@ const char* DumpRootName(const ObjectGraph::Root& root) {
     case wire::DumpRoot::kFrame:
     case wire::DumpRoot::kStack:
       return "frame local";
+    case wire::DumpRoot::kGreenlet:
+      return "local of a waiting greenlet";
     case wire::DumpRoot::kThread:
       return "thread state";
     case wire::DumpRoot::kContext:

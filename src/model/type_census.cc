@@ -13,6 +13,7 @@ const char* RootName(wire::DumpRoot kind) {
     case wire::DumpRoot::kModule:
       return "(module)";
     case wire::DumpRoot::kFrame:
+    case wire::DumpRoot::kGreenlet:
       return "(frame)";
     case wire::DumpRoot::kThread:
       return "(thread state)";

@@ -118,6 +118,7 @@ enum class DumpRoot : std::uint8_t {
   kNativeGlobal = 6,  // a word in a library's data; text: library:symbol+offset
   kKeyTable = 7,      // a table of keys that several dicts share
   kStack = 8,         // the evaluation stack of a running frame; text as of kFrame
+  kGreenlet = 9,      // a frame of a greenlet that waits; text as of kFrame
 };
 
 // Whether the edges of a root are references that their targets count.

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/greenlet_state.h"
+
+#include <cstring>
+
+namespace memwhy::agent {
+namespace {
+
+using cpython::Address;
+using cpython::Peek;
+using cpython::PeekPointer;
+
+// {head, weak references, dict, state}
+constexpr std::uint32_t kState = 32;
+constexpr std::int64_t kObjectBytes = 40;
+// As far as the frame reaches on every CPython.
+constexpr Address kSureBytes = 128;
+constexpr Address kMostBytes = 512;
+
+}  // namespace
+
+bool HasGreenletState(Address type) noexcept {
+  constexpr int kMostBases = 64;
+  int left = kMostBases;
+  for (Address base = type; base != 0 && left > 0;
+       base = PeekPointer(base, cpython::kTypeBase), --left) {
+    const Address name = PeekPointer(base, cpython::kTypeName);
+    if (std::strcmp(reinterpret_cast<const char*>(name), "greenlet.greenlet") != 0) continue;
+    return Peek<std::int64_t>(base, cpython::kTypeBasicSize) == kObjectBytes;
+  }
+  return false;
+}
+
+GreenletState FindGreenletState(Address greenlet, const MemoryMap& map, FreeMemory* free) noexcept {
+  GreenletState state;
+  const Address begin = PeekPointer(greenlet, kState);
+  if (begin == 0 || (begin & 7) != 0) return state;
+  Address end = begin + kSureBytes;
+  if (free != nullptr) {
+    const FreeMemory::Block block = free->BlockOf(begin);
+    if (block.begin == begin && block.end - begin <= kMostBytes) end = block.end;
+  }
+  if (!map.IsReadable(begin, end - begin)) return state;
+  state.begin = begin;
+  state.end = end;
+  return state;
+}
+
+}  // namespace memwhy::agent
