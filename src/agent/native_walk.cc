@@ -42,13 +42,20 @@ NativeWalk::~NativeWalk() {
 }
 
 // A live block that begins with an object, behind what 3.12 and later, and the collector, put
-// before it.
+// before it. A large block that begins like a small one is not its: that was there before.
 bool NativeWalk::IsObjectMemory(const NativeBlock& block) noexcept {
   constexpr std::size_t kWords = 6;
+  constexpr std::int64_t kMostBeyond = 1024;  // what an object may have behind its own bytes
   std::uint64_t copy[kWords];
   const Content head = Read(block, copy, sizeof(copy));
+  const auto bytes = static_cast<std::int64_t>(block.size);
   for (std::size_t before = 0; before + 2 <= head.count; before += 2) {
-    if (walk_.types_.IsHead(head.words[before], head.words[before + 1])) return true;
+    if (!walk_.types_.IsHead(head.words[before], head.words[before + 1])) continue;
+    const DumpType* facts = walk_.types_.Get(head.words[before + 1]);
+    if (facts == nullptr) return true;
+    const std::int64_t inline_bytes = InlineBytes(*facts, block.address + 8 * before, walk_.map_);
+    const std::int64_t own = facts->own_bytes() + (inline_bytes > 0 ? inline_bytes : 0);
+    if (bytes - own <= own + kMostBeyond) return true;
   }
   return false;
 }
