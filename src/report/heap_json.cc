@@ -61,7 +61,9 @@ Json BirthJson(const std::optional<ShownBirth>& birth) {
 Json RootJson(const ObjectGraph& graph, const analysis::HeapPath& path) {
   if (path.root == ObjectGraph::kNone) return nullptr;
   const ObjectGraph::Root& root = graph.root(path.root);
-  return {{"kind", model::DumpRootName(root)}, {"name", root.name}};
+  // The shared vocabulary has one word for what functions hold.
+  const bool is_greenlets = !root.is_unexplained && root.kind == wire::DumpRoot::kGreenlet;
+  return {{"kind", is_greenlets ? "frame local" : model::DumpRootName(root)}, {"name", root.name}};
 }
 
 Json Number(const Json& facts, const char* name) {

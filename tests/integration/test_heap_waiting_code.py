@@ -2,6 +2,7 @@
 """What waiting code holds is named by the function that holds it, and none of it is called leaked or
 garbage."""
 
+import subprocess
 from pathlib import Path
 
 from conftest import build_extension, find_pythons
@@ -74,7 +75,7 @@ def test_waiting_greenlets(memwhy, tmp_path):
         paths = view(memwhy, "path", taken, "--type", "__main__.InHandler")["paths"]
         assert len(paths) == target.said["each"]
         for path in paths:
-            assert path["root"]["kind"] == "local of a waiting greenlet"
+            assert path["root"]["kind"] == "frame local"
             assert path["text"].endswith("handle().state")
         for name, end in {
             "BelowC": "below_c().value",
@@ -85,6 +86,10 @@ def test_waiting_greenlets(memwhy, tmp_path):
             "InError": "ValueError.args[0]",
         }.items():
             assert path_to(memwhy, taken, name)["text"].endswith(end), name
+    text = subprocess.run(
+        [memwhy, "heap", "path", dump, "--type", "__main__.InHandler"], capture_output=True, text=True
+    ).stdout
+    assert "root: local of a waiting greenlet" in text
     proven = {
         kind: found
         for kind, found in proofs_of(memwhy, dump).items()
