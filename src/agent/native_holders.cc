@@ -28,9 +28,8 @@ bool IsSure(const FreeMemory::Block& block, Address place) noexcept {
 
 NativeHolders::~NativeHolders() {
   FreeRaw(table_);
-  FreeRaw(far_.array);
-  FreeRaw(near_.array);
-  FreeRaw(again_.array);
+  FreeRaw(blocks_);
+  FreeRaw(lists_);
 }
 
 NativeHolders::Wanted* NativeHolders::Slot(Address begin) noexcept {
@@ -78,11 +77,17 @@ void NativeHolders::Look(Address word, Address place) noexcept {
   const FreeMemory::Block block = free_.BlockOf(word);
   if (block.begin == 0 || (word != block.begin && is_strict_)) return;
   if (reached_.IsSeen(block.begin) || walk_.IsObjectsBlock(block)) return;
-  const bool is_alike = block_.begin != 0 && block.end - block.begin == block_.end - block_.begin;
-  const Address link = is_alike ? place - block_.begin : kNoLink;
-  Blocks& blocks = is_alike && link == link_ ? near_ : far_;
-  if (!GrowRaw(blocks.array, blocks.count + 1) || !reached_.See(block.begin)) return;
-  blocks.array.items[blocks.count++] = {block.begin, holder_, link};
+  if (block_count_ == kMostReached || !GrowRaw(blocks_, block_count_ + 1) ||
+      !reached_.See(block.begin)) {
+    return;
+  }
+  const bool is_alike = block_.begin != 0 && block.end - block.begin == block_.end - block_.begin &&
+                        block.end - block.begin < kNoLink;
+  const auto link = is_alike ? static_cast<std::uint32_t>(place - block_.begin) : kNoLink;
+  if (is_alike && link == link_ && GrowRaw(lists_, list_count_ + 1)) {
+    lists_.items[list_count_++] = static_cast<std::uint32_t>(block_count_);
+  }
+  blocks_.items[block_count_++] = {block.begin, holder_, link, false};
   Wanted* slot = Slot(block.begin);
   if (slot != nullptr && slot->begin != 0) {
     slot->holder = holder_;
@@ -97,14 +102,17 @@ void NativeHolders::LookAt(Address begin, Address end) noexcept {
   }
 }
 
-void NativeHolders::LookAtBlock(const Reached& reached, bool is_rest) noexcept {
+void NativeHolders::LookAtBlock(std::size_t index, bool is_again) noexcept {
+  Reached& reached = blocks_.items[index];
+  if (reached.was_seen != is_again) return;
+  reached.was_seen = true;
   block_ = free_.BlockOf(reached.begin);
   link_ = reached.link;
   holder_ = reached.holder;
-  is_strict_ = !is_rest;
+  is_strict_ = !is_again;
   // The least block may be an element of a list: an object and the next element.
   const Address used = std::max(block_.sure_end, block_.begin + 2 * sizeof(Address));
-  LookAt(block_.begin, is_rest ? block_.end : used);
+  LookAt(block_.begin, is_again ? block_.end : used);
 }
 
 // Step by step, so who is nearest holds: memory is full of what was there before, and over many
@@ -113,16 +121,15 @@ void NativeHolders::LookAtBlock(const Reached& reached, bool is_rest) noexcept {
 // block and what stands behind a block's sure end, comes when nothing else is left.
 void NativeHolders::LookAtReached() noexcept {
   while (found_ < wanted_) {
-    if (near_.count == 0 && far_.next == far_.count) {
-      if (again_.next == again_.count) return;
-      LookAtBlock(Reached(again_.array.items[again_.next++]), true);
-      continue;
+    if (list_count_ != 0) {
+      LookAtBlock(lists_.items[--list_count_], false);
+    } else if (next_ < block_count_) {
+      LookAtBlock(next_++, false);
+    } else if (next_again_ < block_count_) {
+      LookAtBlock(next_again_++, true);
+    } else {
+      return;
     }
-    const Reached reached =
-        near_.count != 0 ? near_.array.items[--near_.count] : far_.array.items[far_.next++];
-    if (!GrowRaw(again_.array, again_.count + 1)) return;
-    again_.array.items[again_.count++] = reached;
-    LookAtBlock(reached, false);
   }
 }
 

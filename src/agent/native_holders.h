@@ -40,20 +40,16 @@ class NativeHolders {
   struct Reached {
     std::uintptr_t begin;
     std::uintptr_t holder;
-    // Where the link stands that leads to it, in a block of the same size; kNoLink: it is no such
-    // one.
-    std::uintptr_t link;
+    // Where the link stands that leads to it, in a block of the same size; kNoLink: in another.
+    std::uint32_t link;
+    bool was_seen;  // looked at, but for what lies behind its sure end
   };
-  struct Blocks {
-    RawArray<Reached> array;
-    std::size_t count = 0;
-    std::size_t next = 0;  // before it all were looked at
-  };
-  static constexpr std::uintptr_t kNoLink = ~std::uintptr_t{0};
+  static constexpr std::uint32_t kNoLink = ~std::uint32_t{0};
+  static constexpr std::size_t kMostReached = 1u << 20;  // the nearest ones; 24 MiB
 
   void Look(std::uintptr_t word, std::uintptr_t place) noexcept;
   void LookAt(std::uintptr_t begin, std::uintptr_t end) noexcept;
-  void LookAtBlock(const Reached& reached, bool is_rest) noexcept;
+  void LookAtBlock(std::size_t index, bool is_again) noexcept;
   void LookAtReached() noexcept;
   void LookAtLibraries() noexcept;
   void LookAtObjects() noexcept;
@@ -65,13 +61,16 @@ class NativeHolders {
   RawArray<Wanted> table_;  // open addressing, a power of two
   std::size_t wanted_ = 0;
   std::size_t found_ = 0;
-  Blocks far_;                     // by steps, first in first out
-  Blocks near_;                    // no step away: the next ones of a list, last in first out
-  Blocks again_;                   // looked at strictly
-  std::uintptr_t holder_ = 0;      // from which is looked
-  FreeMemory::Block block_;        // in which is looked; none: in a root
-  bool is_strict_ = false;         // only links to where a block begins count
-  std::uintptr_t link_ = kNoLink;  // of that block
+  RawArray<Reached> blocks_;  // in the order in which they were reached
+  std::size_t block_count_ = 0;
+  std::size_t next_ = 0;           // before it all were seen
+  std::size_t next_again_ = 0;     // before it all were looked at a second time
+  RawArray<std::uint32_t> lists_;  // of blocks_: next elements of lists, to be seen first
+  std::size_t list_count_ = 0;
+  std::uintptr_t holder_ = 0;     // from which is looked
+  FreeMemory::Block block_;       // in which is looked; none: in a root
+  bool is_strict_ = false;        // only links to where a block begins count
+  std::uint32_t link_ = kNoLink;  // of that block
 };
 
 }  // namespace memwhy::agent
