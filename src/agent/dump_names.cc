@@ -90,6 +90,16 @@ void DumpWalk::NameFunction(const DumpType& facts, Address object) noexcept {
   out_.PutText(text_, CutText(text_, static_cast<std::size_t>(n)));
 }
 
+// Where the function of the frame whose root comes next stands.
+void DumpWalk::PutFile(Address code) noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  const Address name = PeekPointer(code, layout.code_filename);
+  int n = 0;
+  if (name != 0 && types_.IsObject(name)) n = cpython::PeekText(layout, name, text_, sizeof(text_));
+  out_.PutTag(DumpTag::kFile);
+  out_.PutText(text_, n > 0 ? static_cast<std::size_t>(n) : 0);
+}
+
 // What a key says, once for each key: text or number.
 void DumpWalk::NameKey(Address key) noexcept {
   if (census_ != nullptr) return;

@@ -124,6 +124,7 @@ void DumpRoots::WriteFrames(Address frame, std::uint64_t thread) noexcept {
     const Address name = PeekPointer(code, qualified ? layout.code_qualname : layout.code_name);
     const int line = Peek<int>(code, layout.code_first_line);
     const std::uint32_t first_line = line > 0 ? static_cast<std::uint32_t>(line) : 0;
+    walk_.PutFile(code);
     walk_.WriteRoot(kind, counts, thread, first_line, {EdgeKind::kNone, nullptr, name});
     walk_.edges_.Clear();
     ReadStack(frame, code);

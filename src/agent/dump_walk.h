@@ -122,6 +122,7 @@ class DumpWalk {
   bool NameType(DumpType& facts) noexcept;
   void PutType(const DumpType& facts, const char* name, std::size_t bytes) noexcept;
   void NameFunction(const DumpType& facts, cpython::Address object) noexcept;
+  void PutFile(cpython::Address code) noexcept;
   void NameKey(cpython::Address key) noexcept;
   std::uint32_t ShapeOf(const EdgeList& edges) noexcept;
   void PutText(const EdgeLabel& label) noexcept;

@@ -91,7 +91,9 @@ FakeDump Waiting(bool has_frame) {
   dump.Object(coroutine, At(2), 1, {At(3)}, local);
   dump.Key(At(2), "query");
   dump.Object(node, At(3), 1, {});
+  dump.File("/srv/app.py");
   dump.Root(DumpRoot::kGreenlet, RootCounts::kEach, "serve", {At(0)}, local);
+  dump.Root(DumpRoot::kThread, RootCounts::kEach, "thread state", {At(0)});
   dump.End();
   return dump;
 }
@@ -103,6 +105,8 @@ TEST(HeapPaths, ALocalIsOfTheFunctionThatHasIt) {
     const HeapPath path = paths.To(graph.Find(At(3)));
     EXPECT_EQ(path.text, "serve().row -> handle() -> query().row");
     EXPECT_STREQ(DumpRootName(graph.root(path.root)), "local of a waiting greenlet");
+    EXPECT_EQ(graph.root(path.root).file, "/srv/app.py");
+    EXPECT_EQ(graph.root(path.root + 1).file, "");  // no function has it
   }
 }
 

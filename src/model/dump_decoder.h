@@ -53,6 +53,7 @@ struct DumpRootRecord {
   std::uint64_t thread = 0;
   std::uint64_t line = 0;
   std::string_view name;
+  std::string_view file;  // of a frame's function; "" not known
   std::uint64_t edges = 0;
   std::uint32_t shape = 0xffffffff;
 };
@@ -315,6 +316,8 @@ class DumpDecoder {
         visitor_.OnCollector(collector);
         return true;
       }
+      case wire::DumpTag::kFile:
+        return Text(&file_);
       case wire::DumpTag::kTypeTotal:
         return TypeTotal();
       case wire::DumpTag::kPair:
@@ -424,6 +427,10 @@ class DumpDecoder {
     root.kind = static_cast<wire::DumpRoot>(kind);
     root.counts = static_cast<wire::RootCounts>(counts);
     root.name = text_;
+    if (root.kind == wire::DumpRoot::kFrame || root.kind == wire::DumpRoot::kStack ||
+        root.kind == wire::DumpRoot::kGreenlet) {
+      root.file = file_;
+    }
     visitor_.OnRoot(root);
     return Edges(last_, root.edges);
   }
@@ -452,6 +459,7 @@ class DumpDecoder {
   std::uint64_t shapes_ = 0;
   std::uint64_t native_types_ = 0;
   std::string text_;
+  std::string file_;  // the last one told
   std::string damage_;
   std::optional<Error> failure_;
   bool is_at_end_ = false;

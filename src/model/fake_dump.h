@@ -53,6 +53,10 @@ class FakeDump {
     Number(references << 1 | 1);
     if ((flags_[type] & wire::kTypeIsLeaf) == 0) Edges(address, edges, shape);
   }
+  void File(std::string_view path) {
+    Tag(wire::DumpTag::kFile);
+    Text(path);
+  }
   void Root(wire::DumpRoot kind, wire::RootCounts counts, std::string_view name,
             const std::vector<std::uint64_t>& edges,
             std::optional<std::uint32_t> shape = std::nullopt) {

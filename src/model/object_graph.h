@@ -69,6 +69,7 @@ class ObjectGraph {
     std::string name;
     std::uint64_t thread = 0;  // pthread_self of the thread; 0: none
     std::uint32_t line = 0;    // first line of a frame's function
+    std::string file = {};     // where that stands
   };
   struct Label {
     wire::EdgeKind kind = wire::EdgeKind::kNone;

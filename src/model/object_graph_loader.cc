@@ -122,7 +122,7 @@ class ObjectGraphLoader {
     void OnRoot(const DumpRootRecord& root) {
       Close();
       graph.roots_.push_back({root.kind, false, std::string(root.name), root.thread,
-                              static_cast<std::uint32_t>(root.line)});
+                              static_cast<std::uint32_t>(root.line), std::string(root.file)});
       graph.root_shape_.push_back(root.shape);
       is_root_open = true;
     }

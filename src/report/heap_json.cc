@@ -66,6 +66,17 @@ Json RootJson(const ObjectGraph& graph, const analysis::HeapPath& path) {
   return {{"kind", is_greenlets ? "frame local" : model::DumpRootName(root)}, {"name", root.name}};
 }
 
+// Of a root that a function has: the function, and its thread as threading.get_ident() has it.
+Json RootFrameJson(const ObjectGraph& graph, const analysis::HeapPath& path) {
+  if (path.root == ObjectGraph::kNone) return nullptr;
+  const ObjectGraph::Root& root = graph.root(path.root);
+  if (root.file.empty()) return nullptr;
+  return {{"function", root.name},
+          {"file", root.file},
+          {"line", root.line},
+          {"thread", root.thread == 0 ? Json(nullptr) : Json(root.thread)}};
+}
+
 Json Number(const Json& facts, const char* name) {
   const auto found = facts.find(name);
   return found != facts.end() && found->is_number() ? *found : Json(nullptr);
@@ -146,6 +157,7 @@ void WriteHeapPathJson(const HeapDumpView& dump, std::span<const ShownPath> path
               {"root", RootJson(*dump.graph, shown.path)},
               {"path", shown.path.steps},
               {"text", shown.path.text},
+              {"frame", RootFrameJson(*dump.graph, shown.path)},
               {"held_by", TextOrNull(shown.path.held_by)},
               {"invisible_to_gc", shown.path.is_invisible_to_gc}});
   }

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/strings.h"
 #include "report/columns.h"
+#include "report/verdict_text.h"
 
 namespace memwhy::report {
 namespace {
@@ -82,6 +83,19 @@ std::string BirthText(const ShownBirth& birth) {
   return text + "\n";
 }
 
+// "frame local; app.py:12, thread 0x7f..": where the function of the path begins, and its thread as
+// faulthandler and get_ident() have it.
+std::string RootText(const ObjectGraph::Root& root) {
+  std::string text = model::DumpRootName(root);
+  if (!root.file.empty()) {
+    text += fmt::format("; {}:{}", Basename(root.file), root.line);
+  }
+  if (root.thread != 0) {
+    text += fmt::format("{} thread {}", root.file.empty() ? ";" : ",", AddressText(root.thread));
+  }
+  return text;
+}
+
 std::string HeapPathText(const HeapDumpView& dump, std::span<const ShownPath> paths,
                          const analysis::HeapSizes& sizes, std::size_t of) {
   const ObjectGraph& graph = *dump.graph;
@@ -99,9 +113,9 @@ std::string HeapPathText(const HeapDumpView& dump, std::span<const ShownPath> pa
     }
     // The whole path, however long: it is the answer.
     text += "  " + shown.path.text + "\n";
-    text += fmt::format(
-        "  root: {}{}\n", model::DumpRootName(graph.root(shown.path.root)),
-        shown.path.is_invisible_to_gc ? "; passes a pointer that the collector does not know" : "");
+    const std::string gap =
+        shown.path.is_invisible_to_gc ? "; passes a pointer that the collector does not know" : "";
+    text += Wrap("  root: ", RootText(graph.root(shown.path.root)) + gap);
     if (shown.path.held_by.empty()) continue;
     text += fmt::format("  held by {}\n", Cut(shown.path.held_by, 68));
     has_more |= !dump.facts.value("native", false);

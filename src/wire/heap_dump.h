@@ -20,6 +20,8 @@
 //   kList    := v(list)                                   the collector's list of what follows:
 //                                                         0, 1, 2, kListPermanent, kListUnknown
 //   kRoot    := kind:b counts:b v(thread) v(line) text edges    shape: names of the edges
+//   kFile    := text                                      where the functions of the frames' roots
+//                                                         that follow stand; not cut
 //   kWeak    := z(address delta) z(target delta)          a weak reference and what it refers to
 //   kBuffer  := z(address delta) v(bytes) kind:b          memory that objects refer to, no object;
 //                                                         an edge to its address leads to it
@@ -80,6 +82,7 @@ enum class DumpTag : std::uint8_t {
   kOwn = 14,
   kTypeTotal = 15,
   kPair = 16,
+  kFile = 17,
 };
 
 inline constexpr std::uint32_t kTypeHasExtra = 1;  // its objects differ in size

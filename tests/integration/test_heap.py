@@ -34,7 +34,15 @@ def test_paths_name_the_holder(memwhy, python, tmp_path):
     document = view(memwhy, "path", dump, "--type", "__main__.InContext")
     assert document["paths"][0]["root"] == {"kind": "context", "name": "context"}
     document = view(memwhy, "path", dump, "--type", "__main__.InFrame")
-    assert document["paths"][0]["root"] == {"kind": "frame local", "name": "wait_in_frame"}
+    path = document["paths"][0]
+    assert path["root"] == {"kind": "frame local", "name": "wait_in_frame"}
+    source = (TARGETS / "heap_holders.py").read_text().splitlines()
+    frame = path["frame"]
+    assert frame["function"] == "wait_in_frame" and frame["file"] == str(TARGETS / "heap_holders.py")
+    assert "def wait_in_frame" in source[frame["line"] - 1]
+    text = run_heap(memwhy, "path", dump, "--type", "__main__.InFrame").stdout
+    place = f"heap_holders.py:{frame['line']}, thread {frame['thread']:#x}"
+    assert f"root: frame local; {place}" in text
 
 
 def test_population_sizes_and_collector(memwhy, python, tmp_path):
