@@ -81,13 +81,29 @@ void DumpHidden::MarkFrames(Address thread) noexcept {
   }
 }
 
+// By its end: there the C library has a thread's descriptor, {itself, .., itself, ..}. It keeps the
+// stacks of threads that have ended for the next ones.
+bool DumpHidden::IsThreadStack(const Mapping& mapping) noexcept {
+  constexpr Address kDescriptorWithin = 8192;
+  constexpr Address kAlignment = 64;
+  if (!mapping.is_readable || !mapping.is_writable || mapping.is_shared || mapping.inode != 0 ||
+      mapping.end - mapping.begin <= kDescriptorWithin) {
+    return false;
+  }
+  for (Address at = mapping.end - kDescriptorWithin; at < mapping.end; at += kAlignment) {
+    if (PeekPointer(at, 0) == at && PeekPointer(at, 16) == at) return true;
+  }
+  return false;
+}
+
 // No object lives on a stack, but what was read and written there looks like some. A thread of
 // Python's is known by its descriptor, which the C library puts on top of the thread's stack.
 // False: no memory.
 bool DumpHidden::FindStacks() noexcept {
   if (!GrowRaw(is_stack_, walk_.map_.count())) return false;
   for (std::size_t i = 0; i < walk_.map_.count(); ++i) {
-    is_stack_.items[i] = walk_.map_.at(i).is_stack ? 1 : 0;
+    const Mapping& mapping = walk_.map_.at(i);
+    is_stack_.items[i] = mapping.is_stack || IsThreadStack(mapping) ? 1 : 0;
   }
   const cpython::Layout& layout = *g_agent.python.layout;
   int interpreters = kMostInterpreters;

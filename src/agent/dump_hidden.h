@@ -22,6 +22,7 @@ class DumpHidden {
  private:
   void WriteRange(cpython::Address first, cpython::Address last) noexcept;
   bool IsInside(cpython::Address at) noexcept;
+  static bool IsThreadStack(const Mapping& mapping) noexcept;
   bool FindStacks() noexcept;
   void MarkStack(cpython::Address place, bool is_small_only) noexcept;
   template <cpython::Family family>
