@@ -39,14 +39,17 @@ bool DerivesFrom(Address type, Address wanted) noexcept {
   return false;
 }
 
-bool DerivesFrom(Address type, const char* name) noexcept {
+// `type` or the base of this name; 0: it has none.
+Address FindBase(Address type, const char* name) noexcept {
   int left = kMostBases;
   for (Address base = type; base != 0 && left > 0;
        base = PeekPointer(base, cpython::kTypeBase), --left) {
-    if (std::strcmp(PlainName(base), name) == 0) return true;
+    if (std::strcmp(PlainName(base), name) == 0) return base;
   }
-  return false;
+  return 0;
 }
+
+bool DerivesFrom(Address type, const char* name) noexcept { return FindBase(type, name) != 0; }
 
 // Objects of the standard library's that refer to no others, in memory that nobody clears: what
 // lies between their members would look like references.
@@ -327,7 +330,8 @@ void DumpTypes::Learn(DumpType& facts) noexcept {
       facts.kind = ObjectKind::kInstance;
     } else if (facts.is_collected && facts.traverse != nullptr) {
       facts.kind = ObjectKind::kTraversed;
-      facts.is_greenlet = HasGreenletState(type);
+      const Address greenlet = FindBase(type, "greenlet.greenlet");
+      facts.is_greenlet = greenlet != 0 && HasGreenletState(greenlet);
       const void* own = Peek<void*>(solid, cpython::kTypeTraverse);
       const bool is_plain_base = facts.is_dict || facts.is_list || facts.is_tuple || facts.is_set;
       facts.is_searched =

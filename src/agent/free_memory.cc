@@ -119,9 +119,9 @@ bool FreeMemory::CanBegin(Address address, Address before) noexcept {
 }
 
 FreeMemory::Block FreeMemory::BlockOf(Address address) noexcept {
-  Block block;
-  if (heaps_.Covers(address)) {
-    block = heaps_.BlockOf(address);
+  Block block = heaps_.BlockOf(address);
+  if (block.begin != 0) {
+    // Of a heap.
   } else if (const Address* next =
                  std::upper_bound(arenas_.items, arenas_.items + arena_count_, address);
              next != arenas_.items && address - next[-1] < arena_bytes_) {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/glibc_heaps.h"
 
+#include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <malloc.h>
 
 #include <barrier>
 #include <cstdlib>
+#include <cstring>
 #include <random>
 #include <thread>
 #include <vector>
@@ -17,17 +19,11 @@ constexpr std::size_t kThreads = 4;
 constexpr std::size_t kBlocks = 5000;
 
 // A sanitizer has a malloc of its own.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool kIsGlibcs = false;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-constexpr bool kIsGlibcs = false;
-#else
-constexpr bool kIsGlibcs = true;
-#endif
-#else
-constexpr bool kIsGlibcs = true;
-#endif
+bool IsGlibcsMalloc() {
+  Dl_info found{};
+  void* const address = dlsym(RTLD_DEFAULT, "malloc");
+  return dladdr(address, &found) != 0 && std::strstr(found.dli_fname, "/libc.so") != nullptr;
+}
 
 std::uintptr_t AddressOf(void* block) { return reinterpret_cast<std::uintptr_t>(block); }
 
@@ -36,7 +32,7 @@ std::uintptr_t AddressOf(void* block) { return reinterpret_cast<std::uintptr_t>(
 class GlibcHeapsTest : public testing::Test {
  protected:
   void SetUp() override {
-    if (!kIsGlibcs) GTEST_SKIP() << "malloc is not glibc's here";
+    if (!IsGlibcsMalloc()) GTEST_SKIP() << "malloc is not glibc's here";
     for (std::size_t i = 0; i < kThreads; ++i) {
       threads_.emplace_back([this, i] { Work(i); });
     }
@@ -127,7 +123,7 @@ TEST_F(GlibcHeapsTest, MoreThanTheMainHeap) {
 }
 
 TEST(GlibcHeaps, KnowsNothingElse) {
-  if (!kIsGlibcs) GTEST_SKIP() << "malloc is not glibc's here";
+  if (!IsGlibcsMalloc()) GTEST_SKIP() << "malloc is not glibc's here";
   MemoryMap map;
   FreeRanges free;
   GlibcHeaps heaps;

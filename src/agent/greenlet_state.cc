@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/greenlet_state.h"
 
-#include <cstring>
-
 namespace memwhy::agent {
 namespace {
 
 using cpython::Address;
-using cpython::Peek;
 using cpython::PeekPointer;
 
 // {head, weak references, dict, state}
@@ -20,15 +17,7 @@ constexpr Address kMostBytes = 512;
 }  // namespace
 
 bool HasGreenletState(Address type) noexcept {
-  constexpr int kMostBases = 64;
-  int left = kMostBases;
-  for (Address base = type; base != 0 && left > 0;
-       base = PeekPointer(base, cpython::kTypeBase), --left) {
-    const Address name = PeekPointer(base, cpython::kTypeName);
-    if (std::strcmp(reinterpret_cast<const char*>(name), "greenlet.greenlet") != 0) continue;
-    return Peek<std::int64_t>(base, cpython::kTypeBasicSize) == kObjectBytes;
-  }
-  return false;
+  return cpython::Peek<std::int64_t>(type, cpython::kTypeBasicSize) == kObjectBytes;
 }
 
 GreenletState FindGreenletState(Address greenlet, const MemoryMap& map, FreeMemory* free) noexcept {

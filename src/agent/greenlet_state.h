@@ -19,8 +19,7 @@ struct GreenletState {
   cpython::Address end = 0;  // begin: none
 };
 
-// Whether objects of `type` are greenlets of this kind; the base classes of `type` must be
-// readable.
+// Whether objects of `type`, which is greenlet.greenlet, are of this kind.
 bool HasGreenletState(cpython::Address type) noexcept;
 
 // Of an object of such a type. `free`: null where nobody knows where blocks end.

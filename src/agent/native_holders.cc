@@ -81,8 +81,7 @@ void NativeHolders::Look(Address word, Address place) noexcept {
       !reached_.See(block.begin)) {
     return;
   }
-  const bool is_alike = block_.begin != 0 && block.end - block.begin == block_.end - block_.begin &&
-                        block.end - block.begin < kNoLink;
+  const bool is_alike = block_.begin != 0 && block.end - block.begin == block_.end - block_.begin;
   const auto link = is_alike ? static_cast<std::uint32_t>(place - block_.begin) : kNoLink;
   if (is_alike && link == link_ && GrowRaw(lists_, list_count_ + 1)) {
     lists_.items[list_count_++] = static_cast<std::uint32_t>(block_count_);

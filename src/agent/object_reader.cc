@@ -70,7 +70,7 @@ void ObjectReader::ReadAttributes(const DumpType& facts, Address object, bool is
     const Address value = PeekPointer(found.values + static_cast<Address>(i) * 8, 0);
     const Address key = PeekPointer(found.entries + static_cast<Address>(i) * 16, 0);
     // Of an object with a dict the traversal leaves the values to the dict, from 3.13.3 on.
-    const bool is_told = value != 0 && (edges.Untell(value) || is_complete || is_dict_told);
+    const bool is_told = value != 0 && (is_complete || edges.Untell(value) || is_dict_told);
     edges.AddNamed(is_told ? value : 0, {EdgeKind::kAttribute, nullptr, key});
   }
 }

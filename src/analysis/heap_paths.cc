@@ -81,8 +81,6 @@ bool IsHidden(std::string_view type) {
   return type == "hamt" || type.starts_with("hamt_") || type == "_thread._localdummy";
 }
 
-bool IsFrame(DumpRoot kind) { return kind == DumpRoot::kFrame || kind == DumpRoot::kGreenlet; }
-
 bool IsFrameLike(std::string_view type) {
   return type == "frame" || type == "generator" || type == "coroutine" || type == "async_generator";
 }
@@ -195,7 +193,7 @@ HeapPath HeapPaths::To(Node node) const {
   } else if (root.kind == DumpRoot::kModule) {
     path.steps.push_back("module " + root.name);
     path.text = root.name;
-  } else if (IsFrame(root.kind)) {
+  } else if (wire::IsFrameRoot(root.kind)) {
     path.steps.push_back("frame " + root.name + "()");
     path.text = root.name + "()";
   } else if (root.kind == DumpRoot::kStack) {
@@ -213,9 +211,9 @@ HeapPath HeapPaths::To(Node node) const {
     const ObjectGraph::Label label =
         graph_.LabelOf(from, static_cast<std::uint32_t>(edge - graph_.begin()[from]));
     // A module's root leads to the module itself, an old frame's to the frame object.
-    const bool is_root_object =
-        i == 1 && label.kind == EdgeKind::kNone && !root.is_unexplained &&
-        (root.kind == DumpRoot::kModule || IsFrame(root.kind) || root.kind == DumpRoot::kContext);
+    const bool is_root_object = i == 1 && label.kind == EdgeKind::kNone && !root.is_unexplained &&
+                                (root.kind == DumpRoot::kModule || wire::IsFrameRoot(root.kind) ||
+                                 root.kind == DumpRoot::kContext);
     const std::string_view to_type = graph_.TypeName(to);
     const std::string_view from_type = graph_.IsObject(from) ? graph_.TypeName(from) : "";
     std::string step;

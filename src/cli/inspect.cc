@@ -306,7 +306,7 @@ int Run(const Options& options) {
     for (const std::string& ring : session::FindRings(options.path)) {
       if (code == kExitOk) code = inspector.Ring(ring);
     }
-  } else if (StartsWith(Basename(options.path), session::kRingPrefix)) {
+  } else if (StartsWith(Basename(options.path), wire::kRingPrefix)) {
     code = inspector.Ring(options.path);
   } else {
     code = inspector.Blocks(options.path);

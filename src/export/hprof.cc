@@ -245,9 +245,7 @@ class HprofWriter {
               .first->second;
       // A frame's evaluation stack comes behind the frame.
       std::uint32_t& begun = frames[facts.thread];
-      const bool is_frame =
-          facts.kind == wire::DumpRoot::kFrame || facts.kind == wire::DumpRoot::kGreenlet;
-      if (is_frame) ++begun;
+      if (wire::IsFrameRoot(facts.kind)) ++begun;
       const std::uint32_t frame = begun == 0 ? 0 : begun - 1;
       for (const Node target : graph_.Targets(root)) {
         if (target == ObjectGraph::kNothing) continue;

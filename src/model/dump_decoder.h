@@ -427,10 +427,7 @@ class DumpDecoder {
     root.kind = static_cast<wire::DumpRoot>(kind);
     root.counts = static_cast<wire::RootCounts>(counts);
     root.name = text_;
-    if (root.kind == wire::DumpRoot::kFrame || root.kind == wire::DumpRoot::kStack ||
-        root.kind == wire::DumpRoot::kGreenlet) {
-      root.file = file_;
-    }
+    if (wire::IsFrameRoot(root.kind) || root.kind == wire::DumpRoot::kStack) root.file = file_;
     visitor_.OnRoot(root);
     return Edges(last_, root.edges);
   }

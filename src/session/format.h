@@ -25,7 +25,6 @@
 namespace memwhy::session {
 
 inline constexpr char kBlocksFile[] = "blocks.mwy";
-inline constexpr char kRingPrefix[] = "ring.";
 inline constexpr char kFileMagic[8] = {'M', 'W', 'Y', 'S', 'E', 'S', 'S', '\n'};
 inline constexpr std::uint32_t kFormatVersion = 2;
 inline constexpr std::uint32_t kBlockMagic = 0x4b4c424d;  // "MBLK"

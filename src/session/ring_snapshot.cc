@@ -170,7 +170,7 @@ std::vector<std::string> FindRings(const std::string& session) {
   const auto names = RealFileSystem().ListDir(session);
   if (!names) return rings;
   for (const std::string& name : *names) {
-    if (StartsWith(name, kRingPrefix) && !EndsWith(name, ".tmp")) {
+    if (StartsWith(name, wire::kRingPrefix) && !EndsWith(name, ".tmp")) {
       rings.push_back(JoinPath(session, name));
     }
   }

@@ -124,6 +124,11 @@ enum class DumpRoot : std::uint8_t {
   kGreenlet = 9,      // a frame of a greenlet that waits; text as of kFrame
 };
 
+// Of a function that runs or waits: what its frame holds, without the evaluation stack.
+constexpr bool IsFrameRoot(DumpRoot kind) noexcept {
+  return kind == DumpRoot::kFrame || kind == DumpRoot::kGreenlet;
+}
+
 // Whether the edges of a root are references that their targets count.
 enum class RootCounts : std::uint8_t {
   kNone = 0,   // another one holds the object for it

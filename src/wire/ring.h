@@ -175,12 +175,13 @@ constexpr std::uint64_t ChunkTableBytes(std::uint32_t chunk_count) noexcept {
 
 inline constexpr std::uint32_t kArenaCapacity = 32 * 1024;  // 32 GiB of 1 MiB arenas
 
+inline constexpr std::string_view kRingPrefix = "ring.";
+
 // Whether a file of this name, without its folder, is a ring: "ring.4711.123456". As the kernel
 // names a mapping: with " (deleted)" behind it once the session is closed.
 constexpr bool IsRingName(std::string_view base) noexcept {
-  constexpr std::string_view kPrefix = "ring.";
-  if (base.substr(0, kPrefix.size()) != kPrefix) return false;
-  base = base.substr(kPrefix.size());
+  if (base.substr(0, kRingPrefix.size()) != kRingPrefix) return false;
+  base = base.substr(kRingPrefix.size());
   base = base.substr(0, base.find(' '));
   return base.find('.') != std::string_view::npos &&
          base.find_first_not_of("0123456789.") == std::string_view::npos;

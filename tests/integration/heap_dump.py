@@ -66,6 +66,14 @@ def waiting(
                 process.kill()
 
 
+def proofs_by_type(memwhy, dump):
+    """The proofs of all that heap refs lists."""
+    proofs = {}
+    for thing in view(memwhy, "refs", dump)["objects"]:
+        proofs.setdefault(thing["type"], []).append(thing["proof"])
+    return proofs
+
+
 def view(memwhy, command, *arguments):
     """The JSON document of one heap command."""
     done = subprocess.run(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from conftest import build_extension
-from heap_dump import view, waiting
+from heap_dump import proofs_by_type, view, waiting
 
 HERE = Path(__file__).parent / "heap"
 
@@ -19,10 +19,7 @@ def proofs_of(memwhy, python, tmp_path, name):
     program = HERE / f"{name}_service.py"
     with waiting(memwhy, python, program, tmp_path / "run", tmp_path) as target:
         dump = target.dump()
-    proofs = {}
-    for thing in view(memwhy, "refs", dump)["objects"]:
-        proofs.setdefault(thing["type"], []).append(thing["proof"])
-    return target.said, proofs
+    return target.said, proofs_by_type(memwhy, dump)
 
 
 def test_what_a_waiting_call_holds_is_not_called_leaked(memwhy, python, tmp_path):

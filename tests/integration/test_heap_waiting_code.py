@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from conftest import build_extension, find_pythons
-from heap_dump import view, waiting
+from heap_dump import proofs_by_type, view, waiting
 from test_heap_completeness import packages
 
 HERE = Path(__file__).parent / "heap"
@@ -21,13 +21,6 @@ def check_order(text, parts):
     for part in parts:
         at = text.find(part, at)
         assert at >= 0, (text, part)
-
-
-def proofs_of(memwhy, dump):
-    proofs = {}
-    for thing in view(memwhy, "refs", dump)["objects"]:
-        proofs.setdefault(thing["type"], []).append(thing["proof"])
-    return proofs
 
 
 def test_waiting_code(memwhy, python, tmp_path):
@@ -50,7 +43,7 @@ def test_waiting_code(memwhy, python, tmp_path):
         path = path_to(memwhy, dump, f"InRequest{knows_object}")
         assert path["root"] is not None, "what the library waits for is no garbage"
         check_order(path["text"], ("event_library.Request",))
-    proofs = proofs_of(memwhy, dump)
+    proofs = proofs_by_type(memwhy, dump)
     assert "scanned" not in proofs.get("function", []) and "certain" not in proofs.get("function", [])
     assert set(proofs["event_library.Request"]) <= {"held", "possible"}
     assert len(proofs["event_library.Request"]) == 2 * each
@@ -92,7 +85,7 @@ def test_waiting_greenlets(memwhy, tmp_path):
     assert "root: local of a waiting greenlet" in text
     proven = {
         kind: found
-        for kind, found in proofs_of(memwhy, dump).items()
+        for kind, found in proofs_by_type(memwhy, dump).items()
         if kind.startswith(("__main__.", "gevent.", "greenlet."))
         and any(proof in ("certain", "scanned") for proof in found)
     }
