@@ -22,7 +22,7 @@ struct DumpPrediction {
   std::uint64_t bytes = 0;
 };
 
-// Of pymalloc, in use; 0: not known.
+// Of pymalloc, in use, or about; 0: not known.
 std::uint64_t BlocksInUse() noexcept;
 
 DumpPrediction PredictDump(const HeapDumpOptions& options, const ProcessMemory& memory,
