@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "agent/agent.h"
+#include "agent/anonymous_memory.h"
 #include "agent/fault_guard.h"
 #include "cpython/peek.h"
 
@@ -61,35 +62,16 @@ void FreeMemory::LoadPools(const MemoryMap& map) noexcept {
   }
 }
 
-// A large chunk has a mapping of its own, {0, size | 2, content}, which the kernel shows as one
-// with its neighbours: others of these, and pymalloc's arenas.
-void FreeMemory::LoadMappedChunks(const MemoryMap& map) noexcept {
-  constexpr Address kIsMapped = 2;
-  constexpr Address kPage = 4096;
-  for (std::size_t i = 0; i < map.count(); ++i) {
-    const Mapping& mapping = map.at(i);
-    if (mapping.inode != 0 || !mapping.is_readable || !mapping.is_writable || mapping.is_shared ||
-        mapping.is_heap || mapping.is_stack) {
-      continue;
-    }
-    Address at = mapping.begin;
-    while (at < mapping.end) {
-      if (std::binary_search(arenas_.items, arenas_.items + arena_count_, at)) {
-        at += arena_bytes_;
-        continue;
-      }
-      Address head[2];
-      // There may be guard pages.
-      if (CopyCarefully(at, head, sizeof(head)) != sizeof(head)) break;
-      const Address size = head[1] & ~Address{7};
-      if ((head[1] & 7) != kIsMapped || size < kPage || (size & (kPage - 1)) != 0 ||
-          size > mapping.end - at || !GrowRaw(mapped_, mapped_count_ + 1)) {
-        break;
-      }
-      mapped_.items[mapped_count_++] = {at + 16, at + size};
-      at += size;
-    }
+bool FreeMemory::LoadMappedChunks(const MemoryMap& map) noexcept {
+  AnonymousMemory memory;
+  if (!memory.Load(map, {arenas_.items, arena_count_, arena_bytes_})) return false;
+  for (std::size_t i = 0; i < memory.count(); ++i) {
+    const AnonymousPart& part = memory.at(i);
+    if (part.kind != AnonymousPart::kChunk) continue;
+    if (!GrowRaw(mapped_, mapped_count_ + 1)) return false;
+    mapped_.items[mapped_count_++] = {part.begin + 16, part.end};
   }
+  return true;
 }
 
 bool FreeMemory::Load(const MemoryMap& map) noexcept {
@@ -101,8 +83,7 @@ bool FreeMemory::Load(const MemoryMap& map) noexcept {
   bool has_memory = true;
   if (MEMWHY_GUARD(guard) == 0) has_memory = heaps_.Load(map, free_);
   guard.Disarm();
-  if (MEMWHY_GUARD(guard) == 0) LoadMappedChunks(map);
-  guard.Disarm();
+  has_memory = LoadMappedChunks(map) && has_memory;
   free_.Sort();
   return has_memory && !free_.failed();
 }

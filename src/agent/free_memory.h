@@ -43,7 +43,7 @@ class FreeMemory {
   };
   void LoadPools(const MemoryMap& map) noexcept;
   void LoadPool(std::uintptr_t pool, std::uint32_t pool_bytes) noexcept;
-  void LoadMappedChunks(const MemoryMap& map) noexcept;
+  bool LoadMappedChunks(const MemoryMap& map) noexcept;
 
   RawArray<std::uintptr_t> arenas_;  // by address
   std::size_t arena_count_ = 0;

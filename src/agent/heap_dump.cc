@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
@@ -19,6 +20,7 @@
 #include "agent/collection_hold.h"
 #include "agent/dump_walk.h"
 #include "agent/holder_scan.h"
+#include "agent/pinned_memory.h"
 #include "agent/process_memory.h"
 #include "agent/python_thread.h"
 #include "agent/text_buffer.h"
@@ -78,7 +80,8 @@ NativeWalk* LoadBlocks(const HeapDumpOptions& options, NativeWalk& native) noexc
 
 // The clone's whole life. It has one thread, no locks that it could trust, and copies of all
 // descriptors, of which it keeps one.
-[[noreturn]] void RunClone(int fd, bool collects, const HeapDumpOptions& options) noexcept {
+[[noreturn]] void RunClone(int fd, bool collects, const HeapDumpOptions& options,
+                           const PinnedMemory& pinned) noexcept {
   SetMode(kModeDormant);
   syscall(SYS_prctl, PR_SET_NAME, "memwhy-dump", 0, 0, 0);
   if (fd > 0) syscall(SYS_close_range, 0, fd - 1, 0);
@@ -103,7 +106,7 @@ NativeWalk* LoadBlocks(const HeapDumpOptions& options, NativeWalk& native) noexc
   MemoryMap map;
   DumpStream out;
   bool is_whole = false;
-  if (map.Load() && out.Start(fd)) {
+  if (map.Load(pinned.spared(), pinned.spared_count()) && out.Start(fd)) {
     FreeMemory free;
     DumpWalk walk(out, map, true);
     NativeWalk native(walk);
@@ -138,7 +141,8 @@ void* TakeQuietGil() noexcept {
 }
 
 // 0: written. Else an errno of clone, or -1: the clone failed later.
-int DumpByClone(const HeapDumpOptions& options, HeapDumpResult& result) noexcept {
+int DumpByClone(const HeapDumpOptions& options, PinnedMemory& pinned,
+                HeapDumpResult& result) noexcept {
   void* const state = TakeQuietGil();
   if (state == nullptr) {
     result.error = kNoMemory;
@@ -152,9 +156,11 @@ int DumpByClone(const HeapDumpOptions& options, HeapDumpResult& result) noexcept
     return -1;
   }
   const bool collects = HoldCollection();
+  pinned.Spare();
   const long pid = syscall(SYS_clone, 0, nullptr, nullptr, nullptr, 0);
-  if (pid == 0) RunClone(fd, collects, options);
+  if (pid == 0) RunClone(fd, collects, options, pinned);
   const int error = pid < 0 ? errno : 0;
+  pinned.Restore();
   if (error != 0 && collects) ReleaseCollection();
   close(fd);
   // Before it is given back: who waits for it may take our processor, too.
@@ -162,6 +168,7 @@ int DumpByClone(const HeapDumpOptions& options, HeapDumpResult& result) noexcept
   GiveGil(state);
   if (error != 0) return error;
   result.taken_ns = began;
+  result.spared_bytes = pinned.spared_bytes();
   result.method = DumpMethod::kClone;
   int status = 0;
   while (syscall(SYS_wait4, pid, &status, __WALL, nullptr) < 0 && errno == EINTR) {
@@ -223,12 +230,28 @@ void DumpInPlace(const HeapDumpOptions& options, HeapDumpResult& result,
   if (!is_whole) result.error = "no memory for the dump, or nobody reads it";
 }
 
+// What the clone goes without costs nothing.
+void Leave(const PinnedMemory& pinned, ProcessMemory& memory) noexcept {
+  const auto less = [](std::uint64_t& bytes, std::uint64_t by) {
+    bytes -= by < bytes ? by : bytes;
+  };
+  less(memory.pinned_bytes, pinned.present_bytes() + pinned.kept_back_bytes());
+  less(memory.huge_bytes, pinned.huge_bytes());
+  less(memory.anonymous_bytes,
+       pinned.present_bytes() - std::min(pinned.present_bytes(), pinned.huge_bytes()));
+}
+
 }  // namespace
 
 HeapDumpResult WriteHeapDump(const HeapDumpOptions& options) noexcept {
   HeapDumpResult result;
   const std::uint64_t blocks = BlocksInUse();
-  const ProcessMemory memory = ReadProcessMemory();
+  ProcessMemory memory = ReadProcessMemory();
+  PinnedMemory pinned;
+  if (!options.in_place && (memory.pinned_bytes != 0 || memory.has_devices)) {
+    pinned.Find();
+    Leave(pinned, memory);
+  }
   DumpPrediction prediction = PredictDump(options, memory, blocks);
   const auto tell = [&] {
     result.predicted_ns = prediction.pause_ns;
@@ -250,7 +273,7 @@ HeapDumpResult WriteHeapDump(const HeapDumpOptions& options) noexcept {
   tell();
   if (is_refused()) return result;
   if (prediction.method == DumpMethod::kClone) {
-    const int error = DumpByClone(options, result);
+    const int error = DumpByClone(options, pinned, result);
     if (error > 0) {
       // EAGAIN: no more processes; ENOMEM: no commit; EPERM, ENOSYS: a filter of system calls.
       HeapDumpOptions in_place = options;

@@ -28,6 +28,7 @@ struct HeapDumpResult {
   std::uint64_t predicted_ns = 0;     // also told in the ring before it begins
   std::uint64_t predicted_bytes = 0;  // likewise
   std::uint64_t pause_ns = 0;         // the GIL was held that long
+  std::uint64_t spared_bytes = 0;     // of pinned memory, which the clone had no copy of
   std::uint64_t taken_ns = 0;         // CLOCK_MONOTONIC of the moment that the dump shows
 };
 

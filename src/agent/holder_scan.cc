@@ -382,6 +382,7 @@ std::uint64_t ScanAll(Scan& scan, const MemoryMap& map, const DumpWalk& walk,
       data_end = EndOfData(mapping);
       is_interpreters = walk.IsInterpreters(mapping);
     }
+    if (mapping.is_spared) ++unread;
     if (!MayHold(mapping, map)) continue;
     if (!ScanGuarded(scan, mapping, data_end, is_interpreters, pages, guard)) ++unread;
   }

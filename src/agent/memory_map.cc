@@ -23,6 +23,15 @@ void MemoryMap::Push(const Mapping& mapping, std::uintptr_t begin, std::uintptr_
   part.offset = mapping.offset + (begin - mapping.begin);
 }
 
+void MemoryMap::PushSparedUpTo(std::uintptr_t address) noexcept {
+  Mapping mapping{};
+  mapping.is_writable = true;
+  mapping.is_spared = true;
+  for (; spared_left_ != 0 && spared_->begin < address; ++spared_, --spared_left_) {
+    Push(mapping, spared_->begin, spared_->end, false);
+  }
+}
+
 // "begin-end rwxp offset device inode path"
 void MemoryMap::Add(const char* line, const char* end, GuardPages& guards) noexcept {
   char* at = nullptr;
@@ -30,6 +39,7 @@ void MemoryMap::Add(const char* line, const char* end, GuardPages& guards) noexc
   mapping.begin = std::strtoull(line, &at, 16);
   mapping.end = std::strtoull(at + 1, &at, 16);
   if (end - at < 6) return;
+  PushSparedUpTo(mapping.begin);
   mapping.is_readable = at[1] == 'r';
   mapping.is_writable = at[2] == 'w';
   mapping.is_executable = at[3] == 'x';
@@ -49,6 +59,7 @@ void MemoryMap::Add(const char* line, const char* end, GuardPages& guards) noexc
       const std::size_t bytes = std::strlen(begin);
       if (left >= bytes && std::memcmp(path, begin, bytes) == 0) mapping.is_memory_file = true;
     }
+    mapping.is_device = !mapping.is_memory_file && left >= 5 && std::memcmp(path, "/dev/", 5) == 0;
   }
   const auto* name = static_cast<const char*>(std::memchr(at, '[', rest));
   if (name != nullptr && path == nullptr) {
@@ -68,9 +79,11 @@ void MemoryMap::Add(const char* line, const char* end, GuardPages& guards) noexc
   Push(mapping, from, mapping.end, mapping.is_readable);
 }
 
-bool MemoryMap::Load() noexcept {
+bool MemoryMap::Load(const MemoryRange* spared, std::size_t spared_count) noexcept {
   count_ = 0;
   last_ = nullptr;
+  spared_ = spared;
+  spared_left_ = spared_count;
   // An array that grew would leave a mapping behind that the list says is there.
   if (!GrowRaw(items_, kUsualMappings)) return false;
   const int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
@@ -93,6 +106,7 @@ bool MemoryMap::Load() noexcept {
     if (held == sizeof(text) - 1) break;  // no line is that long
   }
   close(fd);
+  PushSparedUpTo(UINTPTR_MAX);
   return count_ != 0;
 }
 

@@ -24,15 +24,23 @@ struct Mapping {
   bool is_heap;          // "[heap]"
   bool is_stdlib;        // an extension module of CPython's own
   bool is_memory_file;   // of no disk and no device: MAP_ANONYMOUS, memfd, /dev/shm, System V
+  bool is_device;        // of a driver: /dev/nvidia0, /dev/infiniband/...
+  bool is_spared;        // the parent's, not copied into this clone; not readable
   std::uint64_t inode;   // 0: no file
   std::uint64_t offset;  // in the file
+};
+
+struct MemoryRange {
+  std::uintptr_t begin;
+  std::uintptr_t end;
 };
 
 class MemoryMap {
  public:
   ~MemoryMap() { Release(); }
-  // False: it cannot be read, or there is no memory for it.
-  bool Load() noexcept;
+  // `spared`, by address: what this clone has no copy of. False: the mappings cannot be read, or
+  // there is no memory for them.
+  bool Load(const MemoryRange* spared = nullptr, std::size_t spared_count = 0) noexcept;
   void Release() noexcept {
     FreeRaw(items_);
     count_ = 0;
@@ -56,12 +64,15 @@ class MemoryMap {
 
  private:
   void Add(const char* line, const char* end, GuardPages& guards) noexcept;
+  void PushSparedUpTo(std::uintptr_t address) noexcept;
   void Push(const Mapping& mapping, std::uintptr_t begin, std::uintptr_t end,
             bool is_readable) noexcept;
   // On from `mapping` over its neighbours up to `end`.
   bool IsReadableOver(const Mapping* mapping, std::uintptr_t end) const noexcept;
   RawArray<Mapping> items_;
   std::size_t count_ = 0;
+  const MemoryRange* spared_ = nullptr;  // while it is loaded: those to come
+  std::size_t spared_left_ = 0;
   mutable const Mapping* last_ = nullptr;
 };
 

@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "agent/memory_map.h"
+
 namespace memwhy::agent {
 namespace {
 
@@ -31,19 +33,6 @@ std::uint64_t Field(const char* text, const char* name) noexcept {
   return at == nullptr ? 0 : std::strtoull(at + std::strlen(name), nullptr, 10) * 1024;
 }
 
-std::uint64_t CountMappings() noexcept {
-  const int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return 0;
-  char text[4096];
-  std::uint64_t lines = 0;
-  ssize_t n = 0;
-  while ((n = read(fd, text, sizeof(text))) > 0) {
-    for (ssize_t i = 0; i < n; ++i) lines += text[i] == '\n' ? 1 : 0;
-  }
-  close(fd);
-  return lines;
-}
-
 }  // namespace
 
 ProcessMemory ReadProcessMemory() noexcept {
@@ -59,7 +48,11 @@ ProcessMemory ReadProcessMemory() noexcept {
   if (ReadSmall("/proc/self/smaps_rollup", text, sizeof(text))) {
     memory.huge_bytes = Field(text, "AnonHugePages:");
   }
-  memory.mappings = CountMappings();
+  MemoryMap map;
+  if (map.Load()) {
+    memory.mappings = map.count();
+    for (std::size_t i = 0; i < map.count(); ++i) memory.has_devices |= map.at(i).is_device;
+  }
   memory.anonymous_bytes = anonymous > memory.huge_bytes ? anonymous - memory.huge_bytes : 0;
   if (ReadSmall("/proc/sys/vm/overcommit_memory", text, sizeof(text))) {
     memory.is_commit_strict = text[0] == '2';

@@ -15,8 +15,4 @@ namespace memwhy::agent {
 void* TakeGil() noexcept;
 void GiveGil(void* state) noexcept;
 
-// Handlers of pthread_atfork, of the thread that forks.
-void KeepThreadsOutBeforeFork() noexcept;
-void LetThreadsInAfterFork(bool is_child) noexcept;
-
 }  // namespace memwhy::agent

@@ -48,6 +48,7 @@ void RunHeapDump() noexcept {
   ring->request_pause_ns.store(result.pause_ns, std::memory_order_relaxed);
   ring->request_method.store(static_cast<std::uint32_t>(result.method), std::memory_order_relaxed);
   ring->request_taken_ns.store(result.taken_ns, std::memory_order_relaxed);
+  ring->request_spared_bytes.store(result.spared_bytes, std::memory_order_relaxed);
   Finish(result.error == nullptr ? RequestState::kDone : RequestState::kFailed,
          result.error == nullptr ? "" : result.error);
 }

@@ -18,11 +18,11 @@
 #include "agent/agent.h"
 #include "agent/arena_hook.h"
 #include "agent/collection_hold.h"
+#include "agent/fork_gate.h"
 #include "agent/object_hook.h"
 #include "agent/private_memory.h"
 #include "agent/process_end.h"
 #include "agent/python_api.h"
-#include "agent/python_thread.h"
 #include "agent/raw_memory.h"
 #include "agent/real_functions.h"
 #include "agent/recording.h"
@@ -231,7 +231,7 @@ bool OpenRing(std::uint64_t pool, bool is_dormant) noexcept {
 // Registered first, so it runs as the last one before the fork.
 // The record keeps the instant exact in the session (session/columns.h).
 void BeforeFork() {
-  KeepThreadsOutBeforeFork();
+  PassForkGate();
   ThreadState* t = RecordingThread();
   const std::uint64_t ticks = TicksBefore();
   g_agent.fork_clock = ticks << g_agent.clock_shift;
@@ -241,12 +241,12 @@ void BeforeFork() {
   WriteFork(*t, ticks);
 }
 
-void AfterForkInParent() { LetThreadsInAfterFork(false); }
+void AfterForkInParent() { LeaveForkGate(false); }
 
 // Keeps what the child inherits of the arena table before the parent changes it. The ring itself is
 // made at the first event: most forked children only execute another program.
 void AfterForkInChild() {
-  LetThreadsInAfterFork(true);
+  LeaveForkGate(true);
   LeaveHoldAfterFork();
   if (!g_agent.has_started || g_agent.follow == Follow::kNone) return;
   const std::uint32_t count = g_agent.ring->arenas_used.load(std::memory_order_relaxed);

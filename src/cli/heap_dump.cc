@@ -61,6 +61,11 @@ int Run(const Options& options) {
   }
   fmt::print(stderr, "memwhy: pause {:.1f} ms, done after {:.2f} s\n", outcome->pause_ms,
              outcome->seconds);
+  if (outcome->spared_bytes != 0) {
+    fmt::print(stderr,
+               "memwhy: {} of pinned memory without objects is left out: a clone would copy it\n",
+               FormatBytes(static_cast<Bytes>(outcome->spared_bytes)));
+  }
   fmt::print("{}  {}\n", dump.output, FormatBytes(static_cast<Bytes>(outcome->file_bytes)));
   return kExitOk;
 }

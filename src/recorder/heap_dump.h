@@ -30,6 +30,7 @@ struct HeapDumpOutcome {
   double predicted_ms = 0;
   double pause_ms = 0;
   std::uint64_t predicted_bytes = 0;
+  std::uint64_t spared_bytes = 0;        // of pinned memory, which the clone had no copy of
   std::string method;                    // "clone" or "in_place"
   std::uint64_t taken_monotonic_ns = 0;  // the moment that the dump shows
   double seconds = 0;                    // until the last byte

@@ -225,6 +225,7 @@ Result<HeapDumpOutcome> HeapDumpRun::Finish() {
   }
   outcome.predicted_ms = reply_->predicted_ms;
   outcome.predicted_bytes = reply_->predicted_bytes;
+  outcome.spared_bytes = reply_->spared_bytes;
   outcome.pause_ms = reply_->pause_ms;
   outcome.method = reply_->method;
   outcome.taken_monotonic_ns = reply_->taken_ns;
@@ -237,6 +238,7 @@ Result<HeapDumpOutcome> HeapDumpRun::Finish() {
                                   {"native", reply_->followed_blocks},
                                   {"predicted_ms", reply_->predicted_ms},
                                   {"predicted_bytes", reply_->predicted_bytes},
+                                  {"spared_bytes", reply_->spared_bytes},
                                   {"pause_ms", reply_->pause_ms},
                                   {"seconds", outcome.seconds},
                                   {"raw_bytes", outcome.raw_bytes}}));

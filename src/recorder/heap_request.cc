@@ -72,6 +72,7 @@ void PutRequest(wire::RingHeader& header, wire::RequestKind kind) {
   header.request_predicted_bytes.store(0, std::memory_order_relaxed);
   header.request_method.store(0, std::memory_order_relaxed);
   header.request_taken_ns.store(0, std::memory_order_relaxed);
+  header.request_spared_bytes.store(0, std::memory_order_relaxed);
   header.request_state.store(Raw(RequestState::kPosted), std::memory_order_release);
 }
 
@@ -182,6 +183,7 @@ std::optional<HeapReply> HeapRequest::Poll() {
   reply.predicted_ms = static_cast<double>(header.request_predicted_ns.load()) * 1e-6;
   reply.predicted_bytes = header.request_predicted_bytes.load();
   reply.taken_ns = header.request_taken_ns.load();
+  reply.spared_bytes = header.request_spared_bytes.load();
   reply.followed_blocks =
       header.request_blocks.load() == static_cast<std::uint32_t>(wire::BlocksState::kGiven);
   reply.method = MethodOf(header);

@@ -29,6 +29,7 @@ struct HeapReply {
   double pause_ms = 0;
   double predicted_ms = 0;
   std::uint64_t predicted_bytes = 0;  // memory of the target for the time of the walk
+  std::uint64_t spared_bytes = 0;     // pinned memory of it that is not in the dump
   std::string error;                  // "" or the agent's reason
   std::uint64_t taken_ns = 0;         // CLOCK_MONOTONIC of the moment that a dump shows
   bool followed_blocks = false;       // native blocks were given and could be used

@@ -101,6 +101,7 @@ Json DumpFactsJson(const HeapDumpView& dump) {
                 {"method", method == dump.facts.end() ? Json(nullptr) : *method},
                 {"predicted_pause_ms", Number(dump.facts, "predicted_ms")},
                 {"pause_ms", Number(dump.facts, "pause_ms")},
+                {"spared_bytes", Number(dump.facts, "spared_bytes")},
                 {"seconds", Number(dump.facts, "seconds")},
                 {"raw_bytes", Number(dump.facts, "raw_bytes")},
                 {"file_bytes", dump.file_bytes},

@@ -155,6 +155,7 @@ struct RingHeader {
   std::uint32_t reserved_3;
   std::atomic<std::uint64_t>
       request_taken_ns;  // the agent's answer: CLOCK_MONOTONIC of the pause's end
+  std::atomic<std::uint64_t> request_spared_bytes;  // likewise: pinned memory left out of the clone
 };
 static_assert(sizeof(RingHeader) <= 4096);
 
