@@ -41,6 +41,14 @@ NativeWalk::~NativeWalk() {
   blocks_.Unload();
 }
 
+// A mapping may be of addresses only, as CUDA reserves them for its devices; and drivers' mappings
+// are not copied into a clone. What a clone was spared is memory all the same.
+bool NativeWalk::IsMemory(const NativeBlock& block) noexcept {
+  const Mapping* mapping = walk_.map_.Find(block.address);
+  return mapping != nullptr &&
+         (mapping->is_spared || walk_.map_.IsReadable(block.address, block.size));
+}
+
 // A live block that begins with an object, behind what 3.12 and later, and the collector, put
 // before it. A large block that begins like a small one is not its: that was there before.
 bool NativeWalk::IsObjectMemory(const NativeBlock& block) noexcept {
@@ -67,7 +75,9 @@ std::uint32_t NativeWalk::NativeAt(std::uint64_t word) noexcept {
   if (index == BlockIndex::kNone) return index;
   if (blocks_.state(index) == kUnknown) {
     const NativeBlock& block = blocks_.block(index);
-    if (IsObjectMemory(block)) {
+    if (!IsMemory(block)) {
+      blocks_.SetState(index, kReserved);
+    } else if (IsObjectMemory(block)) {
       blocks_.SetState(index, kObject);
     } else if (!GrowRaw(queue_, queued_ + 1)) {
       walk_.failed_ = true;
@@ -132,7 +142,10 @@ void NativeWalk::WriteOwn(const DumpType& facts, Address object) noexcept {
 NativeWalk::Content NativeWalk::Read(const NativeBlock& block, std::uint64_t* copy,
                                      std::size_t room) noexcept {
   const std::size_t bytes = block.size < room ? block.size : room;
-  if (walk_.is_clone_) return {reinterpret_cast<const std::uint64_t*>(block.address), bytes / 8};
+  if (walk_.is_clone_) {
+    if (!walk_.map_.IsReadable(block.address, bytes)) return {nullptr, 0};
+    return {reinterpret_cast<const std::uint64_t*>(block.address), bytes / 8};
+  }
   return {copy, copy == nullptr ? 0 : CopyCarefully(block.address, copy, bytes) / 8};
 }
 

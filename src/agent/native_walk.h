@@ -38,13 +38,14 @@ class NativeWalk {
   void Write() noexcept;
 
  private:
-  enum State : std::uint8_t { kUnknown = 0, kNative = 1, kObject = 2, kOwned = 3 };
+  enum State : std::uint8_t { kUnknown = 0, kNative = 1, kObject = 2, kOwned = 3, kReserved = 4 };
   struct Content {
     const std::uint64_t* words;
     std::size_t count;
   };
 
   std::uint32_t NativeAt(std::uint64_t word) noexcept;
+  bool IsMemory(const NativeBlock& block) noexcept;
   bool IsObjectMemory(const NativeBlock& block) noexcept;
   Content Read(const NativeBlock& block, std::uint64_t* copy, std::size_t room) noexcept;
   void ReadBlock(std::uint32_t index) noexcept;

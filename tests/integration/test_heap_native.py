@@ -38,7 +38,8 @@ def test_native_memory_hangs_on_the_objects(memwhy, python, tmp_path):
     for dump in native, in_place:
         packers, python_bytes, native_bytes = retained_of(memwhy, dump, "zlib.Compress")
         assert packers == count
-        assert PACKER_BYTES * count <= native_bytes <= 1.2 * PACKER_BYTES * count
+        # A block may look as if another one's left-over memory had it, too: then it is nobody's.
+        assert 0.9 * PACKER_BYTES * count <= native_bytes <= 1.2 * PACKER_BYTES * count
         assert python_bytes < 1000 * count
         # What is counted in an object's own size is not counted again.
         tables, python_bytes, native_bytes = retained_of(memwhy, dump, "__main__.Tables")
@@ -48,6 +49,11 @@ def test_native_memory_hangs_on_the_objects(memwhy, python, tmp_path):
         assert len(array) == 1
         assert native_bytes < 0.2 * ARRAY_BYTES
         assert ARRAY_BYTES <= array[0]["retained"] < 1.2 * ARRAY_BYTES
+        # Who points to addresses without memory is whole, and has none of it.
+        document = view(memwhy, "types", dump)
+        assert document["dump"]["skipped"] == []
+        pointers = {row["type"]: row for row in document["types"]}["ctypes.c_void_p"]
+        assert pointers["objects"] == 20 and pointers["retained"] < 1 << 20
     # The same objects, and nothing left behind.
     totals = [view(memwhy, "types", dump)["dump"]["objects"] for dump in (plain, native)]
     assert abs(totals[0] - totals[1]) <= 20
