@@ -267,5 +267,91 @@ TEST(HeapDiff, CountsNewAndGone) {
   EXPECT_EQ(changes[0].shallow_delta, 50);
 }
 
+// app.CACHE is a model of 1000 bytes on a device and 300 on the host, with a view of the first; two
+// tensors that hold each other are garbage.
+FakeDump Tensors(std::uint64_t device_bytes) {
+  FakeDump dump;
+  const auto pairs = dump.Shape(ShapeRest::kPairs, {});
+  const auto module_shape = dump.Shape(ShapeRest::kPlain, {{EdgeKind::kAttributes, "__dict__"}});
+  const auto module = dump.Type("module", 0, 64, 0x5000000);
+  const auto dict = dump.Type("dict", 0, 100, 0x5001000);
+  const auto str = dump.Type("str", wire::kTypeIsLeaf, 50, 0x5002000);
+  const auto node = dump.Type("app.Model", 0, 10, 0x5003000);
+  const auto tensor = dump.Type("torch.Tensor", 0, 80, 0x5004000);
+  dump.Object(module, At(0), 0, {At(1)}, module_shape);
+  dump.Object(dict, At(1), 1, {At(20), At(2)}, pairs);
+  dump.Object(str, At(20), 1);
+  dump.Key(At(20), "CACHE");
+  dump.Object(node, At(2), 1, {At(3), At(4), At(5)});
+  dump.Object(tensor, At(3), 1, {At(50)});
+  dump.Buffer(At(50), device_bytes, wire::BufferKind::kDevice, {1, 0});
+  dump.Object(tensor, At(4), 1, {At(50)});
+  dump.Object(tensor, At(5), 1, {At(51)});
+  dump.Buffer(At(51), 300, wire::BufferKind::kStorage);
+  dump.Object(tensor, At(6), 1, {At(7), At(52)});
+  dump.Buffer(At(52), 7000, wire::BufferKind::kDevice, {1, 1});
+  dump.Object(tensor, At(7), 1, {At(6)});
+  dump.Root(DumpRoot::kModule, RootCounts::kNone, "app", {At(0)});
+  dump.End();
+  return dump;
+}
+
+TEST(HeapSizes, MemoryOfDevicesHasAColumnOfItsOwn) {
+  const ObjectGraph graph = Load(Tensors(1000));
+  const HeapSizes sizes(graph);
+  const RetainedBytes model = sizes.Retained(graph.Find(At(2)));
+  EXPECT_EQ(model.python, 10u + 3 * 80);
+  EXPECT_EQ(model.native, 300u);
+  EXPECT_EQ(model.device, 1000u);  // the view shares it
+  EXPECT_EQ(model.host(), 550u);
+  EXPECT_EQ(sizes.Retained(graph.Find(At(3))).device, 0u);
+  EXPECT_EQ(sizes.Objects(graph.Find(At(2))), 4u);
+  for (const TypeRow& row : CountTypes(graph, sizes)) {
+    if (graph.type(row.type).name == "app.Model") {
+      EXPECT_EQ(row.retained, 550u);
+      EXPECT_EQ(row.device, 1000u);
+    }
+    if (graph.type(row.type).name == "torch.Tensor") {
+      EXPECT_EQ(row.shallow, 5 * 80u);
+      EXPECT_EQ(row.retained, 5 * 80u + 300);
+      EXPECT_EQ(row.device, 0u);  // of two of them
+    }
+  }
+}
+
+TEST(HeapSizes, WhoKeepsADevicesMemoryComesFirst) {
+  const ObjectGraph graph = Load(Tensors(1'000'000));
+  const HeapSizes sizes(graph);
+  const auto largest = LargestRetainers(graph, sizes, 3);
+  ASSERT_EQ(largest.size(), 3u);
+  EXPECT_EQ(graph.address(largest[2]), At(2));
+  const HeapPaths paths(graph);
+  EXPECT_TRUE(paths.To(graph.Find(At(50))).text.starts_with("app.CACHE"));
+  const std::vector<ObjectGraph::Node> models{graph.Find(At(2))};
+  const HeapClusters clusters = ClusterByPath(graph, sizes, paths, models);
+  ASSERT_EQ(clusters.clusters.size(), 1u);
+  EXPECT_EQ(clusters.clusters[0].retained, 550u);
+  EXPECT_EQ(clusters.clusters[0].device, 1'000'000u);
+}
+
+TEST(HeapCycles, GarbageKeepsMemoryOfDevices) {
+  const Garbage garbage = FindGarbage(Load(Tensors(1000)));
+  ASSERT_EQ(garbage.cycles.size(), 1u);
+  EXPECT_EQ(garbage.cycles[0].retained, 160u);
+  EXPECT_EQ(garbage.cycles[0].device, 7000u);
+  EXPECT_EQ(garbage.bytes, 160u);
+}
+
+TEST(HeapDiff, MemoryOfDevicesIsAChangeOfItsOwn) {
+  const ObjectGraph a = Load(Tensors(1000));
+  const ObjectGraph b = Load(Tensors(5000));
+  const auto changes = DiffTypes(a, HeapSizes(a), b, HeapSizes(b));
+  ASSERT_EQ(changes.size(), 3u);  // the model, and the dict and the module above it
+  for (const TypeChange& change : changes) {
+    EXPECT_EQ(change.retained_delta, 0) << change.type;
+    EXPECT_EQ(change.device_delta, 4000) << change.type;
+  }
+}
+
 }  // namespace
 }  // namespace memwhy::analysis

@@ -34,11 +34,12 @@ HeapClusters ClusterByPath(const ObjectGraph& graph, const HeapSizes& sizes, con
     ++result.objects;
     std::string signature = PathSignature(paths.To(node));
     HeapCluster& cluster = clusters[signature];
-    const std::uint64_t retained = sizes.Retained(node).total();
-    if (cluster.objects++ == 0 || retained > sizes.Retained(cluster.example).total()) {
+    const RetainedBytes retained = sizes.Retained(node);
+    if (cluster.objects++ == 0 || retained.weight() > sizes.Retained(cluster.example).weight()) {
       cluster.example = node;
     }
-    cluster.retained += retained;
+    cluster.retained += retained.host();
+    cluster.device += retained.device;
     if (cluster.signature.empty()) cluster.signature = std::move(signature);
   }
   for (auto& [signature, cluster] : clusters) {
@@ -50,9 +51,10 @@ HeapClusters ClusterByPath(const ObjectGraph& graph, const HeapSizes& sizes, con
     }
     result.clusters.push_back(std::move(cluster));
   }
-  std::stable_sort(
-      result.clusters.begin(), result.clusters.end(),
-      [](const HeapCluster& a, const HeapCluster& b) { return a.retained > b.retained; });
+  std::stable_sort(result.clusters.begin(), result.clusters.end(),
+                   [](const HeapCluster& a, const HeapCluster& b) {
+                     return a.retained + a.device > b.retained + b.device;
+                   });
   return result;
 }
 

@@ -18,7 +18,8 @@ namespace memwhy::analysis {
 struct HeapCluster {
   std::string signature;  // "app.CACHE[*].history[*]"; "" no root holds them
   std::uint64_t objects = 0;
-  std::uint64_t retained = 0;            // the sum over its objects
+  std::uint64_t retained = 0;            // the sum over its objects, of memory of the process
+  std::uint64_t device = 0;              // and of devices' memory
   model::ObjectGraph::Node example = 0;  // the one that retains most
   // The first object behind a root's name that every way to the example passes, whose end would
   // free it; kNone: a root holds it directly, or several ways have nothing in common.

@@ -107,7 +107,8 @@ Garbage FindGarbage(const ObjectGraph& graph) {
     while (!stack.empty()) {
       const Node node = stack.back();
       stack.pop_back();
-      cycle.retained += graph.bytes(node);
+      const bool is_device = graph.IsBuffer(node) && !graph.DeviceOf(node).empty();
+      (is_device ? cycle.device : cycle.retained) += graph.bytes(node);
       for (const Node to : graph.Targets(node)) {
         if (number[to] == kNoNode || taken[number[to]]) continue;
         const std::vector<Node>& other = members[component[to]];
@@ -119,9 +120,10 @@ Garbage FindGarbage(const ObjectGraph& graph) {
     cycle.why = WhyOf(graph, own, component);
     garbage.cycles.push_back(std::move(cycle));
   }
-  std::stable_sort(
-      garbage.cycles.begin(), garbage.cycles.end(),
-      [](const GarbageCycle& a, const GarbageCycle& b) { return a.retained > b.retained; });
+  std::stable_sort(garbage.cycles.begin(), garbage.cycles.end(),
+                   [](const GarbageCycle& a, const GarbageCycle& b) {
+                     return a.retained + a.device > b.retained + b.device;
+                   });
   return garbage;
 }
 

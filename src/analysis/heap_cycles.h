@@ -24,6 +24,7 @@ struct GarbageCycle {
   std::vector<model::ObjectGraph::Node> members;
   std::uint64_t bytes = 0;     // of the members
   std::uint64_t retained = 0;  // and of what hangs on no other garbage cycle
+  std::uint64_t device = 0;    // likewise, memory of devices
   CycleWhy why = CycleWhy::kThreshold;
 };
 

@@ -33,12 +33,14 @@ std::vector<TypeChange> DiffTypes(const ObjectGraph& a, const HeapSizes& a_sizes
     change.before = row.objects;
     change.shallow_delta -= static_cast<std::int64_t>(row.shallow);
     change.retained_delta -= static_cast<std::int64_t>(row.retained);
+    change.device_delta -= static_cast<std::int64_t>(row.device);
   }
   for (const TypeRow& row : CountTypes(b, b_sizes)) {
     TypeChange& change = changes[b.type(row.type).name];
     change.after = row.objects;
     change.shallow_delta += static_cast<std::int64_t>(row.shallow);
     change.retained_delta += static_cast<std::int64_t>(row.retained);
+    change.device_delta += static_cast<std::int64_t>(row.device);
   }
   EachMissing(b, a, [&](const std::string& type) { ++changes[type].added; });
   EachMissing(a, b, [&](const std::string& type) { ++changes[type].gone; });
@@ -46,14 +48,15 @@ std::vector<TypeChange> DiffTypes(const ObjectGraph& a, const HeapSizes& a_sizes
   for (auto& [name, change] : changes) {
     change.type = name;
     if (change.added == 0 && change.gone == 0 && change.shallow_delta == 0 &&
-        change.retained_delta == 0) {
+        change.retained_delta == 0 && change.device_delta == 0) {
       continue;
     }
     list.push_back(std::move(change));
   }
   std::stable_sort(list.begin(), list.end(), [](const TypeChange& x, const TypeChange& y) {
-    return x.retained_delta != y.retained_delta ? x.retained_delta > y.retained_delta
-                                                : x.shallow_delta > y.shallow_delta;
+    const std::int64_t left = x.retained_delta + x.device_delta;
+    const std::int64_t right = y.retained_delta + y.device_delta;
+    return left != right ? left > right : x.shallow_delta > y.shallow_delta;
   });
   return list;
 }

@@ -21,7 +21,8 @@ struct TypeChange {
   std::uint64_t added = 0;  // not in the first dump
   std::uint64_t gone = 0;
   std::int64_t shallow_delta = 0;
-  std::int64_t retained_delta = 0;
+  std::int64_t retained_delta = 0;  // memory of the process
+  std::int64_t device_delta = 0;    // and of devices, likewise retained
 };
 
 // Most grown first by retained bytes; types without any change are left out.

@@ -41,21 +41,19 @@ HeapSizes::HeapSizes(const ObjectGraph& graph) {
       python_[node] = graph.bytes(node);
       objects_[node] = 1;
     } else {
-      if (native_.empty()) native_.resize(nodes);
-      native_[node] = graph.bytes(node);
+      std::vector<std::uint64_t>& column = graph.DeviceOf(node).empty() ? native_ : device_;
+      if (column.empty()) column.resize(nodes);
+      column[node] = graph.bytes(node);
     }
   }
-  if (native_.empty()) {
-    const std::span<std::uint64_t> columns[] = {python_};
-    Retain(dominators_, columns, objects_);
-  } else {
-    const std::span<std::uint64_t> columns[] = {python_, native_};
-    Retain(dominators_, columns, objects_);
-  }
+  std::vector<std::span<std::uint64_t>> columns{python_};
+  if (!native_.empty()) columns.emplace_back(native_);
+  if (!device_.empty()) columns.emplace_back(device_);
+  Retain(dominators_, columns, objects_);
 }
 
 RetainedBytes HeapSizes::Retained(Node node) const {
-  return {python_[node], native_.empty() ? 0 : native_[node], 0};
+  return {python_[node], native_.empty() ? 0 : native_[node], device_.empty() ? 0 : device_[node]};
 }
 
 std::vector<TypeRow> CountTypes(const ObjectGraph& graph, const HeapSizes& sizes,
@@ -105,7 +103,11 @@ std::vector<TypeRow> CountTypes(const ObjectGraph& graph, const HeapSizes& sizes
       continue;
     }
     if (is_counted) {
-      if (open[row]++ == 0) rows[row].retained += sizes.Retained(step.node).total();
+      if (open[row]++ == 0) {
+        const RetainedBytes retained = sizes.Retained(step.node);
+        rows[row].retained += retained.host();
+        rows[row].device += retained.device;
+      }
     }
     if (first[step.node] == first[step.node + 1]) {
       if (is_counted) --open[row];
@@ -118,7 +120,9 @@ std::vector<TypeRow> CountTypes(const ObjectGraph& graph, const HeapSizes& sizes
   }
   std::erase_if(rows, [](const TypeRow& row) { return row.objects == 0; });
   std::stable_sort(rows.begin(), rows.end(), [](const TypeRow& a, const TypeRow& b) {
-    return a.retained != b.retained ? a.retained > b.retained : a.objects > b.objects;
+    const std::uint64_t left = a.retained + a.device;
+    const std::uint64_t right = b.retained + b.device;
+    return left != right ? left > right : a.objects > b.objects;
   });
   return rows;
 }
@@ -128,13 +132,14 @@ std::vector<Node> LargestRetainers(const ObjectGraph& graph, const HeapSizes& si
   std::vector<Node> nodes;
   for (Node node = ObjectGraph::kFirst; node < graph.first_root(); ++node) {
     if (graph.IsObject(node) && sizes.IsReachable(node) &&
-        (sizes.Objects(node) > 1 || sizes.Retained(node).native > 0)) {
+        (sizes.Objects(node) > 1 || sizes.Retained(node).native > 0 ||
+         sizes.Retained(node).device > 0)) {
       nodes.push_back(node);
     }
   }
   const auto larger = [&](Node a, Node b) {
-    const std::uint64_t left = sizes.Retained(a).total();
-    const std::uint64_t right = sizes.Retained(b).total();
+    const std::uint64_t left = sizes.Retained(a).weight();
+    const std::uint64_t right = sizes.Retained(b).weight();
     return left != right ? left > right : a < b;
   };
   most = std::min(most, nodes.size());

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What each object of a dump retains: what would be freed with it. Sizes are columns: bytes of
-// Python objects, of native buffers, of device memory.
+// Python objects, of native buffers, of device memory. Invariant: memory of devices is no memory
+// of the process; what is shown never adds the two.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,9 @@ struct RetainedBytes {
   std::uint64_t python = 0;
   std::uint64_t native = 0;
   std::uint64_t device = 0;
-  std::uint64_t total() const { return python + native + device; }
+  std::uint64_t host() const { return python + native; }
+  // To compare by: who retains more, wherever.
+  std::uint64_t weight() const { return python + native + device; }
 };
 
 class HeapSizes {
@@ -35,6 +38,7 @@ class HeapSizes {
   Dominators dominators_;
   std::vector<std::uint64_t> python_;  // by node
   std::vector<std::uint64_t> native_;  // empty: none anywhere
+  std::vector<std::uint64_t> device_;  // likewise
   std::vector<std::uint32_t> objects_;
 };
 
@@ -42,14 +46,16 @@ struct TypeRow {
   std::uint32_t type = 0;  // id in the graph; types of the same name are one row
   std::uint64_t objects = 0;
   std::uint64_t shallow = 0;
-  std::uint64_t retained = 0;  // of those objects that no other of the type retains
-  std::uint64_t tracked = 0;   // known to the collector
+  // By those objects that no other of the type retains: memory of the process, and of devices.
+  std::uint64_t retained = 0;
+  std::uint64_t device = 0;
+  std::uint64_t tracked = 0;  // known to the collector
 };
 
 struct TypeFilter {
   int list = -1;  // only objects in this list of the collector; -1: all
 };
-// Largest retained first; each object of the dump is in one row.
+// Largest retained first, devices' memory counted as much; each object of the dump is in one row.
 std::vector<TypeRow> CountTypes(const model::ObjectGraph& graph, const HeapSizes& sizes,
                                 const TypeFilter& filter = {});
 

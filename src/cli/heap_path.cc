@@ -70,7 +70,7 @@ int Run(const Options& options) {
   const analysis::HeapPaths paths(graph);
   // Those that retain most say most.
   std::stable_sort(nodes->begin(), nodes->end(), [&](auto a, auto b) {
-    return sizes.Retained(a).total() > sizes.Retained(b).total();
+    return sizes.Retained(a).weight() > sizes.Retained(b).weight();
   });
   const std::size_t most = options.most        ? *options.most
                            : options.dump.top  ? *options.dump.top

@@ -80,7 +80,7 @@ int Run(const Options& options) {
   for (Graph::Node node = Graph::kFirst; node < graph.first_root(); ++node) {
     if (!graph.IsObject(node)) continue;
     if (graph.bytes(node) < least_bytes) continue;
-    if (sizes.Retained(node).total() < least_retained) continue;
+    if (sizes.Retained(node).weight() < least_retained) continue;
     if (options.is_unreachable && sizes.IsReachable(node)) continue;
     if (options.is_untracked && graph.is_tracked(node)) continue;
     if (!options.type.empty() &&
@@ -93,7 +93,7 @@ int Run(const Options& options) {
   }
   const std::uint64_t matches = nodes.size();
   std::stable_sort(nodes.begin(), nodes.end(), [&](Graph::Node a, Graph::Node b) {
-    return sizes.Retained(a).total() > sizes.Retained(b).total();
+    return sizes.Retained(a).weight() > sizes.Retained(b).weight();
   });
   const std::size_t top = options.dump.top.value_or(options.dump.json ? SIZE_MAX : kRowsInText);
   if (nodes.size() > top) nodes.resize(top);

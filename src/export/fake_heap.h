@@ -44,11 +44,9 @@ class FakeHeap : private model::FakeDump {
               const Addresses& edges = {}, std::uint32_t shape = kNoShape) {
     FakeDump::Object(type, address, 1, edges, Known(shape), extra_bytes);
   }
+  using FakeDump::Buffer;
   void Buffer(std::uint64_t address, std::uint64_t bytes) {
-    Tag(wire::DumpTag::kBuffer);
-    Address(address);
-    Number(bytes);
-    Byte(static_cast<std::uint8_t>(wire::BufferKind::kArray));
+    FakeDump::Buffer(address, bytes, wire::BufferKind::kArray);
   }
   void Root(wire::DumpRoot kind, std::string_view name, const Addresses& edges,
             std::uint32_t shape = kNoShape) {

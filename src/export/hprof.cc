@@ -117,8 +117,8 @@ class HprofWriter {
   }
 
  private:
-  // Java's classes, then a class for each type and one for buffers. VisualVM computes nothing where
-  // references by which Java does not hold objects are missing.
+  // Java's classes, then a class for each type and those of buffers. VisualVM computes nothing
+  // where references by which Java does not hold objects are missing.
   static constexpr std::string_view kJavaClasses[] = {
       "java/lang/Object",
       "java/lang/Class",

@@ -7,7 +7,7 @@
 //     named edges      its fields, those that T's objects use most; null where one has none
 //     other edges      its field `items`: Object[], in order; of a dict key, value, key, value
 //     its bytes        the class's size, and the field `bytes`: byte[] for what one has beyond it
-//   buffer             instance of class "buffer"
+//   buffer             instance of class "buffer", "cuda:0 storage"
 //   root               a GC root of the kind nearest to it:
 //                      module global: system class; frame local: Java frame; thread state: native
 //                      stack; context: thread block; c global, interned: JNI global;

@@ -64,13 +64,17 @@ HprofLayout::HprofLayout(const ObjectGraph& graph) : graph_(graph) {
     classes_.emplace_back().name = ClassName(graph.type(id).name);
   }
   classes_.emplace_back().name = "buffer";
+  for (const ObjectGraph::StorageKind& kind : graph.storage_kinds()) {
+    classes_.emplace_back().name = ClassName(kind.type);
+  }
   ChooseFields();
   Measure();
 }
 
 std::uint32_t HprofLayout::ClassOf(Node node) const {
-  return graph_.IsBuffer(node) ? static_cast<std::uint32_t>(classes_.size() - 1)
-                               : graph_.type_id(node);
+  if (!graph_.IsBuffer(node)) return graph_.type_id(node);
+  const auto kind = graph_.StorageKindOf(node);
+  return static_cast<std::uint32_t>(graph_.types()) + (kind ? 1 + *kind : 0);
 }
 
 // The names used most, as many as the bytes of the type's smallest object have room for.

@@ -49,7 +49,7 @@ class HprofLayout {
   explicit HprofLayout(const model::ObjectGraph& graph);
 
   const std::vector<HprofClass>& classes() const { return classes_; }
-  // The last class is that of buffers.
+  // Behind those of the types: the class of buffers, then one for each kind of tensors' storages.
   std::uint32_t ClassOf(Node node) const;
   void Split(Node node, HprofEdges* edges) const;
   // Length of the object's byte[]; -1: it needs none.

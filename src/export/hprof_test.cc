@@ -401,5 +401,22 @@ TEST(HprofTest, SizesThatCannotBeAreRefused) {
   EXPECT_EQ(sink.text(), "");
 }
 
+TEST(HprofTest, StoragesOfTensorsHaveClassesByPlace) {
+  SmallHeap heap(1000);
+  constexpr std::uint64_t kOnDevice = 0x7000000;
+  constexpr std::uint64_t kOnHost = 0x8000000;
+  const auto tensor = heap.dump.Type("torch.Tensor", 80);
+  heap.dump.Object(tensor, 0x9000000, 0, {kOnDevice, kOnHost});
+  heap.dump.Buffer(kOnDevice, 4096, wire::BufferKind::kDevice, {1, 0});
+  heap.dump.Buffer(kOnHost, 512, wire::BufferKind::kStorage);
+  heap.dump.Root(wire::DumpRoot::kInterpreter, "interpreter", {0x9000000});
+  const Dump dump = DumpOf(heap.dump);
+  EXPECT_EQ(dump.objects.at(kOnDevice).class_name, "cuda:0 storage");
+  EXPECT_EQ(dump.objects.at(kOnHost).class_name, "cpu storage");
+  EXPECT_EQ(dump.objects.at(SmallHeap::kBuffer).class_name, "buffer");
+  EXPECT_NEAR(static_cast<double>(dump.BytesWithArrays(kOnDevice)), 4096, 12);
+  EXPECT_NEAR(static_cast<double>(dump.BytesWithArrays(kOnHost)), 512, 12);
+}
+
 }  // namespace
 }  // namespace memwhy::exports

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/device_name.h"
 #include "wire/heap_dump.h"
 #include "wire/varint.h"
 
@@ -37,6 +38,14 @@ struct DumpObject {
   bool is_tracked = false;
   std::uint64_t edges = 0;           // that follow by OnEdge
   std::uint32_t shape = 0xffffffff;  // none
+};
+
+// Memory that objects refer to and that is no object.
+struct DumpBuffer {
+  std::uint64_t address = 0;
+  std::uint64_t bytes = 0;
+  wire::BufferKind kind{};
+  DumpDevice device;  // of kDevice
 };
 
 // A live block of native memory.
@@ -100,7 +109,7 @@ struct DumpVisitor {
   void OnRoot(const DumpRootRecord&) {}
   void OnEdge(std::uint64_t) {}  // 0: null
   void OnWeak(std::uint64_t, std::uint64_t) {}
-  void OnBuffer(std::uint64_t, std::uint64_t, wire::BufferKind) {}
+  void OnBuffer(const DumpBuffer&) {}
   void OnNativeType(std::string_view) {}  // mangled; defines the next one, from 1
   void OnBlock(const DumpBlock&) {}
   void OnOwn(std::uint64_t, std::uint64_t) {}  // object, block
@@ -270,11 +279,18 @@ class DumpDecoder {
         return true;
       }
       case wire::DumpTag::kBuffer: {
-        std::uint64_t address = 0;
-        std::uint64_t bytes = 0;
+        DumpBuffer buffer;
         std::uint8_t kind = 0;
-        if (!Address(&address) || !Number(&bytes) || !Byte(&kind)) return false;
-        visitor_.OnBuffer(address, bytes, static_cast<wire::BufferKind>(kind));
+        if (!Address(&buffer.address) || !Number(&buffer.bytes) || !Byte(&kind)) return false;
+        if (kind > static_cast<std::uint8_t>(wire::BufferKind::kDevice)) {
+          return Damaged("a buffer of a kind that this memwhy does not know");
+        }
+        buffer.kind = static_cast<wire::BufferKind>(kind);
+        if (buffer.kind == wire::BufferKind::kDevice &&
+            (!Byte(&buffer.device.type) || !Byte(&buffer.device.index))) {
+          return false;
+        }
+        visitor_.OnBuffer(buffer);
         return true;
       }
       case wire::DumpTag::kNativeType: {

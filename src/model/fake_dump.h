@@ -73,6 +73,16 @@ class FakeDump {
     Address(address);
     Text(text);
   }
+  void Buffer(std::uint64_t address, std::uint64_t bytes, wire::BufferKind kind,
+              DumpDevice device = {}) {
+    Tag(wire::DumpTag::kBuffer);
+    Address(address);
+    Number(bytes);
+    Byte(static_cast<std::uint8_t>(kind));
+    if (kind != wire::BufferKind::kDevice) return;
+    Byte(device.type);
+    Byte(device.index);
+  }
   void NativeType(std::string_view mangled) {
     Tag(wire::DumpTag::kNativeType);
     Text(mangled);

@@ -32,14 +32,36 @@ std::uint64_t ObjectGraph::bytes(Node node) const {
 std::uint64_t ObjectGraph::total_bytes() const {
   std::uint64_t total = 0;
   for (Node node = kFirst; node < first_root_; ++node) total += bytes(node);
+  for (const auto& [device, bytes] : DeviceBytes()) total -= bytes;
   return total;
+}
+
+std::optional<std::uint32_t> ObjectGraph::StorageKindOf(Node node) const {
+  const auto found = std::lower_bound(storages_.begin(), storages_.end(), std::pair(node, 0u));
+  if (found == storages_.end() || found->first != node) return std::nullopt;
+  return found->second;
+}
+
+std::string_view ObjectGraph::DeviceOf(Node node) const {
+  const auto kind = StorageKindOf(node);
+  return kind ? std::string_view(storage_kinds_[*kind].device) : std::string_view();
+}
+
+std::vector<std::pair<std::string_view, std::uint64_t>> ObjectGraph::DeviceBytes() const {
+  std::vector<std::pair<std::string_view, std::uint64_t>> sums;
+  for (const StorageKind& kind : storage_kinds_) sums.emplace_back(kind.device, 0);
+  for (const auto& [node, kind] : storages_) sums[kind].second += bytes(node);
+  std::erase_if(sums, [](const auto& sum) { return sum.first.empty(); });
+  return sums;
 }
 
 std::string_view ObjectGraph::TypeName(Node node) const {
   const std::uint32_t id = type_[node - kFirst];
   if (id != kBufferType) return types_[id].name;
   const std::string_view name = NativeClass(node);
-  return name.empty() ? std::string_view("buffer") : name;
+  if (!name.empty()) return name;
+  const auto kind = StorageKindOf(node);
+  return kind ? std::string_view(storage_kinds_[*kind].type) : std::string_view("buffer");
 }
 
 std::string_view ObjectGraph::NativeClass(Node node) const {

@@ -71,6 +71,11 @@ class ObjectGraph {
     std::uint32_t line = 0;    // first line of a frame's function
     std::string file = {};     // where that stands
   };
+  // Of the memory behind tensors, by where it is.
+  struct StorageKind {
+    std::string type;    // "cuda:0 storage", "cpu storage"
+    std::string device;  // "cuda:0"; "": memory of the process
+  };
   struct Label {
     wire::EdgeKind kind = wire::EdgeKind::kNone;
     std::string_view text;
@@ -103,13 +108,22 @@ class ObjectGraph {
 
   std::uint64_t address(Node node) const { return address_[node - kFirst]; }
   std::uint64_t bytes(Node node) const;  // shallow
-  std::uint64_t total_bytes() const;     // of all objects and buffers
+  // Of all objects and buffers in memory of the process.
+  std::uint64_t total_bytes() const;
+  // The device that has a buffer, "cuda:0"; "": it is memory of the process, as all others are.
+  std::string_view DeviceOf(Node node) const;
+  // Of the buffers that devices have, by device, as they came.
+  std::vector<std::pair<std::string_view, std::uint64_t>> DeviceBytes() const;
   std::uint32_t type_id(Node node) const { return type_[node - kFirst]; }
   const Type& type(std::uint32_t id) const { return types_[id]; }
   std::size_t types() const { return types_.size(); }
-  // Of a buffer its C++ class, where that is known, else "buffer".
+  // Of a buffer its C++ class, where that is known, "cpu storage" or "cuda:0 storage" of a tensor's
+  // memory, else "buffer".
   std::string_view TypeName(Node node) const;
   std::string_view NativeClass(Node node) const;  // of a buffer; "" not known
+  std::span<const StorageKind> storage_kinds() const { return storage_kinds_; }
+  // Of a buffer, by number; nullopt: it is no tensor's.
+  std::optional<std::uint32_t> StorageKindOf(Node node) const;
   bool is_tracked(Node node) const {
     return (tracked_[(node - kFirst) >> 6] >> ((node - kFirst) & 63) & 1) != 0;
   }
@@ -193,6 +207,8 @@ class ObjectGraph {
   std::vector<std::string> native_types_{""};               // by number
   std::vector<std::pair<Node, std::uint32_t>> classes_;     // of buffers, by node
   std::vector<std::pair<std::uint64_t, Node>> own_blocks_;  // by address
+  std::vector<StorageKind> storage_kinds_;
+  std::vector<std::pair<Node, std::uint32_t>> storages_;  // by node: which kind
   bool was_scanned_ = false;
   AddressIndex index_;
   Node first_root_ = kFirst;

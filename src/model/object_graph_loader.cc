@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <limits>
 #include <memory>
+#include <unordered_map>
 
 #include "model/object_graph.h"
 
@@ -97,8 +98,22 @@ class ObjectGraphLoader {
       is_open = is_root_open = false;
       open = 0;
     }
-    void OnBuffer(std::uint64_t address, std::uint64_t bytes, wire::BufferKind) {
-      AddBuffer(address, bytes);
+    void OnBuffer(const DumpBuffer& buffer) {
+      AddBuffer(buffer.address, buffer.bytes);
+      if (is_full() || buffer.kind == wire::BufferKind::kArray) return;
+      graph.storages_.emplace_back(Next() - 1, KindOf(buffer));
+    }
+    std::uint32_t KindOf(const DumpBuffer& buffer) {
+      const bool is_device = buffer.kind == wire::BufferKind::kDevice;
+      const std::uint32_t number =
+          is_device ? 1u + buffer.device.type * 256u + buffer.device.index : 0;
+      const auto [found, is_new] =
+          kinds.try_emplace(number, static_cast<std::uint32_t>(graph.storage_kinds_.size()));
+      if (is_new) {
+        const std::string device = is_device ? DeviceName(buffer.device) : "";
+        graph.storage_kinds_.push_back({(is_device ? device : "cpu") + " storage", device});
+      }
+      return found->second;
     }
     // Its edges are those that follow.
     void AddBuffer(std::uint64_t address, std::uint64_t bytes) {
@@ -146,6 +161,7 @@ class ObjectGraphLoader {
     bool is_full() const { return graph.address_.size() >= kMostNodes; }
 
     ObjectGraph& graph;
+    std::unordered_map<std::uint32_t, std::uint32_t> kinds;  // of storages, by device
     std::uint64_t open = 0;  // edges of the record that is being read
     bool is_open = false;
     bool is_root_open = false;
@@ -180,7 +196,7 @@ class ObjectGraphLoader {
       has_owner = (type.flags & wire::kTypeIsOwned) != 0;
       ++node;
     }
-    void OnBuffer(std::uint64_t, std::uint64_t, wire::BufferKind) {
+    void OnBuffer(const DumpBuffer&) {
       Finish();
       ++node;
     }

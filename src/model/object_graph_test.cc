@@ -352,5 +352,63 @@ TEST(ObjectGraph, ABlockOfAnUnknownClassIsDamage) {
   EXPECT_EQ(graph->damage(), "a block of a native type that was not defined");
 }
 
+// Two tensors on one storage of a device, and one in memory of the process.
+FakeDump Tensors() {
+  FakeDump dump;
+  const auto tensor = dump.Type("torch.Tensor", 0, 80, 0x5000000);
+  dump.Object(tensor, kList, 1, {kDict});
+  dump.Buffer(kDict, std::uint64_t{64} << 30, wire::BufferKind::kDevice, {1, 0});
+  dump.Object(tensor, kModule, 1, {kDict, kKey});
+  dump.Buffer(kKey, 4000, wire::BufferKind::kStorage);
+  dump.Object(tensor, kAlone, 1, {kLeaked});
+  dump.Buffer(kLeaked, 100, wire::BufferKind::kDevice, {20, 0xff});
+  dump.Root(DumpRoot::kInterpreter, RootCounts::kEach, "interpreter", {kList, kModule, kAlone});
+  dump.End();
+  return dump;
+}
+
+TEST(ObjectGraph, MemoryOfDevicesIsNoMemoryOfTheProcess) {
+  for (const std::size_t chunk : {std::size_t{1}, std::size_t{1} << 20}) {
+    FakeDumpSource source(Tensors().bytes(), chunk);
+    const auto graph = ObjectGraph::Load(source);
+    ASSERT_TRUE(graph) << graph.error().message();
+    EXPECT_EQ(graph->damage(), "");
+    const auto device = graph->Find(kDict);
+    EXPECT_TRUE(graph->IsBuffer(device));
+    EXPECT_EQ(graph->TypeName(device), "cuda:0 storage");
+    EXPECT_EQ(graph->DeviceOf(device), "cuda:0");
+    EXPECT_EQ(graph->bytes(device), std::uint64_t{64} << 30);
+    EXPECT_EQ(graph->TypeName(graph->Find(kKey)), "cpu storage");
+    EXPECT_EQ(graph->DeviceOf(graph->Find(kKey)), "");
+    EXPECT_EQ(graph->DeviceOf(graph->Find(kList)), "");
+    EXPECT_EQ(graph->TypeName(graph->Find(kLeaked)), "privateuseone storage");
+    EXPECT_EQ(graph->total_bytes(), 3 * 80u + 4000);
+    const auto devices = graph->DeviceBytes();
+    ASSERT_EQ(devices.size(), 2u);
+    EXPECT_EQ(devices[0], std::pair(std::string_view("cuda:0"), std::uint64_t{64} << 30));
+    EXPECT_EQ(devices[1], std::pair(std::string_view("privateuseone"), std::uint64_t{100}));
+    EXPECT_EQ(graph->LabelOf(graph->Find(kList), 0).kind, EdgeKind::kNative);
+  }
+}
+
+TEST(ObjectGraph, ABufferOfAnUnknownKindIsDamage) {
+  FakeDump dump;
+  dump.Buffer(kDict, 200, static_cast<wire::BufferKind>(3));
+  dump.End();
+  FakeDumpSource source(dump.bytes());
+  const auto graph = ObjectGraph::Load(source);
+  ASSERT_TRUE(graph);
+  EXPECT_EQ(graph->damage(), "a buffer of a kind that this memwhy does not know");
+}
+
+TEST(DeviceName, IsPyTorchs) {
+  EXPECT_EQ(DeviceName({1, 0}), "cuda:0");
+  EXPECT_EQ(DeviceName({6, 1}), "hip:1");
+  EXPECT_EQ(DeviceName({12, 3}), "xpu:3");
+  EXPECT_EQ(DeviceName({19, 0}), "mtia:0");
+  EXPECT_EQ(DeviceName({9, 0xff}), "xla");
+  EXPECT_EQ(DeviceName({77, 2}), "device type 77:2");
+}
+
 }  // namespace
 }  // namespace memwhy::model

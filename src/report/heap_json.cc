@@ -47,7 +47,8 @@ Json ObjectJson(const ObjectGraph& graph, Node node, const analysis::HeapSizes& 
   return {{"address", AddressText(graph.address(node))},
           {"type", graph.TypeName(node)},
           {"shallow", graph.bytes(node)},
-          {"retained", sizes.Retained(node).total()},
+          {"retained", sizes.Retained(node).host()},
+          {"retained_device", sizes.Retained(node).device},
           {"birth", nullptr}};
 }
 
@@ -108,6 +109,10 @@ Json DumpFactsJson(const HeapDumpView& dump) {
                 {"pid", Number(dump.facts, "pid")},
                 {"skipped", std::move(skipped)},
                 {"complete", graph.damage().empty()}};
+  facts["device_bytes"] = Json::object();
+  for (const auto& [device, bytes] : graph.DeviceBytes()) {
+    facts["device_bytes"][std::string(device)] = bytes;
+  }
   if (!graph.damage().empty()) facts["damage"] = graph.damage();
   for (const std::uint64_t address : graph.skipped().examples) {
     facts["skipped_examples"].push_back(AddressText(address));
@@ -123,6 +128,7 @@ void WriteHeapTypesJson(const HeapDumpView& dump, std::span<const analysis::Type
               {"objects", row.objects},
               {"shallow", row.shallow},
               {"retained", row.retained},
+              {"retained_device", row.device},
               {"tracked", row.tracked}});
   }
   list.Finish();
@@ -184,6 +190,7 @@ void WriteHeapCyclesJson(const HeapDumpView& dump, const analysis::Garbage& garb
     list.Add({{"objects", cycle.members.size()},
               {"bytes", cycle.bytes},
               {"retained", cycle.retained},
+              {"retained_device", cycle.device},
               {"types", types},
               {"reachable", false},
               {"why", analysis::CycleWhyName(cycle.why)},
@@ -232,7 +239,8 @@ void WriteHeapDiffJson(const HeapDumpView& a, const HeapDumpView& b,
               {"new", change.added},
               {"gone", change.gone},
               {"shallow_delta", change.shallow_delta},
-              {"retained_delta", change.retained_delta}});
+              {"retained_delta", change.retained_delta},
+              {"retained_device_delta", change.device_delta}});
   }
   list.Finish();
 }

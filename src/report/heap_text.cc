@@ -27,6 +27,23 @@ std::string MoreText(std::size_t left, const char* what) {
 
 }  // namespace
 
+DeviceColumn::DeviceColumn(const ObjectGraph& graph) {
+  const auto devices = graph.DeviceBytes();
+  if (!devices.empty()) name_ = devices.size() == 1 ? devices[0].first : "devices";
+}
+
+std::string DeviceColumn::title() const {
+  return name_.empty() ? "" : fmt::format(" {:>10}", "devices");
+}
+
+std::string DeviceColumn::Cell(std::uint64_t bytes) const {
+  return name_.empty() ? "" : fmt::format(" {:>10}", FormatBytes(bytes));
+}
+
+std::string DeviceColumn::Beside(std::uint64_t bytes) const {
+  return bytes == 0 ? "" : fmt::format(" and {} on {}", FormatBytes(bytes), name_);
+}
+
 std::string HeapHeadText(const HeapDumpView& dump) {
   const ObjectGraph& graph = *dump.graph;
   std::string text = fmt::format("{} objects, {} references, {}", FormatCount(graph.objects()),
@@ -37,6 +54,11 @@ std::string HeapHeadText(const HeapDumpView& dump) {
                         dump.facts.value("pause_ms", 0.0));
   }
   text += "\n";
+  std::string devices;
+  for (const auto& [device, bytes] : graph.DeviceBytes()) {
+    devices += fmt::format("{}{} {}", devices.empty() ? "" : ", ", FormatBytes(bytes), device);
+  }
+  if (!devices.empty()) text += Wrap("on devices: ", devices);
   std::uint64_t skipped = 0;
   for (const std::uint64_t count : graph.skipped().count) skipped += count;
   if (skipped != 0) text += fmt::format("{} objects could not be read\n", FormatCount(skipped));
@@ -49,11 +71,15 @@ std::string HeapHeadText(const HeapDumpView& dump) {
 std::string HeapTypesText(const HeapDumpView& dump, std::span<const analysis::TypeRow> rows,
                           std::size_t top) {
   std::string text = HeapHeadText(dump);
-  text += fmt::format("{:>10} {:>10} {:>10}  {}\n", "objects", "own", "retained", "type");
+  const ObjectGraph& graph = *dump.graph;
+  const DeviceColumn devices(graph);
+  text += fmt::format("{:>10} {:>10} {:>10}{}  {}\n", "objects", "own", "retained", devices.title(),
+                      "type");
   for (std::size_t i = 0; i < std::min(top, rows.size()); ++i) {
-    text += fmt::format("{:>10} {:>10} {:>10}  {}\n", FormatCount(rows[i].objects),
+    text += fmt::format("{:>10} {:>10} {:>10}{}  {}\n", FormatCount(rows[i].objects),
                         FormatBytes(rows[i].shallow), FormatBytes(rows[i].retained),
-                        Cut(dump.graph->type(rows[i].type).name, 46));
+                        devices.Cell(rows[i].device),
+                        Cut(graph.type(rows[i].type).name, 46 - devices.width()));
   }
   return text + MoreText(rows.size() - std::min(top, rows.size()), "types");
 }
@@ -61,11 +87,16 @@ std::string HeapTypesText(const HeapDumpView& dump, std::span<const analysis::Ty
 std::string HeapRetainedText(const HeapDumpView& dump, std::span<const Node> nodes,
                              const analysis::HeapSizes& sizes, const analysis::HeapPaths& paths) {
   std::string text = HeapHeadText(dump);
-  text += fmt::format("{:>10} {:>10}  {}\n", "retained", "objects", "who");
+  const ObjectGraph& graph = *dump.graph;
+  const DeviceColumn devices(graph);
+  text += fmt::format("{:>10}{} {:>10}  {}\n", "retained", devices.title(), "objects", "who");
   for (const Node node : nodes) {
-    text += fmt::format("{:>10} {:>10}  {}\n", FormatBytes(sizes.Retained(node).total()),
-                        FormatCount(sizes.Objects(node)), Cut(paths.To(node).text, 57));
-    text += fmt::format("{:23} {}\n", "", Cut(std::string(dump.graph->TypeName(node)), 56));
+    const analysis::RetainedBytes retained = sizes.Retained(node);
+    text += fmt::format("{:>10}{} {:>10}  {}\n", FormatBytes(retained.host()),
+                        devices.Cell(retained.device), FormatCount(sizes.Objects(node)),
+                        Cut(paths.To(node).text, 57 - devices.width()));
+    text += fmt::format("{:{}} {}\n", "", 23 + devices.width(),
+                        Cut(std::string(graph.TypeName(node)), 56 - devices.width()));
   }
   return text;
 }
@@ -100,12 +131,15 @@ std::string HeapPathText(const HeapDumpView& dump, std::span<const ShownPath> pa
                          const analysis::HeapSizes& sizes, std::size_t of) {
   const ObjectGraph& graph = *dump.graph;
   std::string text = HeapHeadText(dump);
+  const DeviceColumn devices(graph);
   bool has_more = false;  // another dump would say it
   for (const ShownPath& shown : paths) {
-    text += fmt::format(
-        "{} at {}, {} of its own, retains {}\n", Cut(std::string(graph.TypeName(shown.node)), 40),
-        AddressText(graph.address(shown.node)), FormatBytes(graph.bytes(shown.node)),
-        FormatBytes(sizes.Retained(shown.node).total()));
+    const analysis::RetainedBytes retained = sizes.Retained(shown.node);
+    text += fmt::format("{} at {}, {} of its own, retains {}\n",
+                        Cut(std::string(graph.TypeName(shown.node)), 40),
+                        AddressText(graph.address(shown.node)),
+                        FormatBytes(graph.bytes(shown.node)), FormatBytes(retained.host()));
+    if (retained.device != 0) text += fmt::format(" {}\n", devices.Beside(retained.device));
     if (shown.birth) text += BirthText(*shown.birth);
     if (shown.path.root == ObjectGraph::kNone) {
       text += "  no root holds it: garbage that waits for the collector\n";
@@ -137,12 +171,15 @@ std::string HeapCyclesText(const HeapDumpView& dump, const analysis::Garbage& ga
   text += fmt::format("{} of garbage in {} objects wait for the collector, in {} cycles\n\n",
                       FormatBytes(garbage.bytes), FormatCount(garbage.objects),
                       FormatCount(garbage.cycles.size()));
-  text += fmt::format("{:>10} {:>10}  {:<13} {}\n", "retained", "objects", "why", "types");
+  const DeviceColumn devices(graph);
+  text += fmt::format("{:>10}{} {:>10}  {:<13} {}\n", "retained", devices.title(), "objects", "why",
+                      "types");
   // Cycles that look alike are one line.
   struct Group {
     std::uint64_t cycles = 0;
     std::uint64_t objects = 0;
     std::uint64_t retained = 0;
+    std::uint64_t device = 0;
   };
   std::map<std::pair<std::string, std::string>, Group> groups;
   for (const analysis::GarbageCycle& cycle : garbage.cycles) {
@@ -161,17 +198,19 @@ std::string HeapCyclesText(const HeapDumpView& dump, const analysis::Garbage& ga
     ++group.cycles;
     group.objects += cycle.members.size();
     group.retained += cycle.retained;
+    group.device += cycle.device;
   }
   std::vector<std::pair<std::pair<std::string, std::string>, Group>> rows(groups.begin(),
                                                                           groups.end());
   std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
-    return a.second.retained > b.second.retained;
+    return a.second.retained + a.second.device > b.second.retained + b.second.device;
   });
   for (std::size_t i = 0; i < std::min(top, rows.size()); ++i) {
     const auto& [key, group] = rows[i];
-    text += fmt::format("{:>10} {:>10}  {:<13} {}\n", FormatBytes(group.retained),
-                        FormatCount(group.objects), key.second,
-                        Cut(fmt::format("{} x {}", FormatCount(group.cycles), key.first), 42));
+    text += fmt::format(
+        "{:>10}{} {:>10}  {:<13} {}\n", FormatBytes(group.retained), devices.Cell(group.device),
+        FormatCount(group.objects), key.second,
+        Cut(fmt::format("{} x {}", FormatCount(group.cycles), key.first), 42 - devices.width()));
   }
   return text + MoreText(rows.size() - std::min(top, rows.size()), "kinds of cycles");
 }
@@ -222,13 +261,18 @@ std::string HeapDiffText(const HeapDumpView& a, const HeapDumpView& b,
   std::string text = "before: " + HeapHeadText(a);
   text.pop_back();
   text += "after:  " + HeapHeadText(b);
-  text +=
-      fmt::format("{:>10} {:>10} {:>11} {:>11}  {}\n", "new", "gone", "own", "retained", "type");
+  const bool has_devices = !a.graph->DeviceBytes().empty() || !b.graph->DeviceBytes().empty();
+  const auto device = [&](const std::string& column) {
+    return has_devices ? fmt::format(" {:>11}", column) : "";
+  };
+  text += fmt::format("{:>10} {:>10} {:>11} {:>11}{}  {}\n", "new", "gone", "own", "retained",
+                      device("devices"), "type");
   for (std::size_t i = 0; i < std::min(top, changes.size()); ++i) {
     const analysis::TypeChange& change = changes[i];
-    text += fmt::format("{:>10} {:>10} {:>11} {:>11}  {}\n", FormatCount(change.added),
-                        FormatCount(change.gone), FormatSignedBytes(change.shallow_delta),
-                        FormatSignedBytes(change.retained_delta), Cut(change.type, 33));
+    text += fmt::format(
+        "{:>10} {:>10} {:>11} {:>11}{}  {}\n", FormatCount(change.added), FormatCount(change.gone),
+        FormatSignedBytes(change.shallow_delta), FormatSignedBytes(change.retained_delta),
+        device(FormatSignedBytes(change.device_delta)), Cut(change.type, has_devices ? 21 : 33));
   }
   text += MoreText(changes.size() - std::min(top, changes.size()), "types");
   return text +

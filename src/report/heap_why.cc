@@ -20,7 +20,8 @@ Json OwnerJson(const HeapDumpView& dump, const HeapWhyView& why, Node owner) {
   return {{"address", AddressText(dump.graph->address(owner))},
           {"type", dump.graph->TypeName(owner)},
           {"text", why.paths->To(owner).text},
-          {"retained", why.sizes->Retained(owner).total()}};
+          {"retained", why.sizes->Retained(owner).host()},
+          {"retained_device", why.sizes->Retained(owner).device}};
 }
 
 }  // namespace
@@ -35,11 +36,13 @@ void WriteHeapWhyJson(const HeapDumpView& dump, const HeapWhyView& why, std::siz
         {{"signature", cluster.signature.empty() ? Json(nullptr) : Json(cluster.signature)},
          {"objects", cluster.objects},
          {"retained", cluster.retained},
+         {"retained_device", cluster.device},
          {"example",
           {{"address", AddressText(dump.graph->address(cluster.example))},
            {"path", path.steps},
            {"text", path.text},
-           {"retained", why.sizes->Retained(cluster.example).total()}}},
+           {"retained", why.sizes->Retained(cluster.example).host()},
+           {"retained_device", why.sizes->Retained(cluster.example).device}}},
          {"owner", OwnerJson(dump, why, cluster.owner)}});
   }
   sink(DumpJson({{"schema", "memwhy.heap.why/1"},
@@ -54,6 +57,7 @@ void WriteHeapWhyJson(const HeapDumpView& dump, const HeapWhyView& why, std::siz
 std::string HeapWhyText(const HeapDumpView& dump, const HeapWhyView& why, std::size_t top) {
   std::string text = HeapHeadText(dump);
   const auto& clusters = why.clusters->clusters;
+  const DeviceColumn devices(*dump.graph);
   text +=
       fmt::format("{} of {}, held in {}:\n\n", FormatCount(why.objects), ShortenLeft(why.type, 40),
                   clusters.size() == 1 ? "one way" : FormatCount(clusters.size()) + " ways");
@@ -62,17 +66,18 @@ std::string HeapWhyText(const HeapDumpView& dump, const HeapWhyView& why, std::s
   }
   for (std::size_t i = 0; i < std::min(top, clusters.size()); ++i) {
     const analysis::HeapCluster& cluster = clusters[i];
-    text += fmt::format("{:>9} {:>10}  {}\n", FormatCount(cluster.objects),
-                        FormatBytes(cluster.retained),
+    text += fmt::format("{:>9} {:>10}{}  {}\n", FormatCount(cluster.objects),
+                        FormatBytes(cluster.retained), devices.Cell(cluster.device),
                         cluster.signature.empty() ? "nothing: garbage that waits for the collector"
                                                   : cluster.signature);
     if (cluster.signature.empty()) continue;
     text += fmt::format("{:>21} for example {} at {}\n", "", why.paths->To(cluster.example).text,
                         AddressText(dump.graph->address(cluster.example)));
     if (cluster.owner != ObjectGraph::kNone) {
-      text +=
-          fmt::format("{:>21} all of it ends with {} ({})\n", "", why.paths->To(cluster.owner).text,
-                      FormatBytes(why.sizes->Retained(cluster.owner).total()));
+      const analysis::RetainedBytes retained = why.sizes->Retained(cluster.owner);
+      text += fmt::format("{:>21} all of it ends with {} ({}{})\n", "",
+                          why.paths->To(cluster.owner).text, FormatBytes(retained.host()),
+                          devices.Beside(retained.device));
     }
   }
   if (clusters.size() > top) text += fmt::format("... {} more (--top N)\n", clusters.size() - top);
@@ -125,7 +130,8 @@ void WriteHeapQueryJson(const HeapDumpView& dump, std::span<const Node> nodes,
     sink((i == 0 ? "" : ",") + DumpJson({{"address", AddressText(graph.address(node))},
                                          {"type", graph.TypeName(node)},
                                          {"shallow", graph.bytes(node)},
-                                         {"retained", sizes.Retained(node).total()},
+                                         {"retained", sizes.Retained(node).host()},
+                                         {"retained_device", sizes.Retained(node).device},
                                          {"references", graph.references(node)},
                                          {"tracked", graph.is_tracked(node)},
                                          {"reachable", sizes.IsReachable(node)}}));
@@ -137,12 +143,15 @@ std::string HeapQueryText(const HeapDumpView& dump, std::span<const Node> nodes,
                           std::uint64_t matches, const analysis::HeapSizes& sizes) {
   const ObjectGraph& graph = *dump.graph;
   std::string text = HeapHeadText(dump);
-  text += fmt::format("{} objects match\n\n{:<18} {:>10} {:>10}  {}\n", FormatCount(matches),
-                      "address", "own", "retained", "type");
+  const DeviceColumn devices(graph);
+  text += fmt::format("{} objects match\n\n{:<18} {:>10} {:>10}{}  {}\n", FormatCount(matches),
+                      "address", "own", "retained", devices.title(), "type");
   for (const Node node : nodes) {
-    text += fmt::format("{:<18} {:>10} {:>10}  {}\n", AddressText(graph.address(node)),
-                        FormatBytes(graph.bytes(node)), FormatBytes(sizes.Retained(node).total()),
-                        ShortenLeft(std::string(graph.TypeName(node)), 38));
+    const analysis::RetainedBytes retained = sizes.Retained(node);
+    text += fmt::format("{:<18} {:>10} {:>10}{}  {}\n", AddressText(graph.address(node)),
+                        FormatBytes(graph.bytes(node)), FormatBytes(retained.host()),
+                        devices.Cell(retained.device),
+                        ShortenLeft(std::string(graph.TypeName(node)), 38 - devices.width()));
   }
   if (matches > nodes.size()) {
     text += fmt::format("... {} more (--top N)\n", FormatCount(matches - nodes.size()));

@@ -23,8 +23,10 @@
 //   kFile    := text                                      where the functions of the frames' roots
 //                                                         that follow stand; not cut
 //   kWeak    := z(address delta) z(target delta)          a weak reference and what it refers to
-//   kBuffer  := z(address delta) v(bytes) kind:b          memory that objects refer to, no object;
+//   kBuffer  := z(address delta) v(bytes) kind:b [device] memory that objects refer to, no object;
 //                                                         an edge to its address leads to it
+//     device:        only of kDevice: type:b index:b, PyTorch's c10::DeviceType and a number of its
+//                    own, 0xff where it is not told; the address is the device's
 //   kNativeType := text(C++ name, mangled)                defines the next native type, from 1
 //   kBlock   := z(address delta) v(bytes) v(native type, or 0) edges   native memory, likewise; its
 //                                                         edges are no counted references
@@ -136,7 +138,11 @@ enum class RootCounts : std::uint8_t {
   kMaybe = 2,  // words of an evaluation stack of which nobody knows how much is in use
 };
 
-enum class BufferKind : std::uint8_t { kArray = 0 };
+enum class BufferKind : std::uint8_t {
+  kArray = 0,    // of an array of numpy's
+  kStorage = 1,  // of tensors, in memory of the process
+  kDevice = 2,   // of tensors, in a device's memory
+};
 
 enum class SkipReason : std::uint8_t { kFault = 0, kBadType = 1, kTooManyTypes = 2 };
 

@@ -40,6 +40,10 @@ class CountingSink : public exports::Sink {
 void CheckGraph(const ObjectGraph& graph) {
   MEMWHY_FUZZ_EXPECT(graph.begin().size() == std::size_t{graph.size()} + 1);
   MEMWHY_FUZZ_EXPECT(graph.begin().back() == graph.targets().size());
+  for (ObjectGraph::Node node = ObjectGraph::kFirst; node < graph.first_root(); ++node) {
+    MEMWHY_FUZZ_EXPECT(graph.IsBuffer(node) || graph.DeviceOf(node).empty());
+    MEMWHY_FUZZ_EXPECT(graph.IsObject(node) || !graph.TypeName(node).empty());
+  }
   for (ObjectGraph::Node node = 0; node < graph.size(); ++node) {
     MEMWHY_FUZZ_EXPECT(graph.begin()[node] <= graph.begin()[node + 1]);
     const auto targets = graph.Targets(node);

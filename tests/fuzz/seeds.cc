@@ -177,9 +177,11 @@ std::string Holders(std::uint64_t count) {
   std::vector<std::uint64_t> entries;
   for (std::uint64_t i = 0; i < count; ++i) {
     const std::uint64_t body = 0x90000 + i * 64;
-    dump.Object(tensor, 0x4000 + i * 64, 1, {body});
+    dump.Object(tensor, 0x4000 + i * 64, 1, {body, body + 0x20000 + i % 3 * 0x10000});
     dump.Block(body, 192, 1, {body + 0x10000, 0x3000});
     dump.Block(body + 0x10000, 4096, 0);
+    if (i % 3 == 0) dump.Buffer(body + 0x20000, 512, wire::BufferKind::kDevice, {1, 0});
+    if (i % 3 == 1) dump.Buffer(body + 0x30000, 256, wire::BufferKind::kStorage);
     entries.insert(entries.end(), {0, 0x4000 + i * 64});
   }
   dump.Object(dict, 0x3000, 1, entries, pairs);
