@@ -211,7 +211,7 @@ void DumpWalk::PushAllEdges(const DumpType& facts, Address object) noexcept {
     failed_ = true;
     return;
   }
-  for (std::size_t i = 0; i < edges_.count(); ++i) {
+  for (std::size_t i = 0; i < edges_.object_count(); ++i) {
     const Address target = edges_.target(i);
     if (target == 0 || target == buffer) continue;
     Fetch(target);
@@ -253,6 +253,7 @@ void DumpWalk::FinishObject(DumpType& facts, Address object, std::int64_t extra)
     out_.PutEdge(target);
     if (target == 0) continue;
     ++edge_count_;
+    if (i >= edges_.object_count()) continue;
     if (!GrowRaw(scratch_, scratch_count_ + 1)) {
       failed_ = true;
       return;
@@ -314,9 +315,11 @@ void DumpWalk::WriteRecord(DumpType& facts, Address object) noexcept {
       reader_.Read(facts, object, edges_);
       at_ = object;
       if (native_ != nullptr) native_->ReadBody(facts, object, edges_);
+      if (facts.has_storage) AddStorages();
       if (facts.has_function_name) NameFunction(facts, object);
       FinishObject(facts, object, ExtraBytes(facts, object, map_));
       WriteArrayBuffer(facts, object);
+      if (facts.has_storage) WriteStorages(facts);
       if (facts.is_greenlet && GrowRaw(greenlets_, greenlet_count_ + 1)) {
         greenlets_.items[greenlet_count_++] = object;
       }
@@ -333,11 +336,53 @@ void DumpWalk::WriteArrayBuffer(const DumpType& facts, Address object) noexcept 
     census_->AddBytes(facts.id, buffer.bytes);
     return;
   }
-  out_.PutTag(DumpTag::kBuffer);
-  out_.PutAddress(buffer.address & ~Address{7});
-  out_.PutNumber(buffer.bytes);
-  out_.PutByte(static_cast<std::uint8_t>(wire::BufferKind::kArray));
+  PutBuffer(buffer.address, buffer.bytes, wire::BufferKind::kArray);
   if (native_ != nullptr) native_->PutOwn(object, buffer.address);
+}
+
+// A block that the tracer knows is written as such, and reached by the pointers that lead to it.
+bool DumpWalk::IsBlock(const TensorStorage& storage) noexcept {
+  return native_ != nullptr && !storage.is_device && native_->HasBlock(storage.data);
+}
+
+// Edges to the memory behind the tensor that was read. What another lent leads to the lender's
+// buffer, where that is written.
+void DumpWalk::AddStorages() noexcept {
+  if (edges_.rest != ShapeRest::kPlain) return;
+  const TensorStorages& storages = reader_.storages();
+  for (std::size_t i = 0; i < storages.count(); ++i) {
+    const TensorStorage& storage = storages.at(i);
+    if (!storage.is_owned || !IsBlock(storage)) edges_.AddMemory(storage.data & ~Address{7});
+  }
+}
+
+// That memory, once. A device's is marked apart: nobody may take it for an object and read it.
+void DumpWalk::WriteStorages(const DumpType& facts) noexcept {
+  const TensorStorages& storages = reader_.storages();
+  for (std::size_t i = 0; i < storages.count(); ++i) {
+    const TensorStorage& storage = storages.at(i);
+    if (storage.is_device) {
+      // A census counts memory of the process.
+      if (census_ != nullptr || !marks_.Name(storage.data)) continue;
+      PutBuffer(storage.data, storage.bytes, wire::BufferKind::kDevice);
+      out_.PutByte(storage.device_type);
+      out_.PutByte(static_cast<std::uint8_t>(storage.device_index));
+      continue;
+    }
+    if (!storage.is_owned || IsBlock(storage) || !marks_.See(storage.data)) continue;
+    if (census_ != nullptr) {
+      census_->AddBytes(facts.id, storage.bytes);
+    } else {
+      PutBuffer(storage.data, storage.bytes, wire::BufferKind::kStorage);
+    }
+  }
+}
+
+void DumpWalk::PutBuffer(Address address, std::uint64_t bytes, wire::BufferKind kind) noexcept {
+  out_.PutTag(DumpTag::kBuffer);
+  out_.PutAddress(address & ~Address{7});
+  out_.PutNumber(bytes);
+  out_.PutByte(static_cast<std::uint8_t>(kind));
 }
 
 }  // namespace memwhy::agent

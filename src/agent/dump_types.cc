@@ -71,6 +71,28 @@ bool RefersToNothing(const char* name) noexcept {
 // re.finditer goes through.
 bool LeavesOut(const char* name) noexcept { return std::strcmp(name, "_sre.SRE_Scanner") == 0; }
 
+// A class of PyTorch's with memory behind it: TensorBase, StorageBase; older ones' names begin with
+// "_Tensor", or say what is in the storage: FloatStorageBase.
+bool IsTensorBase(const char* name) noexcept {
+  constexpr const char kModule[] = "torch._C.";
+  constexpr std::size_t kModuleBytes = sizeof(kModule) - 1;
+  constexpr std::size_t kStorageBytes = 11;
+  if (std::strncmp(name, kModule, kModuleBytes) != 0) return false;
+  name += kModuleBytes;
+  if (std::strcmp(name, "TensorBase") == 0 || std::strcmp(name, "_TensorBase") == 0) return true;
+  const std::size_t bytes = std::strlen(name);
+  return bytes >= kStorageBytes && std::strcmp(name + bytes - kStorageBytes, "StorageBase") == 0;
+}
+
+bool HasStorage(Address type) noexcept {
+  int left = kMostBases;
+  for (Address base = type; base != 0 && left > 0;
+       base = PeekPointer(base, cpython::kTypeBase), --left) {
+    if (IsTensorBase(PlainName(base))) return true;
+  }
+  return false;
+}
+
 ObjectSize SizeRule(Address type, std::uint64_t flags, std::int64_t item_bytes) noexcept {
   const PythonApi& api = g_python_api;
   if ((flags & cpython::kFlagInt) != 0) return ObjectSize::kInt;
@@ -348,6 +370,8 @@ void DumpTypes::Learn(DumpType& facts) noexcept {
       facts.is_searched = !is_plain && !IsKnownEmpty(type);
     }
   }
+  const bool is_foreign = facts.kind == ObjectKind::kTraversed || facts.kind == ObjectKind::kOpaque;
+  facts.has_storage = is_foreign && facts.is_searched && HasStorage(type);
   facts.has_function_name = facts.kind == ObjectKind::kCode || facts.kind == ObjectKind::kFrame ||
                             facts.kind == ObjectKind::kGenerator;
   if (facts.kind != ObjectKind::kType && facts.kind != ObjectKind::kWeakref &&

@@ -80,6 +80,7 @@ struct DumpType {
   bool has_buffer = false;          // bytes in a block of their own
   bool is_hamt_node = false;        // of a context's map: {key or null, value} pairs
   bool is_greenlet = false;         // has a GreenletState
+  bool has_storage = false;         // a tensor or storage of PyTorch
   bool is_named = false;            // its record is written
   std::int64_t basic_bytes = 0;
   std::int64_t item_bytes = 0;

@@ -141,6 +141,7 @@ bool DumpWalk::Run(bool collects, FreeMemory* free, NativeWalk* native) noexcept
   const cpython::Layout& layout = *g_agent.python.layout;
   none_ = g_python_api.none_object;
   reader_.SetFreeMemory(free);
+  reader_.SetFollowsBlocks(native != nullptr);
   if (!types_.Start(map_)) return false;
   PutStart();
   for (const ShapeRest rest : {ShapeRest::kPairs, ShapeRest::kIndexed}) {

@@ -110,6 +110,10 @@ class DumpWalk {
   void WriteDict(DumpType& facts, cpython::Address dict) noexcept;
   void WriteItems(DumpType& facts, cpython::Address object) noexcept;
   void WriteArrayBuffer(const DumpType& facts, cpython::Address object) noexcept;
+  bool IsBlock(const TensorStorage& storage) noexcept;
+  void AddStorages() noexcept;
+  void WriteStorages(const DumpType& facts) noexcept;
+  void PutBuffer(cpython::Address address, std::uint64_t bytes, wire::BufferKind kind) noexcept;
   void FinishObject(DumpType& facts, cpython::Address object, std::int64_t extra) noexcept;
   static bool HasExtra(const DumpType& facts) noexcept;  // sizes are written object by object
   void PutHead(DumpType& facts, cpython::Address object, std::int64_t extra) noexcept;

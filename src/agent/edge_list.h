@@ -31,6 +31,7 @@ class EdgeList {
     count_ = 0;
     label_count_ = 0;
     told_count_ = 0;
+    memory_count_ = 0;
     rest = wire::ShapeRest::kPlain;
     shape = 0;
     has_shape = false;
@@ -54,6 +55,12 @@ class EdgeList {
       return;
     }
     targets_.items[count_++] = target;
+  }
+
+  // To memory that is no object, and need not be readable. Behind all others.
+  void AddMemory(cpython::Address target) noexcept {
+    Add(target);
+    ++memory_count_;
   }
 
   // What the traversal told, to be added in the end without what was added by name.
@@ -93,6 +100,8 @@ class EdgeList {
   }
 
   std::size_t count() const { return count_; }
+  // Without those of AddMemory.
+  std::size_t object_count() const { return failed_ ? 0 : count_ - memory_count_; }
   cpython::Address target(std::size_t i) const { return targets_.items[i]; }
   std::size_t label_count() const { return label_count_; }
   const EdgeLabel& label(std::size_t i) const { return labels_.items[i]; }
@@ -109,6 +118,7 @@ class EdgeList {
   std::size_t count_ = 0;
   RawArray<EdgeLabel> labels_;
   std::size_t label_count_ = 0;
+  std::size_t memory_count_ = 0;
   RawArray<cpython::Address> told_;
   std::size_t told_count_ = 0;
   bool failed_ = false;

@@ -34,6 +34,10 @@ class NativeWalk {
   void WriteOwn(const DumpType& facts, cpython::Address object) noexcept;
   // `block` is part of `object`, and counted in its size or in a record of its own.
   void PutOwn(cpython::Address object, cpython::Address address) noexcept;
+  // Whether `address` lies in a live block.
+  bool HasBlock(cpython::Address address) noexcept {
+    return blocks_.Find(address) != BlockIndex::kNone;
+  }
   // All blocks that were reached, and those behind them. After the objects.
   void Write() noexcept;
 

@@ -363,6 +363,37 @@ void ObjectReader::TakeOutBase(Address object, Address base, EdgeList& edges) no
   }
 }
 
+// Whether `object` is the Python object of a tensor or storage of C++: it refers back to that.
+bool ObjectReader::IsObjectOf(Address object, Address native) noexcept {
+  if (!IsLikelyObject(object)) return false;
+  const DumpType* facts = types_.Get(cpython::TypeOf(object));
+  if (facts == nullptr || !facts->has_storage) return false;
+  const auto words = static_cast<std::uint32_t>(facts->basic_bytes / 8);
+  for (std::uint32_t i = 2; i < words; ++i) {
+    if (PeekPointer(object, 8 * i) == native) return true;
+  }
+  return false;
+}
+
+// What a tensor keeps alive by C++ alone: its storage's and its gradient's Python objects, and the
+// array that lent it memory.
+void ObjectReader::TellTensorObjects(const DumpType& facts, Address tensor,
+                                     EdgeList& edges) noexcept {
+  storages_.Find(tensor, facts.basic_bytes);
+  for (std::size_t h = 0; h < storages_.holder_count() && !follows_blocks_; ++h) {
+    const TensorHolder& holder = storages_.holder(h);
+    if (!map_.IsReadable(holder.begin, 8 * holder.words)) continue;
+    for (std::uint32_t i = 0; i < holder.words; ++i) {
+      Address word = PeekPointer(holder.begin, 8 * i);
+      if (!holder.is_lender) word &= ~Address{7};  // up to 2.0 the lowest bit says who owns whom
+      if (word == tensor || edges.IsTold(word)) continue;
+      if (holder.is_lender ? IsLikelyObject(word) : IsObjectOf(word, holder.begin)) {
+        edges.Tell(word);
+      }
+    }
+  }
+}
+
 void ObjectReader::Read(DumpType& facts, Address object, EdgeList& edges) noexcept {
   switch (facts.kind) {
     case ObjectKind::kLeaf:
@@ -406,6 +437,7 @@ void ObjectReader::Read(DumpType& facts, Address object, EdgeList& edges) noexce
     const Address end = object + static_cast<Address>(facts.basic_bytes);
     SearchWords(object, object + 16, end, weak, edges);
     if (facts.is_greenlet) SearchGreenlet(object, edges);
+    if (facts.has_storage) TellTensorObjects(facts, object, edges);
   }
   ReadMembers(facts, object, false, edges);
   ReadAttributes(facts, object, false, edges);

@@ -12,15 +12,18 @@
 #include "agent/dump_types.h"
 #include "agent/edge_list.h"
 #include "agent/free_memory.h"
+#include "agent/tensor_storage.h"
 
 namespace memwhy::agent {
 
 class ObjectReader {
  public:
   ObjectReader(DumpTypes& types, const MemoryMap& map) noexcept
-      : types_(types), map_(map), array_items_(types, map) {}
+      : types_(types), map_(map), array_items_(types, map), storages_(map) {}
   // What lies in it is no object: of words that only look like references.
   void SetFreeMemory(FreeMemory* free) noexcept { free_ = free; }
+  // Native blocks are followed, too: they lead to the objects that C++ holds for a tensor.
+  void SetFollowsBlocks(bool follows) noexcept { follows_blocks_ = follows; }
   ~ObjectReader() { FreeRaw(base_told_); }
 
   // The references of any object but exact dicts, lists and tuples. `edges` is empty.
@@ -28,6 +31,8 @@ class ObjectReader {
   // The code object of a frame or generator; 0: none.
   cpython::Address CodeOf(const DumpType& facts, cpython::Address object) const noexcept;
   ArrayBuffer BufferOf(cpython::Address array) noexcept { return array_items_.BufferOf(array); }
+  // Of the object with has_storage that was read last.
+  TensorStorages& storages() { return storages_; }
   // The local variables of a frame at `locals`, of `code`; `is_owner`: they are counted by it, and
   // each is added, told or not.
   void ReadLocals(cpython::Address code, cpython::Address locals, bool is_owner,
@@ -56,6 +61,8 @@ class ObjectReader {
   void ReadGenerator(cpython::Address generator, EdgeList& edges) noexcept;
   void ReadLruCache(cpython::Address cache, EdgeList& edges) noexcept;
   void ReadArray(cpython::Address array, EdgeList& edges) noexcept;
+  void TellTensorObjects(const DumpType& facts, cpython::Address tensor, EdgeList& edges) noexcept;
+  bool IsObjectOf(cpython::Address object, cpython::Address native) noexcept;
   void ReadHamtNode(cpython::Address node, EdgeList& edges) noexcept;
   void TakeOutBase(cpython::Address object, cpython::Address base, EdgeList& edges) noexcept;
   static int OnTold(void* target, void* edges) noexcept;
@@ -64,7 +71,9 @@ class ObjectReader {
   DumpTypes& types_;
   const MemoryMap& map_;
   ArrayItems array_items_;
+  TensorStorages storages_;
   FreeMemory* free_ = nullptr;
+  bool follows_blocks_ = false;
   RawArray<cpython::Address> base_told_;
   std::size_t base_count_ = 0;
 };
