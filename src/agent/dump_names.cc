@@ -100,6 +100,20 @@ void DumpWalk::PutFile(Address code) noexcept {
   out_.PutText(text_, n > 0 ? static_cast<std::size_t>(n) : 0);
 }
 
+void DumpWalk::PutThread(std::uint64_t thread, Address name) noexcept {
+  constexpr char kMain[] = "MainThread";  // as threading calls it
+  int n = sizeof(kMain) - 1;
+  if (name == 0) {
+    std::memcpy(text_, kMain, sizeof(kMain));
+  } else {
+    n = cpython::PeekText(*g_agent.python.layout, name, text_, sizeof(text_));
+  }
+  if (n <= 0) return;
+  out_.PutTag(DumpTag::kThread);
+  out_.PutNumber(thread);
+  out_.PutText(text_, CutText(text_, static_cast<std::size_t>(n)));
+}
+
 // What a key says, once for each key: text or number.
 void DumpWalk::NameKey(Address key) noexcept {
   if (census_ != nullptr) return;

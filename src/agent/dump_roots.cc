@@ -2,8 +2,12 @@
 #include "agent/dump_roots.h"
 
 #include <cstring>
+#include <span>
 
 #include "agent/agent.h"
+#include "agent/thread_name.h"
+#include "cpython/line_runs.h"
+#include "wire/event.h"
 
 namespace memwhy::agent {
 namespace {
@@ -18,6 +22,26 @@ using wire::RootCounts;
 
 constexpr int kMostThreads = 1 << 16;
 constexpr int kMostFrames = 1 << 20;
+
+// The line that a frame is at, as tracebacks have it; 0: not known.
+std::uint32_t LineOf(Address code, std::int32_t instruction) noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  const int first_line = Peek<int>(code, layout.code_first_line);
+  std::int64_t line = instruction < 0 ? first_line : 0;
+  const Address table = PeekPointer(code, layout.code_line_table);
+  const std::int64_t bytes = table == 0 ? -1 : Peek<std::int64_t>(table, cpython::kVarSize);
+  if (instruction >= 0 && bytes >= 0 && bytes <= wire::kMaxLineTableBytes) {
+    const std::span entries(reinterpret_cast<const std::uint8_t*>(table + cpython::kBytesData),
+                            static_cast<std::size_t>(bytes));
+    const auto at = static_cast<std::uint32_t>(instruction);
+    cpython::EachLineRun(entries, first_line, g_agent.python.version >> 16,
+                         [&](std::uint32_t begin, std::uint32_t end, std::int64_t of_run) {
+                           if (begin <= at && at < end) line = of_run;
+                         });
+  }
+  constexpr std::int64_t kMost = 0x7fffffff;
+  return line > 0 && line <= kMost ? static_cast<std::uint32_t>(line) : 0;
+}
 
 }  // namespace
 
@@ -97,6 +121,32 @@ void DumpRoots::ReadStack(Address frame, Address code) noexcept {
   }
 }
 
+// By its outermost frame, which `frame` is called from.
+template <Family family>
+void DumpRoots::NameThread(Address frame, std::uint64_t thread) noexcept {
+  if (thread == g_agent.main_thread) {
+    walk_.PutThread(thread, 0);
+    return;
+  }
+  const cpython::Layout& layout = *g_agent.python.layout;
+  Address outermost = 0;
+  Address code = 0;
+  int left = kMostFrames;
+  for (; frame != 0 && left > 0; frame = PeekPointer(frame, layout.frame_previous), --left) {
+    Address of_frame = 0;
+    std::int32_t instruction = 0;
+    if (!cpython::ReadFrame<family>(layout, frame, &of_frame, &instruction)) continue;
+    outermost = frame;
+    code = of_frame;
+  }
+  if (outermost == 0 || !walk_.types_.IsObject(code) ||
+      cpython::TypeOf(code) != g_agent.python.code_type) {
+    return;
+  }
+  const Address name = FindThreadName(outermost, code);
+  if (name != 0) walk_.PutThread(thread, name);
+}
+
 template <Family family>
 void DumpRoots::WriteFrames(Address frame, std::uint64_t thread) noexcept {
   const cpython::Layout& layout = *g_agent.python.layout;
@@ -122,13 +172,12 @@ void DumpRoots::WriteFrames(Address frame, std::uint64_t thread) noexcept {
     }
     const bool qualified = layout.code_qualname != cpython::kAbsent;
     const Address name = PeekPointer(code, qualified ? layout.code_qualname : layout.code_name);
-    const int line = Peek<int>(code, layout.code_first_line);
-    const std::uint32_t first_line = line > 0 ? static_cast<std::uint32_t>(line) : 0;
+    const std::uint32_t line = LineOf(code, instruction);
     walk_.PutFile(code);
-    walk_.WriteRoot(kind, counts, thread, first_line, {EdgeKind::kNone, nullptr, name});
+    walk_.WriteRoot(kind, counts, thread, line, {EdgeKind::kNone, nullptr, name});
     walk_.edges_.Clear();
     ReadStack(frame, code);
-    walk_.WriteRoot(DumpRoot::kStack, RootCounts::kMaybe, thread, first_line,
+    walk_.WriteRoot(DumpRoot::kStack, RootCounts::kMaybe, thread, line,
                     {EdgeKind::kNone, nullptr, name});
   }
 }
@@ -136,17 +185,20 @@ void DumpRoots::WriteFrames(Address frame, std::uint64_t thread) noexcept {
 void DumpRoots::WriteThread(Address thread) noexcept {
   const cpython::Layout& layout = *g_agent.python.layout;
   const std::uint64_t id = PeekPointer(thread, layout.thread_id);
+  const auto write_frames = [&]<Family family>() {
+    const Address top = cpython::TopFrame<family>(layout, thread);
+    NameThread<family>(top, id);
+    WriteFrames<family>(top, id);
+  };
   switch (cpython::FamilyOf(layout)) {
     case Family::kFrameObjects:
-      WriteFrames<Family::kFrameObjects>(cpython::TopFrame<Family::kFrameObjects>(layout, thread),
-                                         id);
+      write_frames.operator()<Family::kFrameObjects>();
       break;
     case Family::kCFrames:
-      WriteFrames<Family::kCFrames>(cpython::TopFrame<Family::kCFrames>(layout, thread), id);
+      write_frames.operator()<Family::kCFrames>();
       break;
     case Family::kThreadFrames:
-      WriteFrames<Family::kThreadFrames>(cpython::TopFrame<Family::kThreadFrames>(layout, thread),
-                                         id);
+      write_frames.operator()<Family::kThreadFrames>();
       break;
   }
   walk_.edges_.Clear();

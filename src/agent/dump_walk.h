@@ -127,6 +127,8 @@ class DumpWalk {
   void PutType(const DumpType& facts, const char* name, std::size_t bytes) noexcept;
   void NameFunction(const DumpType& facts, cpython::Address object) noexcept;
   void PutFile(cpython::Address code) noexcept;
+  // `name`: a str; 0: it is the main thread.
+  void PutThread(std::uint64_t thread, cpython::Address name) noexcept;
   void NameKey(cpython::Address key) noexcept;
   std::uint32_t ShapeOf(const EdgeList& edges) noexcept;
   void PutText(const EdgeLabel& label) noexcept;

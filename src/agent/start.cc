@@ -247,6 +247,7 @@ void AfterForkInParent() { LeaveForkGate(false); }
 // made at the first event: most forked children only execute another program.
 void AfterForkInChild() {
   LeaveForkGate(true);
+  g_agent.main_thread = pthread_self();
   LeaveHoldAfterFork();
   if (!g_agent.has_started || g_agent.follow == Follow::kNone) return;
   const std::uint32_t count = g_agent.ring->arenas_used.load(std::memory_order_relaxed);
@@ -257,6 +258,7 @@ void AfterForkInChild() {
 }
 
 bool Start() noexcept {
+  g_agent.main_thread = pthread_self();
   const char* disabled = std::getenv("MEMWHY_DISABLE");
   if (disabled != nullptr && std::strcmp(disabled, "1") == 0) return false;
   const char* session = std::getenv("MEMWHY_SESSION");

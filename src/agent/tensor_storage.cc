@@ -187,7 +187,10 @@ bool TensorStorages::Read(Address storage, TensorStorage* out) noexcept {
   }
   if (allocator != 0 && RoleAt(allocator) == Role::kNone) return false;
   out->is_device = !IsHost(out->device_type);
-  if (!out->is_device && !map_.IsReadable(out->data, 1)) return false;
+  const Mapping* memory = map_.Find(out->data);
+  if (!out->is_device && (memory == nullptr || (!memory->is_readable && !memory->is_spared))) {
+    return false;
+  }
   // The usual allocator's context is the memory. Memory that another lent has none, nor has what
   // an object of torch's own maps.
   out->is_owned = deleter != 0 && (context == out->data || allocator != 0 ||

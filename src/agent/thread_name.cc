@@ -29,6 +29,17 @@ bool TextIs(Address str, const char* wanted) noexcept {
 
 }  // namespace
 
+Address FindThreadName(Address frame, Address code) noexcept {
+  const Layout& layout = *g_agent.python.layout;
+  if (!TextIs(PeekPointer(code, layout.code_name), "_bootstrap")) return 0;
+  const Address self = PeekPointer(frame, layout.frame_locals) & ~Address{layout.frame_tag};
+  if (self == 0) return 0;
+  const Address name = cpython::PeekAttribute(layout, self, "_name");
+  if (name == 0) return 0;
+  const auto flags = Peek<std::uint64_t>(cpython::TypeOf(name), cpython::kTypeFlags);
+  return (flags & cpython::kFlagStr) != 0 ? name : 0;
+}
+
 void NameThread(ThreadState& t, const FrameEntry* chain, std::size_t depth) noexcept {
   if (t.is_named || depth == 0 || !HoldsGil(t)) return;
   if (static_cast<pid_t>(t.tid) == getpid()) {
@@ -40,13 +51,8 @@ void NameThread(ThreadState& t, const FrameEntry* chain, std::size_t depth) noex
   const Address code = chain[0].code;
   if (cpython::TypeOf(code) != g_agent.python.code_type) return;
   t.is_named = true;  // one look: the root of a thread does not change
-  if (!TextIs(PeekPointer(code, layout.code_name), "_bootstrap")) return;
-  const Address self =
-      PeekPointer(chain[0].frame, layout.frame_locals) & ~Address{layout.frame_tag};
-  if (self == 0) return;
-  const Address name = cpython::PeekAttribute(layout, self, "_name");
+  const Address name = FindThreadName(chain[0].frame, code);
   if (name == 0) return;
-  if ((Peek<std::uint64_t>(cpython::TypeOf(name), cpython::kTypeFlags) & (1u << 28)) == 0) return;
   char text[256];
   const int n = cpython::PeekText(layout, name, text, sizeof(text));
   if (n > 0) WriteThreadName(t, text, static_cast<std::size_t>(n));

@@ -6,6 +6,8 @@
 
 #include <cstddef>
 
+#include "cpython/peek.h"
+
 namespace memwhy::agent {
 
 struct FrameEntry;
@@ -13,5 +15,9 @@ struct ThreadState;
 
 // `chain` is the thread's stack, root first. Writes kThreadName once a name is known.
 void NameThread(ThreadState& t, const FrameEntry* chain, std::size_t depth) noexcept;
+
+// The same name as a str, of a thread whose outermost frame is `frame` and runs `code`; 0: it is
+// not one of threading's. With the GIL held, or in a clone.
+cpython::Address FindThreadName(cpython::Address frame, cpython::Address code) noexcept;
 
 }  // namespace memwhy::agent

@@ -109,6 +109,7 @@ struct DumpVisitor {
   void OnRoot(const DumpRootRecord&) {}
   void OnEdge(std::uint64_t) {}  // 0: null
   void OnWeak(std::uint64_t, std::uint64_t) {}
+  void OnThread(std::uint64_t, std::string_view) {}  // number and name
   void OnBuffer(const DumpBuffer&) {}
   void OnNativeType(std::string_view) {}  // mangled; defines the next one, from 1
   void OnBlock(const DumpBlock&) {}
@@ -334,6 +335,12 @@ class DumpDecoder {
       }
       case wire::DumpTag::kFile:
         return Text(&file_);
+      case wire::DumpTag::kThread: {
+        std::uint64_t thread = 0;
+        if (!Number(&thread) || !Text(&text_)) return false;
+        visitor_.OnThread(thread, text_);
+        return true;
+      }
       case wire::DumpTag::kTypeTotal:
         return TypeTotal();
       case wire::DumpTag::kPair:

@@ -67,9 +67,10 @@ class ObjectGraph {
     wire::DumpRoot kind{};
     bool is_unexplained = false;  // the objects that nobody accounts for hang on it
     std::string name;
-    std::uint64_t thread = 0;  // pthread_self of the thread; 0: none
-    std::uint32_t line = 0;    // first line of a frame's function
-    std::string file = {};     // where that stands
+    std::uint64_t thread = 0;      // pthread_self of the thread; 0: none
+    std::uint32_t line = 0;        // that a frame is at; 0: not known
+    std::string file = {};         // of a frame's function
+    std::string thread_name = {};  // as threading calls it; "" not known
   };
   // Of the memory behind tensors, by where it is.
   struct StorageKind {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <limits>
+#include <map>
 #include <memory>
 #include <unordered_map>
 
@@ -137,9 +138,17 @@ class ObjectGraphLoader {
     void OnRoot(const DumpRootRecord& root) {
       Close();
       graph.roots_.push_back({root.kind, false, std::string(root.name), root.thread,
-                              static_cast<std::uint32_t>(root.line), std::string(root.file)});
+                              static_cast<std::uint32_t>(root.line), std::string(root.file),
+                              NameOf(root.thread)});
       graph.root_shape_.push_back(root.shape);
       is_root_open = true;
+    }
+    void OnThread(std::uint64_t thread, std::string_view name) {
+      thread_names[thread] = std::string(name);
+    }
+    std::string NameOf(std::uint64_t thread) const {
+      const auto found = thread_names.find(thread);
+      return found == thread_names.end() ? "" : found->second;
     }
     void OnCollector(const DumpCollector& collector) { graph.collector_ = collector; }
     void OnSkipped(wire::SkipReason why, std::uint64_t address) {
@@ -176,6 +185,7 @@ class ObjectGraphLoader {
     };
     Counts counts;
     std::vector<std::uint64_t> root_counts;
+    std::map<std::uint64_t, std::string> thread_names;
   };
 
   // The second pass: the edges, by number.

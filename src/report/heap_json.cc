@@ -67,15 +67,16 @@ Json RootJson(const ObjectGraph& graph, const analysis::HeapPath& path) {
   return {{"kind", is_greenlets ? "frame local" : model::DumpRootName(root)}, {"name", root.name}};
 }
 
-// Of a root that a function has: the function, and its thread as threading.get_ident() has it.
+// Of a root that a function has: where it is, and its thread as threading.get_ident() has it.
 Json RootFrameJson(const ObjectGraph& graph, const analysis::HeapPath& path) {
   if (path.root == ObjectGraph::kNone) return nullptr;
   const ObjectGraph::Root& root = graph.root(path.root);
   if (root.file.empty()) return nullptr;
   return {{"function", root.name},
           {"file", root.file},
-          {"line", root.line},
-          {"thread", root.thread == 0 ? Json(nullptr) : Json(root.thread)}};
+          {"line", root.line == 0 ? Json(nullptr) : Json(root.line)},
+          {"thread", root.thread == 0 ? Json(nullptr) : Json(root.thread)},
+          {"thread_name", TextOrNull(root.thread_name)}};
 }
 
 Json Number(const Json& facts, const char* name) {

@@ -114,15 +114,18 @@ std::string BirthText(const ShownBirth& birth) {
   return text + "\n";
 }
 
-// "frame local; app.py:12, thread 0x7f..": where the function of the path begins, and its thread as
-// faulthandler and get_ident() have it.
+// "frame local; app.py:12, thread worker-1 (0x7f..)": where the function of the path is, and its
+// thread, the number as faulthandler and get_ident() have it.
 std::string RootText(const ObjectGraph::Root& root) {
   std::string text = model::DumpRootName(root);
   if (!root.file.empty()) {
-    text += fmt::format("; {}:{}", Basename(root.file), root.line);
+    text += fmt::format("; {}", Basename(root.file));
+    if (root.line != 0) text += fmt::format(":{}", root.line);
   }
   if (root.thread != 0) {
-    text += fmt::format("{} thread {}", root.file.empty() ? ";" : ",", AddressText(root.thread));
+    const std::string number = AddressText(root.thread);
+    text += fmt::format("{} thread {}", root.file.empty() ? ";" : ",",
+                        root.thread_name.empty() ? number : root.thread_name + " (" + number + ")");
   }
   return text;
 }

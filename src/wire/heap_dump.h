@@ -19,9 +19,13 @@
 //   kNumber  := z(address delta) z(value)                 what an int says that serves as a key
 //   kList    := v(list)                                   the collector's list of what follows:
 //                                                         0, 1, 2, kListPermanent, kListUnknown
-//   kRoot    := kind:b counts:b v(thread) v(line) text edges    shape: names of the edges
+//   kRoot    := kind:b counts:b v(thread) v(line) text edges    shape: names of the edges; line:
+//   that
+//                                                         a frame is at, 0 not known
 //   kFile    := text                                      where the functions of the frames' roots
 //                                                         that follow stand; not cut
+//   kThread  := v(thread) text                            what threading calls a thread; before its
+//                                                         frames
 //   kWeak    := z(address delta) z(target delta)          a weak reference and what it refers to
 //   kBuffer  := z(address delta) v(bytes) kind:b [device] memory that objects refer to, no object;
 //                                                         an edge to its address leads to it
@@ -85,6 +89,7 @@ enum class DumpTag : std::uint8_t {
   kTypeTotal = 15,
   kPair = 16,
   kFile = 17,
+  kThread = 18,
 };
 
 inline constexpr std::uint32_t kTypeHasExtra = 1;  // its objects differ in size

@@ -39,9 +39,10 @@ def test_paths_name_the_holder(memwhy, python, tmp_path):
     source = (TARGETS / "heap_holders.py").read_text().splitlines()
     frame = path["frame"]
     assert frame["function"] == "wait_in_frame" and frame["file"] == str(TARGETS / "heap_holders.py")
-    assert "def wait_in_frame" in source[frame["line"] - 1]
+    assert source[frame["line"] - 1].strip().endswith("# the line that waits")
+    assert frame["thread_name"] == "in-a-frame"
     text = run_heap(memwhy, "path", dump, "--type", "__main__.InFrame").stdout
-    place = f"heap_holders.py:{frame['line']}, thread {frame['thread']:#x}"
+    place = f"heap_holders.py:{frame['line']}, thread in-a-frame ({frame['thread']:#x})"
     assert f"root: frame local; {place}" in text
 
 

@@ -135,7 +135,7 @@ def work(ready):
 def wait_in_frame(ready):
     held = InFrame()
     ready.set()
-    time.sleep(3600)
+    time.sleep(3600)  # the line that waits
     return held
 
 
@@ -178,7 +178,8 @@ HOLDERS = {
 def main():
     for function in (work, wait_in_frame):
         ready = threading.Event()
-        threading.Thread(target=function, args=(ready,), daemon=True).start()
+        name = "in-a-frame" if function is wait_in_frame else "works"
+        threading.Thread(target=function, args=(ready,), name=name, daemon=True).start()
         ready.wait()
     ready = threading.Event()
     threading.Thread(target=lambda: asyncio.run(serve(ready)), daemon=True).start()
