@@ -34,7 +34,10 @@ CASES = {
     "mappings-20000": ["mappings=20000"],
     "torch-200": ["torch=200"],
 }
-PINNED = {"pinned-4096": ["objects=2e6", "pinned=4096"]}
+PINNED = {
+    "pinned-4096": ["objects=2e6", "pinned=4096"],
+    "registered-4096": ["objects=2e6", "registered=4096"],
+}
 SHARE, EXTRA_MS = 0.30, 5.0
 QUIET_S, QUIET_MS = 0.3, 2.5
 TRIES = 5  # of each round, until the machine is quiet before and after it

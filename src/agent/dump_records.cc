@@ -356,17 +356,22 @@ void DumpWalk::AddStorages() noexcept {
   }
 }
 
-// That memory, once. A device's is marked apart: nobody may take it for an object and read it.
+// Marked apart: nobody may take it for an object and read it. A census counts memory of the
+// process.
+void DumpWalk::WriteDeviceMemory(const TensorStorage& storage) noexcept {
+  if (census_ != nullptr || !marks_.Name(storage.data)) return;
+  PutBuffer(storage.data, storage.bytes, wire::BufferKind::kDevice);
+  out_.PutByte(storage.device_type);
+  out_.PutByte(static_cast<std::uint8_t>(storage.device_index));
+}
+
+// That memory, once.
 void DumpWalk::WriteStorages(const DumpType& facts) noexcept {
   const TensorStorages& storages = reader_.storages();
   for (std::size_t i = 0; i < storages.count(); ++i) {
     const TensorStorage& storage = storages.at(i);
     if (storage.is_device) {
-      // A census counts memory of the process.
-      if (census_ != nullptr || !marks_.Name(storage.data)) continue;
-      PutBuffer(storage.data, storage.bytes, wire::BufferKind::kDevice);
-      out_.PutByte(storage.device_type);
-      out_.PutByte(static_cast<std::uint8_t>(storage.device_index));
+      WriteDeviceMemory(storage);
       continue;
     }
     if (!storage.is_owned || IsBlock(storage) || !marks_.See(storage.data)) continue;

@@ -113,6 +113,7 @@ class DumpWalk {
   bool IsBlock(const TensorStorage& storage) noexcept;
   void AddStorages() noexcept;
   void WriteStorages(const DumpType& facts) noexcept;
+  void WriteDeviceMemory(const TensorStorage& storage) noexcept;
   void PutBuffer(cpython::Address address, std::uint64_t bytes, wire::BufferKind kind) noexcept;
   void FinishObject(DumpType& facts, cpython::Address object, std::int64_t extra) noexcept;
   static bool HasExtra(const DumpType& facts) noexcept;  // sizes are written object by object

@@ -149,12 +149,25 @@ NativeWalk::Content NativeWalk::Read(const NativeBlock& block, std::uint64_t* co
   return {copy, copy == nullptr ? 0 : CopyCarefully(block.address, copy, bytes) / 8};
 }
 
+// Of tensors that only C++ has, as autograd keeps them: their memory on a device is no block.
+void NativeWalk::ReadStorage(std::uint64_t block, std::uint64_t vtable) noexcept {
+  TensorStorages& storages = walk_.reader_.storages();
+  TensorStorage storage;
+  if (!storages.IsStorageTable(vtable) || !storages.Read(block, &storage)) return;
+  if (!storage.is_device) return;
+  device_ = storage;
+  walk_.edges_.Add(storage.data & ~Address{7});
+}
+
 void NativeWalk::ReadBlock(std::uint32_t index) noexcept {
   const NativeBlock& block = blocks_.block(index);
   if (!walk_.is_clone_ && copy_ == nullptr)
     copy_ = static_cast<std::uint64_t*>(MapRaw(kBlockBytes));
   const Content content = Read(block, copy_, kBlockBytes);
-  if (content.count >= 2) type_ = types_.Get(content.words[0]);
+  if (content.count >= 2) {
+    type_ = types_.Get(content.words[0]);
+    ReadStorage(block.address, content.words[0]);
+  }
   for (std::size_t i = 0; i < content.count && walk_.edges_.count() < kMostEdges; ++i) {
     const std::uint64_t word = content.words[i];
     const std::uint32_t next = NativeAt(word);
@@ -180,6 +193,7 @@ void NativeWalk::Write() noexcept {
     const NativeBlock& block = blocks_.block(index);
     walk_.edges_.Clear();
     type_ = 0;
+    device_ = {};
     ReadGuarded(index);
     out.PutTag(DumpTag::kBlock);
     out.PutAddress(block.address);
@@ -189,6 +203,7 @@ void NativeWalk::Write() noexcept {
     out.BeginEdges(block.address & ~Address{7});
     for (std::size_t e = 0; e < walk_.edges_.count(); ++e) out.PutEdge(walk_.edges_.target(e));
     walk_.edge_count_ += walk_.edges_.count();
+    if (device_.data != 0) walk_.WriteDeviceMemory(device_);
   }
 }
 

@@ -14,6 +14,7 @@
 #include "agent/fault_guard.h"
 #include "agent/native_types.h"
 #include "agent/raw_memory.h"
+#include "agent/tensor_storage.h"
 
 namespace memwhy::agent {
 
@@ -53,6 +54,7 @@ class NativeWalk {
   bool IsObjectMemory(const NativeBlock& block) noexcept;
   Content Read(const NativeBlock& block, std::uint64_t* copy, std::size_t room) noexcept;
   void ReadBlock(std::uint32_t index) noexcept;
+  void ReadStorage(std::uint64_t block, std::uint64_t vtable) noexcept;
   void ReadGuarded(std::uint32_t index) noexcept;
   void WriteDeque(cpython::Address deque) noexcept;
 
@@ -63,6 +65,7 @@ class NativeWalk {
   std::size_t queued_ = 0;
   std::uint64_t* copy_ = nullptr;  // in place: a block's content
   std::uint32_t type_ = 0;         // of the block that is read
+  TensorStorage device_;           // likewise, of a storage on a device
   FaultGuard guard_;
 };
 

@@ -82,7 +82,18 @@ def test_with_native_memory_devices_are_the_same(memwhy, targets):
             assert holders[name]["device"] == device_bytes, name
         # A word that nobody cleared may lead to a block, too, and then nobody keeps it alone.
         kept = sum(row["native"] for row in holders.values())
-        assert kept >= 0.5 * sum(said["native"].values())
+        assert kept >= 0.2 * sum(said["native"].values())
+
+
+def test_what_only_cpp_has_on_a_device_needs_native(memwhy, targets):
+    capsules = [(said["capsule"], dumps) for said, dumps in targets if said["capsule"]]
+    if not capsules:
+        pytest.skip("torch 2 or later makes such a tensor without a device; none here")
+    for capsule, dumps in capsules:
+        plain = path_to(memwhy, dumps["plain"], int(capsule, 16))["object"]
+        native = path_to(memwhy, dumps["native"], int(capsule, 16))["object"]
+        assert plain["type"] == native["type"] == "PyCapsule"
+        assert (plain["retained_device"], native["retained_device"]) == (0, 4 << 20)
 
 
 @pytest.mark.parametrize("how", ["plain", "native"])
@@ -112,6 +123,8 @@ def test_devices_are_no_memory_of_the_process(memwhy, targets):
         wanted = {}
         for device_bytes, device, _ in said["device"].values():
             wanted[device] = wanted.get(device, 0) + device_bytes
+        of_holders = sum(wanted.values())
+        wanted["cuda:0"] += 4 << 20 if said["capsule"] else 0
         done = subprocess.run(
             [memwhy, "heap", "retained", dumps["plain"], "--top", "12"],
             capture_output=True,
@@ -120,7 +133,8 @@ def test_devices_are_no_memory_of_the_process(memwhy, targets):
             check=True,
         )
         lines = done.stdout.split("\n")
-        assert lines[1] == "on devices: 6.00 MiB cuda:0, 5.00 MiB cuda:1, 7.00 MiB hip:2"
+        first = "10.0" if said["capsule"] else "6.00"
+        assert lines[1] == f"on devices: {first} MiB cuda:0, 5.00 MiB cuda:1, 7.00 MiB hip:2"
         assert any("__main__.HOLDERS['other_device']" in line for line in lines)
         assert max(map(len, lines)) <= 80
         for dump in dumps["plain"], dumps["native"]:
@@ -129,7 +143,7 @@ def test_devices_are_no_memory_of_the_process(memwhy, targets):
             assert facts["device_bytes"] == wanted
             assert facts["skipped"] == []
             types = {row["type"]: row for row in document["types"]}
-            assert types["__main__.Holder"]["retained_device"] == sum(wanted.values())
+            assert types["__main__.Holder"]["retained_device"] == of_holders
             assert types["__main__.Holder"]["retained"] < facts["bytes"]
 
 

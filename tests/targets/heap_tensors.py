@@ -12,6 +12,7 @@ import os
 import sys
 
 import torch
+import torch.utils.dlpack
 
 CUDA = 2  # kDLCUDA
 ROCM = 10
@@ -122,6 +123,14 @@ def build_on_devices():
     }
 
 
+def build_behind_capsule():
+    """A tensor without an object of Python's: what is exported by DLPack."""
+    try:
+        return torch.utils.dlpack.to_dlpack(on_device(4 << 20))
+    except (NotImplementedError, RuntimeError):  # torch 1: wants a kernel of the device's
+        return None
+
+
 def build_lent():
     try:
         import numpy
@@ -186,8 +195,14 @@ def add():
     KEPT.append(on_device(1 << 20))
 
 
+CAPSULE = build_behind_capsule()
 HOLDERS = {**build_on_host(), **build_on_devices(), **build_lent()}
-say(native=native_bytes(HOLDERS), places=host_places(HOLDERS), device=device_places(HOLDERS))
+say(
+    native=native_bytes(HOLDERS),
+    places=host_places(HOLDERS),
+    device=device_places(HOLDERS),
+    capsule=CAPSULE and hex(id(CAPSULE)),
+)
 for line in sys.stdin:
     if line.strip() == "more":
         add()
