@@ -230,15 +230,17 @@ void DumpInPlace(const HeapDumpOptions& options, HeapDumpResult& result,
   if (!is_whole) result.error = "no memory for the dump, or nobody reads it";
 }
 
-// What the clone goes without costs nothing.
+// What the clone goes without costs nothing, nor do its page tables.
 void Leave(const PinnedMemory& pinned, ProcessMemory& memory) noexcept {
+  constexpr std::uint64_t kTableShare = 512;  // a page of table for 512 pages, huge ones too
   const auto less = [](std::uint64_t& bytes, std::uint64_t by) {
     bytes -= by < bytes ? by : bytes;
   };
-  less(memory.pinned_bytes, pinned.present_bytes() + pinned.kept_back_bytes());
+  const std::uint64_t left_out = pinned.present_bytes() + pinned.kept_back_bytes();
+  less(memory.pinned_bytes, left_out);
   less(memory.huge_bytes, pinned.huge_bytes());
-  less(memory.anonymous_bytes,
-       pinned.present_bytes() - std::min(pinned.present_bytes(), pinned.huge_bytes()));
+  less(memory.anonymous_bytes, left_out - std::min(left_out, pinned.huge_bytes()));
+  less(memory.table_bytes, left_out / kTableShare);
 }
 
 }  // namespace
