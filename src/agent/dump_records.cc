@@ -319,7 +319,7 @@ void DumpWalk::WriteRecord(DumpType& facts, Address object) noexcept {
       if (facts.has_function_name) NameFunction(facts, object);
       FinishObject(facts, object, ExtraBytes(facts, object, map_));
       WriteArrayBuffer(facts, object);
-      if (facts.has_storage) WriteStorages(facts);
+      if (facts.has_storage) WriteStorages(facts, object);
       if (facts.is_greenlet && GrowRaw(greenlets_, greenlet_count_ + 1)) {
         greenlets_.items[greenlet_count_++] = object;
       }
@@ -340,9 +340,9 @@ void DumpWalk::WriteArrayBuffer(const DumpType& facts, Address object) noexcept 
   if (native_ != nullptr) native_->PutOwn(object, buffer.address);
 }
 
-// A block that the tracer knows is written as such, and reached by the pointers that lead to it.
-bool DumpWalk::IsBlock(const TensorStorage& storage) noexcept {
-  return native_ != nullptr && !storage.is_device && native_->HasBlock(storage.data);
+// A part of a block that the tracer knows: that is written, and reached by the pointers into it.
+bool DumpWalk::IsPartOfBlock(const TensorStorage& storage) noexcept {
+  return native_ != nullptr && !storage.is_device && native_->IsInside(storage.data);
 }
 
 // Edges to the memory behind the tensor that was read. What another lent leads to the lender's
@@ -352,7 +352,7 @@ void DumpWalk::AddStorages() noexcept {
   const TensorStorages& storages = reader_.storages();
   for (std::size_t i = 0; i < storages.count(); ++i) {
     const TensorStorage& storage = storages.at(i);
-    if (!storage.is_owned || !IsBlock(storage)) edges_.AddMemory(storage.data & ~Address{7});
+    if (!storage.is_owned || !IsPartOfBlock(storage)) edges_.AddMemory(storage.data & ~Address{7});
   }
 }
 
@@ -366,7 +366,7 @@ void DumpWalk::WriteDeviceMemory(const TensorStorage& storage) noexcept {
 }
 
 // That memory, once.
-void DumpWalk::WriteStorages(const DumpType& facts) noexcept {
+void DumpWalk::WriteStorages(const DumpType& facts, Address object) noexcept {
   const TensorStorages& storages = reader_.storages();
   for (std::size_t i = 0; i < storages.count(); ++i) {
     const TensorStorage& storage = storages.at(i);
@@ -374,11 +374,12 @@ void DumpWalk::WriteStorages(const DumpType& facts) noexcept {
       WriteDeviceMemory(storage);
       continue;
     }
-    if (!storage.is_owned || IsBlock(storage) || !marks_.See(storage.data)) continue;
+    if (!storage.is_owned || IsPartOfBlock(storage) || !marks_.See(storage.data)) continue;
     if (census_ != nullptr) {
       census_->AddBytes(facts.id, storage.bytes);
     } else {
       PutBuffer(storage.data, storage.bytes, wire::BufferKind::kStorage);
+      if (native_ != nullptr) native_->PutOwn(object, storage.data);
     }
   }
 }

@@ -110,9 +110,9 @@ class DumpWalk {
   void WriteDict(DumpType& facts, cpython::Address dict) noexcept;
   void WriteItems(DumpType& facts, cpython::Address object) noexcept;
   void WriteArrayBuffer(const DumpType& facts, cpython::Address object) noexcept;
-  bool IsBlock(const TensorStorage& storage) noexcept;
+  bool IsPartOfBlock(const TensorStorage& storage) noexcept;
   void AddStorages() noexcept;
-  void WriteStorages(const DumpType& facts) noexcept;
+  void WriteStorages(const DumpType& facts, cpython::Address object) noexcept;
   void WriteDeviceMemory(const TensorStorage& storage) noexcept;
   void PutBuffer(cpython::Address address, std::uint64_t bytes, wire::BufferKind kind) noexcept;
   void FinishObject(DumpType& facts, cpython::Address object, std::int64_t extra) noexcept;

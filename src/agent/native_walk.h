@@ -35,9 +35,10 @@ class NativeWalk {
   void WriteOwn(const DumpType& facts, cpython::Address object) noexcept;
   // `block` is part of `object`, and counted in its size or in a record of its own.
   void PutOwn(cpython::Address object, cpython::Address address) noexcept;
-  // Whether `address` lies in a live block.
-  bool HasBlock(cpython::Address address) noexcept {
-    return blocks_.Find(address) != BlockIndex::kNone;
+  // Whether `address` lies in a live block that begins before it.
+  bool IsInside(cpython::Address address) const noexcept {
+    const std::uint32_t index = blocks_.Find(address);
+    return index != BlockIndex::kNone && blocks_.block(index).address != address;
   }
   // All blocks that were reached, and those behind them. After the objects.
   void Write() noexcept;
