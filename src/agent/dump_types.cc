@@ -5,6 +5,7 @@
 
 #include "agent/agent.h"
 #include "agent/greenlet_state.h"
+#include "agent/object_size.h"
 #include "agent/type_name.h"
 
 namespace memwhy::agent {
@@ -372,12 +373,30 @@ void DumpTypes::Learn(DumpType& facts) noexcept {
   }
   const bool is_foreign = facts.kind == ObjectKind::kTraversed || facts.kind == ObjectKind::kOpaque;
   facts.has_storage = is_foreign && facts.is_searched && HasStorage(type);
+  LearnBody(facts);
   facts.has_function_name = facts.kind == ObjectKind::kCode || facts.kind == ObjectKind::kFrame ||
                             facts.kind == ObjectKind::kGenerator;
   if (facts.kind != ObjectKind::kType && facts.kind != ObjectKind::kWeakref &&
       facts.kind != ObjectKind::kGenerator && facts.kind != ObjectKind::kLeaf) {
     LearnMembers(facts);
   }
+}
+
+void DumpTypes::LearnBody(DumpType& facts) noexcept {
+  constexpr std::int64_t kHead = 16;
+  const bool is_foreign = facts.kind == ObjectKind::kTraversed || facts.kind == ObjectKind::kOpaque;
+  if (facts.kind == ObjectKind::kType) {
+    // What its metatype has added.
+    const auto plain = Peek<std::int64_t>(g_python_api.type_type, cpython::kTypeBasicSize);
+    if (facts.basic_bytes <= plain) return;
+    facts.body_begin = plain;
+  } else if (is_foreign && !HasOwnTable(facts.size) &&
+             (facts.is_searched || facts.has_foreign_memory)) {
+    facts.body_begin = kHead;
+  } else {
+    return;
+  }
+  facts.body_end = facts.basic_bytes;
 }
 
 // Where `type` stands in the table, or would.

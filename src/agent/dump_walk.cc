@@ -200,19 +200,13 @@ bool DumpWalk::IsObjectsBlock(const FreeMemory::Block& block) noexcept {
 }
 
 DumpWalk::Body DumpWalk::BodyOf(Address object) noexcept {
-  if (!types_.IsObject(object) || !types_.IsKnown(cpython::TypeOf(object))) return {};
-  const DumpType* facts = types_.Get(cpython::TypeOf(object));
-  if (facts == nullptr) return {};
-  const Address end = object + static_cast<Address>(facts->basic_bytes);
-  // Of a type what its metatype has added.
-  if (facts->kind == ObjectKind::kType) {
-    const auto plain = Peek<std::int64_t>(g_python_api.type_type, cpython::kTypeBasicSize);
-    return facts->basic_bytes > plain ? Body{object + static_cast<Address>(plain), end} : Body{};
-  }
-  const bool is_body = facts->kind == ObjectKind::kTraversed || facts->kind == ObjectKind::kOpaque;
-  if (!is_body || HasOwnTable(facts->size)) return {};
-  if (!facts->is_searched && !facts->has_foreign_memory) return {};
-  return {object + 16, end};
+  if (!map_.IsReadable(object, 16)) return {};
+  const Address type = cpython::TypeOf(object);
+  if (!types_.IsKnown(type)) return {};
+  const DumpType* facts = types_.Get(type);
+  if (facts->body_begin == facts->body_end || !types_.IsObject(object)) return {};
+  return {object + static_cast<Address>(facts->body_begin),
+          object + static_cast<Address>(facts->body_end)};
 }
 
 void DumpWalk::WriteRoot(DumpRoot kind, wire::RootCounts counts, std::uint64_t thread,

@@ -23,14 +23,16 @@ namespace {
 using cpython::Address;
 using cpython::PeekPointer;
 
-constexpr std::size_t kFilterBits = 1u << 22;  // 512 KiB: stays in the cache
-constexpr std::size_t kPlaces = 4;             // told of each object, twice
-constexpr std::uint64_t kMostHits = 1024;      // looked into of each object
-constexpr Address kMostHead = 80;              // of a str: there lie its own pointers
-constexpr Address kMostBody = 1024;            // that is looked for word by word
-constexpr std::size_t kMostInner = 1u << 18;   // words of bodies
-constexpr Address kTag = 7;                    // frames and C code write into the low bits
-constexpr Address kMostShared = 64u << 20;     // of one mapping: larger ones are data
+constexpr unsigned kLeastFilter = 15;         // bits of a filter's index: 4 KiB
+constexpr unsigned kMostFilter = 22;          // 512 KiB
+constexpr std::size_t kBitsPerValue = 64;     // of the filter
+constexpr std::size_t kPlaces = 4;            // told of each object, twice
+constexpr std::uint64_t kMostHits = 1024;     // looked into of each object
+constexpr Address kMostHead = 80;             // of a str: there lie its own pointers
+constexpr Address kMostBody = 1024;           // that is looked for word by word
+constexpr std::size_t kMostInner = 1u << 18;  // words of bodies
+constexpr Address kTag = 7;                   // frames and C code write into the low bits
+constexpr Address kMostShared = 64u << 20;    // of one mapping: larger ones are data
 
 enum class Memory : std::uint8_t {
   kLibrary,      // a library's data
@@ -52,10 +54,6 @@ struct Answer {
   Address static_places[kPlaces];  // the first of them
   Address other_places[kPlaces];
 };
-
-std::size_t FilterBit(Address address) noexcept {
-  return static_cast<std::size_t>((address >> 3) * 0x9e3779b97f4a7c15ull >> 20) & (kFilterBits - 1);
-}
 
 bool IsWeakReference(Address type) noexcept {
   const PythonApi& api = g_python_api;
@@ -120,7 +118,7 @@ class Scan {
   Scan(const Address* objects, std::size_t count, FreeMemory& free, DumpWalk& walk) noexcept
       : objects_(objects), count_(count), free_(free), walk_(walk) {}
   ~Scan() {
-    if (filter_ != nullptr) UnmapRaw(filter_, kFilterBits / 8);
+    if (filter_ != nullptr) UnmapRaw(filter_, FilterBytes());
     FreeRaw(answers_);
     FreeRaw(hits_);
     FreeRaw(texts_);
@@ -129,16 +127,20 @@ class Scan {
   }
 
   bool Start(FaultGuard& guard) noexcept {
-    filter_ = static_cast<std::uint64_t*>(MapRaw(kFilterBits / 8));
-    if (filter_ == nullptr || !GrowRaw(answers_, count_ + 1) || !GrowRaw(texts_, count_ + 1) ||
+    if (!GrowRaw(answers_, count_ + 1) || !GrowRaw(texts_, count_ + 1) ||
         !GrowRaw(bodies_, count_ + 1)) {
       return false;
     }
-    const std::size_t inner = MeasureBodies();
+    const std::size_t values = 2 * count_ + MeasureBodies();  // each may have a text
+    // Most words pass it by, so it is to be in the first cache whenever it can.
+    while (filter_bits_ < kMostFilter && std::size_t{1} << filter_bits_ < values * kBitsPerValue) {
+      ++filter_bits_;
+    }
+    filter_ = static_cast<std::uint64_t*>(MapRaw(FilterBytes()));
     std::size_t capacity = 1024;
-    while (capacity < count_ * 4 + inner * 2) capacity *= 2;  // each may have a text
+    while (capacity < values * 2) capacity *= 2;
     table_.items = static_cast<std::uint32_t*>(MapRaw(capacity * sizeof(std::uint32_t)));
-    if (table_.items == nullptr) return false;
+    if (filter_ == nullptr || table_.items == nullptr) return false;
     table_.capacity = capacity;
     for (std::size_t i = 0; i < count_; ++i) {
       Insert(objects_[i], i);
@@ -154,11 +156,12 @@ class Scan {
     // A library's data may end anywhere.
     const auto* at = reinterpret_cast<const Address*>((begin + 7) & ~Address{7});
     const auto* stop = reinterpret_cast<const Address*>(end & ~Address{7});
+    const std::uint64_t* const filter = filter_;
+    const unsigned shift = 64 - filter_bits_;
     for (; at < stop; ++at) {
-      const Address value = *at & ~kTag;
-      const std::size_t bit = FilterBit(value);
-      if ((filter_[bit >> 6] >> (bit & 63) & 1) != 0) {
-        Hit(value, reinterpret_cast<Address>(at), memory);
+      const std::size_t bit = FilterBit(*at, shift);
+      if ((filter[bit >> 6] >> (bit & 63) & 1) != 0) {
+        Hit(*at & ~kTag, reinterpret_cast<Address>(at), memory);
       }
     }
   }
@@ -210,6 +213,11 @@ class Scan {
   }
 
  private:
+  std::size_t FilterBytes() const noexcept { return (std::size_t{1} << filter_bits_) / 8; }
+  // The tag does not count. `shift`: 64 less the bits of the index.
+  static std::size_t FilterBit(Address address, unsigned shift) noexcept {
+    return static_cast<std::size_t>((address >> 3) * 0x9e3779b97f4a7c15ull >> shift);
+  }
   // C libraries point to what they were given, which lies within an object (a libev watcher, a list
   // head). Returns how many words there are.
   std::size_t MeasureBodies() noexcept {
@@ -228,7 +236,7 @@ class Scan {
            (table_.capacity - 1);
   }
   void Insert(Address address, std::size_t object) noexcept {
-    const std::size_t bit = FilterBit(address);
+    const std::size_t bit = FilterBit(address, 64 - filter_bits_);
     filter_[bit >> 6] |= std::uint64_t{1} << (bit & 63);
     std::size_t at = Hash(address);
     while (table_.items[at] != 0) at = (at + 1) & (table_.capacity - 1);
@@ -310,6 +318,7 @@ class Scan {
   FreeMemory& free_;
   DumpWalk& walk_;
   std::uint64_t* filter_ = nullptr;
+  unsigned filter_bits_ = kLeastFilter;
   RawArray<Answer> answers_;
   RawArray<FoundWord> hits_;
   std::size_t hit_count_ = 0;
