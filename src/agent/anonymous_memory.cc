@@ -3,10 +3,10 @@
 
 #include <algorithm>
 
+#include "agent/page_entry.h"
+
 namespace memwhy::agent {
 namespace {
-
-constexpr std::uintptr_t kPage = 4096;
 
 bool IsPart(const Mapping& mapping) noexcept {
   return mapping.inode == 0 && !mapping.is_file && mapping.is_readable && mapping.is_writable &&
@@ -20,7 +20,7 @@ std::uintptr_t ChunkBytes(std::uintptr_t at, std::uintptr_t end) noexcept {
   // There may be guard pages.
   if (CopyCarefully(at, head, sizeof(head)) != sizeof(head)) return 0;
   const std::uintptr_t size = head[1] & ~std::uintptr_t{7};
-  const bool is_chunk = (head[1] & 7) == kIsMapped && size >= kPage && size % kPage == 0;
+  const bool is_chunk = (head[1] & 7) == kIsMapped && size >= kPageBytes && size % kPageBytes == 0;
   return is_chunk && size <= end - at ? size : 0;
 }
 

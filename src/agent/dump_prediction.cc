@@ -5,6 +5,7 @@
 
 #include "agent/agent.h"
 #include "agent/heap_dump.h"
+#include "agent/live_arenas.h"
 #include "agent/python_api.h"
 
 namespace memwhy::agent {
@@ -62,14 +63,9 @@ std::uint64_t BlocksInUse() noexcept {
     return blocks < 0 ? 0 : static_cast<std::uint64_t>(blocks);
   }
   // 3.12 and later keep their count to themselves.
-  const wire::RingHeader* ring = g_agent.ring;
-  if (ring == nullptr || g_agent.arenas == nullptr) return 0;
-  const std::uint32_t used = ring->arenas_used.load(std::memory_order_relaxed);
   std::uint64_t arenas = 0;
-  for (std::uint32_t i = 0; i < used && i < ring->arena_capacity; ++i) {
-    arenas += g_agent.arenas[i] != 0 ? 1 : 0;
-  }
-  return arenas * ring->arena_bytes / kUsualBlockBytes;
+  EachLiveArena([&](std::uintptr_t) { ++arenas; });
+  return arenas == 0 ? 0 : arenas * g_agent.ring->arena_bytes / kUsualBlockBytes;
 }
 
 void NoteClone(const ProcessMemory& memory, std::uint64_t pause_ns) noexcept {

@@ -121,23 +121,11 @@ void DumpRoots::ReadStack(Address frame, Address code) noexcept {
   }
 }
 
-// By its outermost frame, which `frame` is called from.
-template <Family family>
-void DumpRoots::NameThread(Address frame, std::uint64_t thread) noexcept {
+// By its outermost frame, which runs `code`.
+void DumpRoots::NameThread(Address outermost, Address code, std::uint64_t thread) noexcept {
   if (thread == g_agent.main_thread) {
     walk_.PutThread(thread, 0);
     return;
-  }
-  const cpython::Layout& layout = *g_agent.python.layout;
-  Address outermost = 0;
-  Address code = 0;
-  int left = kMostFrames;
-  for (; frame != 0 && left > 0; frame = PeekPointer(frame, layout.frame_previous), --left) {
-    Address of_frame = 0;
-    std::int32_t instruction = 0;
-    if (!cpython::ReadFrame<family>(layout, frame, &of_frame, &instruction)) continue;
-    outermost = frame;
-    code = of_frame;
   }
   if (outermost == 0 || !walk_.types_.IsObject(code) ||
       cpython::TypeOf(code) != g_agent.python.code_type) {
@@ -147,15 +135,22 @@ void DumpRoots::NameThread(Address frame, std::uint64_t thread) noexcept {
   if (name != 0) walk_.PutThread(thread, name);
 }
 
+// `thread`: whose frames they are, which is named behind them; 0: a greenlet's.
 template <Family family>
 void DumpRoots::WriteFrames(Address frame, std::uint64_t thread) noexcept {
   const cpython::Layout& layout = *g_agent.python.layout;
   const DumpRoot kind = thread == 0 ? DumpRoot::kGreenlet : DumpRoot::kFrame;
+  Address outermost = 0;  // of those that run code of their own
+  Address outermost_code = 0;
   int left = kMostFrames;
   for (; frame != 0 && left > 0; frame = PeekPointer(frame, layout.frame_previous), --left) {
     Address code = 0;
     std::int32_t instruction = 0;
     const bool is_own = cpython::ReadFrame<family>(layout, frame, &code, &instruction);
+    if (is_own) {
+      outermost = frame;
+      outermost_code = code;
+    }
     if (code == 0 || !walk_.types_.IsObject(code) ||
         cpython::TypeOf(code) != g_agent.python.code_type) {
       continue;
@@ -180,15 +175,14 @@ void DumpRoots::WriteFrames(Address frame, std::uint64_t thread) noexcept {
     walk_.WriteRoot(DumpRoot::kStack, RootCounts::kMaybe, thread, line,
                     {EdgeKind::kNone, nullptr, name});
   }
+  if (thread != 0) NameThread(outermost, outermost_code, thread);
 }
 
 void DumpRoots::WriteThread(Address thread) noexcept {
   const cpython::Layout& layout = *g_agent.python.layout;
   const std::uint64_t id = PeekPointer(thread, layout.thread_id);
   const auto write_frames = [&]<Family family>() {
-    const Address top = cpython::TopFrame<family>(layout, thread);
-    NameThread<family>(top, id);
-    WriteFrames<family>(top, id);
+    WriteFrames<family>(cpython::TopFrame<family>(layout, thread), id);
   };
   switch (cpython::FamilyOf(layout)) {
     case Family::kFrameObjects:

@@ -28,8 +28,7 @@ class DumpRoots {
   // From `frame` outwards. `thread`: 0, a greenlet's.
   template <cpython::Family family>
   void WriteFrames(cpython::Address frame, std::uint64_t thread) noexcept;
-  template <cpython::Family family>
-  void NameThread(cpython::Address frame, std::uint64_t thread) noexcept;
+  void NameThread(cpython::Address outermost, cpython::Address code, std::uint64_t thread) noexcept;
   void ReadFrame(cpython::Address frame, cpython::Address code) noexcept;
   void ReadStack(cpython::Address frame, cpython::Address code) noexcept;
   void AddReferences(const cpython::Reference* list, cpython::Address base) noexcept;

@@ -6,6 +6,7 @@
 #include "agent/agent.h"
 #include "agent/greenlet_state.h"
 #include "agent/object_size.h"
+#include "agent/type_bases.h"
 #include "agent/type_name.h"
 
 namespace memwhy::agent {
@@ -18,7 +19,6 @@ using wire::EdgeKind;
 
 constexpr std::size_t kFirstSlots = 1 << 12;
 constexpr std::uint32_t kMostTypes = 1 << 16;
-constexpr int kMostBases = 256;          // of one type; more is damage
 constexpr std::size_t kTypeBytes = 400;  // of a type object that we look at
 constexpr std::int64_t kMostBasicBytes = 1 << 20;
 
@@ -31,26 +31,15 @@ const char* PlainName(Address type) noexcept {
 }
 
 bool DerivesFrom(Address type, Address wanted) noexcept {
-  if (wanted == 0) return false;
-  int left = kMostBases;
-  for (Address base = type; base != 0 && left > 0;
-       base = PeekPointer(base, cpython::kTypeBase), --left) {
-    if (base == wanted) return true;
-  }
-  return false;
+  return wanted != 0 && FindBase(type, [&](Address base) { return base == wanted; }) != 0;
 }
 
 // `type` or the base of this name; 0: it has none.
-Address FindBase(Address type, const char* name) noexcept {
-  int left = kMostBases;
-  for (Address base = type; base != 0 && left > 0;
-       base = PeekPointer(base, cpython::kTypeBase), --left) {
-    if (std::strcmp(PlainName(base), name) == 0) return base;
-  }
-  return 0;
+Address FindNamed(Address type, const char* name) noexcept {
+  return FindBase(type, [&](Address base) { return std::strcmp(PlainName(base), name) == 0; });
 }
 
-bool DerivesFrom(Address type, const char* name) noexcept { return FindBase(type, name) != 0; }
+bool DerivesFrom(Address type, const char* name) noexcept { return FindNamed(type, name) != 0; }
 
 // Objects of the standard library's that refer to no others, in memory that nobody clears: what
 // lies between their members would look like references.
@@ -86,12 +75,7 @@ bool IsTensorBase(const char* name) noexcept {
 }
 
 bool HasStorage(Address type) noexcept {
-  int left = kMostBases;
-  for (Address base = type; base != 0 && left > 0;
-       base = PeekPointer(base, cpython::kTypeBase), --left) {
-    if (IsTensorBase(PlainName(base))) return true;
-  }
-  return false;
+  return FindBase(type, [](Address base) { return IsTensorBase(PlainName(base)); }) != 0;
 }
 
 ObjectSize SizeRule(Address type, std::uint64_t flags, std::int64_t item_bytes) noexcept {
@@ -229,10 +213,7 @@ void DumpTypes::LearnMembers(DumpType& facts) noexcept {
     // PyArrayObject_fields: base 48, descr 56; mem_handler 88 from numpy 1.22 on.
     AddMember(facts, 48, EdgeKind::kAttribute, "base");
     AddMember(facts, 56, EdgeKind::kAttribute, "dtype");
-    Address array = facts.type;
-    while (array != 0 && std::strcmp(PlainName(array), "numpy.ndarray") != 0) {
-      array = PeekPointer(array, cpython::kTypeBase);
-    }
+    const Address array = FindNamed(facts.type, "numpy.ndarray");
     if (array != 0 && Peek<std::int64_t>(array, cpython::kTypeBasicSize) >= 96) {
       AddMember(facts, 88, EdgeKind::kInternal, "mem_handler");
     }
@@ -353,7 +334,7 @@ void DumpTypes::Learn(DumpType& facts) noexcept {
       facts.kind = ObjectKind::kInstance;
     } else if (facts.is_collected && facts.traverse != nullptr) {
       facts.kind = ObjectKind::kTraversed;
-      const Address greenlet = FindBase(type, "greenlet.greenlet");
+      const Address greenlet = FindNamed(type, "greenlet.greenlet");
       facts.is_greenlet = greenlet != 0 && HasGreenletState(greenlet);
       const void* own = Peek<void*>(solid, cpython::kTypeTraverse);
       const bool is_plain_base = facts.is_dict || facts.is_list || facts.is_tuple || facts.is_set;

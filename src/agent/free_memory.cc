@@ -6,6 +6,7 @@
 #include "agent/agent.h"
 #include "agent/anonymous_memory.h"
 #include "agent/fault_guard.h"
+#include "agent/live_arenas.h"
 #include "cpython/peek.h"
 
 namespace memwhy::agent {
@@ -43,23 +44,21 @@ void FreeMemory::LoadPool(Address pool, std::uint32_t pool_bytes) noexcept {
 
 void FreeMemory::LoadPools(const MemoryMap& map) noexcept {
   const wire::RingHeader* ring = g_agent.ring;
-  if (ring == nullptr || g_agent.arenas == nullptr) return;
+  if (ring == nullptr) return;
   const std::uint32_t pool_bytes = ring->pool_bytes;
   const std::uint32_t arena_bytes = ring->arena_bytes;
   if (pool_bytes < 4096 || pool_bytes > kMostPoolBytes || (pool_bytes & (pool_bytes - 1)) != 0)
     return;
   arena_bytes_ = arena_bytes;
   pool_bytes_ = pool_bytes;
-  const std::uint32_t used = ring->arenas_used.load(std::memory_order_relaxed);
-  for (std::uint32_t i = 0; i < used && i < ring->arena_capacity; ++i) {
-    const Address arena = g_agent.arenas[i];
-    if (arena == 0 || !map.IsReadable(arena, arena_bytes)) continue;
+  EachLiveArena([&](Address arena) {
+    if (!map.IsReadable(arena, arena_bytes)) return;
     if (GrowRaw(arenas_, arena_count_ + 1)) arenas_.items[arena_count_++] = arena;
     const Address first = (arena + pool_bytes - 1) & ~Address{pool_bytes - 1};
     for (Address pool = first; pool + pool_bytes <= arena + arena_bytes; pool += pool_bytes) {
       LoadPool(pool, pool_bytes);
     }
-  }
+  });
 }
 
 bool FreeMemory::LoadMappedChunks(const MemoryMap& map) noexcept {

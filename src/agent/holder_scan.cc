@@ -15,6 +15,7 @@
 #include "agent/private_memory.h"
 #include "agent/python_api.h"
 #include "agent/raw_memory.h"
+#include "agent/type_bases.h"
 #include "cpython/peek.h"
 
 namespace memwhy::agent {
@@ -57,15 +58,11 @@ struct Answer {
 
 bool IsWeakReference(Address type) noexcept {
   const PythonApi& api = g_python_api;
-  constexpr int kMostBases = 64;
-  for (int left = kMostBases; type != 0 && left > 0; --left) {
-    if (type == api.weakref_type || type == api.weak_proxy_type ||
-        type == api.weak_callable_proxy_type) {
-      return true;
-    }
-    type = cpython::PeekPointer(type, cpython::kTypeBase);
-  }
-  return false;
+  const auto is_weak = [&](Address base) {
+    return base == api.weakref_type || base == api.weak_proxy_type ||
+           base == api.weak_callable_proxy_type;
+  };
+  return FindBase(type, is_weak) != 0;
 }
 
 constexpr std::uint32_t kWeakObject = 16;

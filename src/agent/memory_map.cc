@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/memory_map.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <cstdlib>
 #include <cstring>
+
+#include "agent/file_lines.h"
 
 namespace memwhy::agent {
 namespace {
@@ -86,26 +85,9 @@ bool MemoryMap::Load(const MemoryRange* spared, std::size_t spared_count) noexce
   spared_left_ = spared_count;
   // An array that grew would leave a mapping behind that the list says is there.
   if (!GrowRaw(items_, kUsualMappings)) return false;
-  const int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  char text[8192];
-  std::size_t held = 0;
   GuardPages guards;
-  while (true) {
-    const ssize_t n = read(fd, text + held, sizeof(text) - 1 - held);
-    if (n <= 0) break;
-    held += static_cast<std::size_t>(n);
-    text[held] = 0;
-    const char* line = text;
-    for (const char* end = std::strchr(line, '\n'); end != nullptr; end = std::strchr(line, '\n')) {
-      Add(line, end, guards);
-      line = end + 1;
-    }
-    held = static_cast<std::size_t>(text + held - line);
-    std::memmove(text, line, held);
-    if (held == sizeof(text) - 1) break;  // no line is that long
-  }
-  close(fd);
+  const auto add = [&](const char* line, const char* end) { Add(line, end, guards); };
+  if (!EachLine("/proc/self/maps", add)) return false;
   PushSparedUpTo(UINTPTR_MAX);
   return count_ != 0;
 }

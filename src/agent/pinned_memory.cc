@@ -12,6 +12,7 @@
 
 #include "agent/agent.h"
 #include "agent/fork_gate.h"
+#include "agent/page_entry.h"
 #include "agent/private_memory.h"
 
 namespace memwhy::agent {
@@ -19,7 +20,6 @@ namespace {
 
 using Address = std::uintptr_t;
 
-constexpr Address kPage = 4096;
 constexpr Address kLeastBytes = 1u << 20;  // less is cloned as quickly as it is spared
 constexpr Address kProbeStep = 16u << 20;  // one page for each so many bytes, at least
 constexpr std::size_t kMostProbes = 2048;  // beside two for each range
@@ -60,7 +60,7 @@ void AdviseAll(const MemoryMap& map, const PlainData& data, const Probe* probes,
     Address from = data.at(i).begin;
     for (; next < probe_count && probes[next].range == i; ++next) {
       Advise(from, probes[next].page, advice);
-      from = probes[next].page + kPage;
+      from = probes[next].page + kPageBytes;
     }
     Advise(from, data.at(i).end, advice);
   }
@@ -70,15 +70,15 @@ void AdviseAll(const MemoryMap& map, const PlainData& data, const Probe* probes,
 std::size_t ChooseProbes(const PlainData& data, RawArray<Probe>& probes) noexcept {
   Address all = 0;
   for (std::size_t i = 0; i < data.count(); ++i) all += data.at(i).end - data.at(i).begin;
-  const Address step = std::max(kProbeStep, all / kMostProbes / kPage * kPage);
+  const Address step = std::max(kProbeStep, all / kMostProbes / kPageBytes * kPageBytes);
   std::size_t count = 0;
   for (std::size_t i = 0; i < data.count(); ++i) {
     const PlainRange& range = data.at(i);
     const auto add = [&](Address page) {
       if (data.IsPresent(page) && GrowRaw(probes, count + 1)) probes.items[count++] = {page, i};
     };
-    for (Address page = range.begin; page + kPage < range.end; page += step) add(page);
-    add(range.end - kPage);
+    for (Address page = range.begin; page + kPageBytes < range.end; page += step) add(page);
+    add(range.end - kPageBytes);
   }
   return count;
 }
@@ -86,16 +86,14 @@ std::size_t ChooseProbes(const PlainData& data, RawArray<Probe>& probes) noexcep
 // The life of the clone that looks: which pages have we alone? By system calls only.
 [[noreturn]] void LookAtProbes(const Probe* probes, std::size_t count,
                                volatile std::uint8_t* is_pinned) noexcept {
-  constexpr std::uint64_t kPresent = std::uint64_t{1} << 63;
-  constexpr std::uint64_t kExclusive = std::uint64_t{1} << 56;
   syscall(SYS_close_range, 0, ~0u, 0);
   const long fd = syscall(SYS_openat, AT_FDCWD, "/proc/self/pagemap", O_RDONLY, 0);
   for (std::size_t i = 0; i < count; ++i) {
     std::uint64_t entry = 0;
-    const long n =
-        syscall(SYS_pread64, fd, &entry, sizeof(entry), probes[i].page / kPage * sizeof(entry));
+    const long n = syscall(SYS_pread64, fd, &entry, sizeof(entry),
+                           probes[i].page / kPageBytes * sizeof(entry));
     if (n != sizeof(entry)) continue;
-    if ((entry & kPresent) != 0 && (entry & kExclusive) != 0) is_pinned[probes[i].range] = 1;
+    if ((entry & kPageIsPresent) != 0 && (entry & kPageIsOurs) != 0) is_pinned[probes[i].range] = 1;
   }
   syscall(SYS_exit_group, 0);
   __builtin_unreachable();
@@ -104,7 +102,9 @@ std::size_t ChooseProbes(const PlainData& data, RawArray<Probe>& probes) noexcep
 }  // namespace
 
 void PinnedMemory::Find() noexcept {
-  if (!map_.Load() || !data_.Find(map_) || data_.count() == 0) return;
+  if (!map_.Load()) return;
+  data_.Find(map_);
+  if (data_.count() == 0) return;
   RawArray<Probe> probes;
   const std::size_t probe_count = ChooseProbes(data_, probes);
   const std::size_t found = data_.count();

@@ -14,6 +14,9 @@
 
 #include "agent/agent.h"
 #include "agent/anonymous_memory.h"
+#include "agent/file_lines.h"
+#include "agent/live_arenas.h"
+#include "agent/page_entry.h"
 #include "agent/real_functions.h"
 
 namespace memwhy::agent {
@@ -21,10 +24,8 @@ namespace {
 
 using Address = std::uintptr_t;
 
-constexpr Address kPage = 4096;
 constexpr Address kLeastBytes = 4u << 20;
 constexpr Address kPieceBytes = 256u << 10;
-constexpr std::uint64_t kPresent = std::uint64_t{1} << 63;
 constexpr std::size_t kFirstWords = 8;
 constexpr std::size_t kBatch = 128;
 // Of a table of references at least a sixth is words that lead somewhere: a set's, 3/5 empty. All
@@ -46,41 +47,13 @@ bool IsMallocGlibcs(const MemoryMap& map) noexcept {
 
 // pymalloc's live ones, sorted. False: no memory.
 bool LoadArenas(RawArray<Address>& arenas, std::size_t* count) noexcept {
-  const wire::RingHeader* ring = g_agent.ring;
-  if (ring == nullptr || g_agent.arenas == nullptr) return true;
-  const std::uint32_t used = ring->arenas_used.load(std::memory_order_relaxed);
-  for (std::uint32_t i = 0; i < used && i < ring->arena_capacity; ++i) {
-    if (g_agent.arenas[i] == 0) continue;
-    if (!GrowRaw(arenas, *count + 1)) return false;
-    arenas.items[(*count)++] = g_agent.arenas[i];
-  }
+  bool has_memory = true;
+  EachLiveArena([&](Address arena) {
+    has_memory = has_memory && GrowRaw(arenas, *count + 1);
+    if (has_memory) arenas.items[(*count)++] = arena;
+  });
   std::sort(arenas.items, arenas.items + *count);
-  return true;
-}
-
-// Lines of a file of /proc, however long it is; no line is longer than 4 KiB.
-template <typename Visit>
-void EachLine(const char* path, const Visit& visit) noexcept {
-  const int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return;
-  char text[8192];
-  std::size_t held = 0;
-  while (true) {
-    const ssize_t n = read(fd, text + held, sizeof(text) - 1 - held);
-    if (n <= 0) break;
-    held += static_cast<std::size_t>(n);
-    text[held] = 0;
-    char* line = text;
-    for (char* end = std::strchr(line, '\n'); end != nullptr; end = std::strchr(line, '\n')) {
-      *end = 0;
-      visit(line);
-      line = end + 1;
-    }
-    held = static_cast<std::size_t>(text + held - line);
-    std::memmove(text, line, held);
-    if (held == sizeof(text) - 1) break;
-  }
-  close(fd);
+  return has_memory;
 }
 
 }  // namespace
@@ -95,8 +68,9 @@ PlainData::~PlainData() {
 
 bool PlainData::IsPresent(Address page) const noexcept {
   std::uint64_t entry = 0;
-  const ssize_t n = pread(pagemap_, &entry, sizeof(entry), static_cast<off_t>(page / kPage * 8));
-  return n == sizeof(entry) && (entry & kPresent) != 0;
+  const ssize_t n =
+      pread(pagemap_, &entry, sizeof(entry), static_cast<off_t>(page / kPageBytes * 8));
+  return n == sizeof(entry) && (entry & kPageIsPresent) != 0;
 }
 
 // Not like an object, and not like a heap of a thread.
@@ -133,22 +107,23 @@ bool PlainData::Look(Address begin, Address end, Address stride, bool with_heads
   std::uint64_t entries[kEntries];
   Address first = end;  // page of entries[0]
   std::size_t got = 0;
-  for (Address page = begin; page < end; page += stride * kPage) {
-    if (page < first || page >= first + got * kPage) {
+  for (Address page = begin; page < end; page += stride * kPageBytes) {
+    if (page < first || page >= first + got * kPageBytes) {
       const std::size_t wanted = stride < kEntries ? kEntries : 1;
-      const ssize_t n = pread(pagemap_, entries, wanted * 8, static_cast<off_t>(page / kPage * 8));
+      const ssize_t n =
+          pread(pagemap_, entries, wanted * 8, static_cast<off_t>(page / kPageBytes * 8));
       if (n < 8) return false;
       first = page;
       got = static_cast<std::size_t>(n) / 8;
     }
-    if ((entries[(page - first) / kPage] & kPresent) == 0) continue;
+    if ((entries[(page - first) / kPageBytes] & kPageIsPresent) == 0) continue;
     ++*present;
     random_ ^= random_ << 13;
     random_ ^= random_ >> 7;
     random_ ^= random_ << 17;
     if (with_heads) add(page, kFirstWords);
     // Between the heads of all pages fewer will do.
-    if (!with_heads || *present % 8 == 0) add(page + (random_ >> 32) % (kPage / 8) * 8, 1);
+    if (!with_heads || *present % 8 == 0) add(page + (random_ >> 32) % (kPageBytes / 8) * 8, 1);
     if (parts + 2 > std::size(from) && !is_plain()) return false;
   }
   return parts == 0 || is_plain();
@@ -161,13 +136,13 @@ void PlainData::Judge(const AnonymousPart& part, const MemoryMap& map) noexcept 
   PlainRange open{part.begin, part.begin, 0, 0};
   for (Address begin = part.begin; begin < part.end;) {
     const Address end = is_one ? part.end : std::min(part.end, begin + kPieceBytes);
-    const Address pages = (end - begin) / kPage;
+    const Address pages = (end - begin) / kPageBytes;
     const Address stride = is_one && pages > kSample ? pages / kSample : 1;
     std::size_t present = 0;
     if ((!is_one || BeginsPlain(begin, map)) && Look(begin, end, stride, !is_one, map, &present) &&
         present * 2 >= pages / stride) {
       open.end = end;
-      open.present_bytes += present * stride * kPage;
+      open.present_bytes += present * stride * kPageBytes;
     } else {
       Push(open);
       open = {end, end, 0, 0};
@@ -190,7 +165,7 @@ void PlainData::ReadAdvice() noexcept {
   Address resident = 0;
   kept_back_bytes_ = 0;
   kept_back_count_ = 0;
-  EachLine("/proc/self/smaps", [&](const char* line) {
+  EachLine("/proc/self/smaps", [&](const char* line, const char*) {
     char* at = nullptr;
     if (line[0] >= 'A' && line[0] <= 'Z') {
       if (std::strncmp(line, "Rss:", 4) == 0) {
@@ -226,10 +201,10 @@ bool PlainData::IsKeptBack(Address begin, Address end) const noexcept {
       [&](const MemoryRange& range) { return range.begin < end && begin < range.end; });
 }
 
-bool PlainData::Find(const MemoryMap& map) noexcept {
+void PlainData::Find(const MemoryMap& map) noexcept {
   count_ = 0;
   random_ = 0x9e3779b97f4a7c15ull;
-  if (pagemap_ < 0 || !IsMallocGlibcs(map)) return false;
+  if (pagemap_ < 0 || !IsMallocGlibcs(map)) return;
   RawArray<Address> arenas;
   std::size_t arena_count = 0;
   AnonymousMemory memory;
@@ -238,17 +213,16 @@ bool PlainData::Find(const MemoryMap& map) noexcept {
       memory.Load(map, {arenas.items, arena_count,
                         g_agent.ring == nullptr ? 0 : g_agent.ring->arena_bytes});
   FreeRaw(arenas);
-  if (!is_loaded) return false;
+  if (!is_loaded) return;
   for (std::size_t i = 0; i < memory.count(); ++i) {
     const AnonymousPart& part = memory.at(i);
     if (part.end - part.begin >= kLeastBytes) Judge(part, map);
   }
   ReadAdvice();
-  return true;
 }
 
 bool PlainData::IsStillPlain(const PlainRange& range, const MemoryMap& map) noexcept {
-  const Address stride = (range.end - range.begin) / kPage / kLaterSample;
+  const Address stride = (range.end - range.begin) / kPageBytes / kLaterSample;
   std::size_t present = 0;
   return BeginsPlain(range.begin, map) &&
          Look(range.begin, range.end, stride, false, map, &present) && present * 2 >= kLaterSample;

@@ -30,8 +30,8 @@ class PlainData {
   PlainData& operator=(const PlainData&) = delete;
 
   // Those of at least 4 MiB of which half is present, by address, without what forked children do
-  // not get anyway (MADV_DONTFORK). False: they cannot be told.
-  bool Find(const MemoryMap& map) noexcept;
+  // not get anyway (MADV_DONTFORK). None where they cannot be told.
+  void Find(const MemoryMap& map) noexcept;
   // Whether a range still is one: what it was may have been freed since. 100 us.
   bool IsStillPlain(const PlainRange& range, const MemoryMap& map) noexcept;
   std::size_t count() const { return count_; }

@@ -11,6 +11,8 @@
 
 #include <cstdint>
 
+#include "agent/page_entry.h"
+
 namespace memwhy::agent {
 
 class PresentPages {
@@ -35,8 +37,8 @@ class PresentPages {
       const ssize_t n = pread(fd_, entries_, wanted * 8, static_cast<off_t>(at / kPageBytes * 8));
       const std::uintptr_t got = n < 0 ? 0 : static_cast<std::uintptr_t>(n) / 8;
       for (std::uintptr_t i = 0; i < wanted; ++i) {
-        if (i < got &&
-            ((entries_[i] & (kPresent | kSwapped)) == 0 || (entries_[i] & kGuards) != 0)) {
+        if (i < got && ((entries_[i] & (kPageIsPresent | kPageIsSwapped)) == 0 ||
+                        (entries_[i] & kPageIsGuard) != 0)) {
           continue;
         }
         const std::uintptr_t page = at + i * kPageBytes;
@@ -62,11 +64,7 @@ class PresentPages {
   }
 
  private:
-  static constexpr std::uintptr_t kPageBytes = 4096;
   static constexpr std::uintptr_t kChunkPages = 512;
-  static constexpr std::uint64_t kPresent = std::uint64_t{1} << 63;
-  static constexpr std::uint64_t kSwapped = std::uint64_t{1} << 62;
-  static constexpr std::uint64_t kGuards = std::uint64_t{1} << 58;  // PM_GUARD_REGION, Linux 6.15
 
   int fd_;
   std::uint64_t entries_[kChunkPages];

@@ -138,17 +138,20 @@ class ObjectGraphLoader {
     void OnRoot(const DumpRootRecord& root) {
       Close();
       graph.roots_.push_back({root.kind, false, std::string(root.name), root.thread,
-                              static_cast<std::uint32_t>(root.line), std::string(root.file),
-                              NameOf(root.thread)});
+                              static_cast<std::uint32_t>(root.line), std::string(root.file)});
       graph.root_shape_.push_back(root.shape);
       is_root_open = true;
     }
     void OnThread(std::uint64_t thread, std::string_view name) {
       thread_names[thread] = std::string(name);
     }
-    std::string NameOf(std::uint64_t thread) const {
-      const auto found = thread_names.find(thread);
-      return found == thread_names.end() ? "" : found->second;
+    // A thread's name may come behind its frames.
+    void NameThreads() {
+      for (ObjectGraph::Root& root : graph.roots_) {
+        if (const auto found = thread_names.find(root.thread); found != thread_names.end()) {
+          root.thread_name = found->second;
+        }
+      }
     }
     void OnCollector(const DumpCollector& collector) { graph.collector_ = collector; }
     void OnSkipped(wire::SkipReason why, std::uint64_t address) {
@@ -296,6 +299,7 @@ class ObjectGraphLoader {
     DumpDecoder<First> decoder(source, first);
     MEMWHY_TRY_VOID(decoder.Run());
     first.Close();
+    first.NameThreads();
     graph_.damage_ = decoder.damage();
     if (first.is_full()) return Error("the dump has more than 4 billion objects");
     graph_.index_ = AddressIndex(graph_.address_, ObjectGraph::kFirst);

@@ -24,8 +24,7 @@
 //                                                         a frame is at, 0 not known
 //   kFile    := text                                      where the functions of the frames' roots
 //                                                         that follow stand; not cut
-//   kThread  := v(thread) text                            what threading calls a thread; before its
-//                                                         frames
+//   kThread  := v(thread) text                            what threading calls a thread
 //   kWeak    := z(address delta) z(target delta)          a weak reference and what it refers to
 //   kBuffer  := z(address delta) v(bytes) kind:b [device] memory that objects refer to, no object;
 //                                                         an edge to its address leads to it
