@@ -143,6 +143,21 @@ class FakeCase {
     holders.types.push_back({type, 1000, 1000 + objects, bytes, 100, 100, std::move(holder)});
   }
 
+  // What glibc keeps free at the window's ends; rss is what its first and last bins say.
+  void KeepsFree(Bytes at_start, Bytes at_end) {
+    const auto add = [this](const char* at, std::uint64_t rss, Bytes kept) {
+      model::Ledger ledger;
+      ledger.account = "rss";
+      ledger.at = at;
+      ledger.total = static_cast<Bytes>(rss);
+      ledger.shares.push_back({"native", "malloc retained", kept, 0});
+      ledger.unattributed = static_cast<SignedBytes>(ledger.total - kept);
+      ledgers.push_back(std::move(ledger));
+    };
+    add("start", view.rss_floor.front(), at_start);
+    add("end", view.rss_floor.back(), at_end);
+  }
+
   Verdict Judge(bool with_heap_dump = true) const {
     return Conclude(recording, stacks, view, ledgers, with_heap_dump ? &holders : nullptr);
   }

@@ -118,6 +118,12 @@ void Judge(const Case& one, Verdict& verdict) {
                          fmt::format("live bytes rise by {}, but no single stack carries it",
                                      PerMinute(one.live.slope)),
                          3 * one.view.options.to);
+  } else if (RisesUnexplained(one)) {
+    ConcludeInconclusive(one, verdict,
+                         fmt::format("rss rises by {}, but neither what the program uses nor what "
+                                     "its allocators keep free does",
+                                     PerMinute(one.rss.slope)),
+                         3 * one.view.options.to);
   } else {
     ConcludeFlat(one, verdict);
   }

@@ -227,6 +227,24 @@ TEST(VerdictTest, RssThatRisesWhileUseIsFlatIsRetained) {
   EXPECT_FALSE(verdict.findings[0].who_allocated);
 }
 
+TEST(VerdictTest, RssThatRisesAsFreeMemoryDoesIsRetained) {
+  FakeCase one;
+  for (std::size_t i = 0; i < FakeCase::kBins; ++i) one.view.rss_floor[i] += i * kPerBin;
+  one.KeepsFree(20 * FakeCase::kMiB, 20 * FakeCase::kMiB + FakeCase::kBins * kPerBin);
+  EXPECT_EQ(one.Judge().word, VerdictWord::kRetained);
+}
+
+TEST(VerdictTest, RssThatRisesAloneIsNoAllocatorsFault) {
+  FakeCase one;
+  for (std::size_t i = 0; i < FakeCase::kBins; ++i) one.view.rss_floor[i] += i * kPerBin;
+  one.KeepsFree(20 * FakeCase::kMiB, 20 * FakeCase::kMiB);
+  const Verdict verdict = one.Judge();
+  EXPECT_EQ(verdict.word, VerdictWord::kInconclusive);
+  EXPECT_TRUE(verdict.findings.empty());
+  EXPECT_THAT(verdict.summary, HasSubstr("neither what the program uses"));
+  EXPECT_EQ(CheckOf(verdict, "alloc.retention").result, CheckResult::kPass);
+}
+
 TEST(VerdictTest, AShortWindowIsInconclusiveAndSaysHowLongItShouldBe) {
   FakeCase one;
   one.Leak(EncoderStack(one), kPerBin);

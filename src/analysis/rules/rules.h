@@ -26,6 +26,8 @@ RuleOutcome CheckUnreleasedGrowth(const Case& one);
 RuleOutcome CheckPooledGrowth(const Case& one);
 // In use is flat, rss rises or an allocator keeps much free memory.
 RuleOutcome CheckAllocatorRetention(const Case& one);
+// Rss rises, and by the ledgers it is neither what is in use nor what allocators keep free.
+bool RisesUnexplained(const Case& one);
 
 // Which of the first three rules a suspect belongs to; each belongs to exactly one.
 enum class SuspectRule : unsigned char { kContainer, kGraph, kUnreleased };
