@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "agent/agent.h"
+#include "agent/asked_objects.h"
 #include "agent/library_data.h"
 #include "agent/native_holders.h"
 #include "agent/present_pages.h"
@@ -24,16 +25,10 @@ namespace {
 using cpython::Address;
 using cpython::PeekPointer;
 
-constexpr unsigned kLeastFilter = 15;         // bits of a filter's index: 4 KiB
-constexpr unsigned kMostFilter = 22;          // 512 KiB
-constexpr std::size_t kBitsPerValue = 64;     // of the filter
-constexpr std::size_t kPlaces = 4;            // told of each object, twice
-constexpr std::uint64_t kMostHits = 1024;     // looked into of each object
-constexpr Address kMostHead = 80;             // of a str: there lie its own pointers
-constexpr Address kMostBody = 1024;           // that is looked for word by word
-constexpr std::size_t kMostInner = 1u << 18;  // words of bodies
-constexpr Address kTag = 7;                   // frames and C code write into the low bits
-constexpr Address kMostShared = 64u << 20;    // of one mapping: larger ones are data
+constexpr std::size_t kPlaces = 4;          // told of each object, twice
+constexpr std::uint64_t kMostHits = 1024;   // looked into of each object
+constexpr Address kMostHead = 80;           // of a str: there lie its own pointers
+constexpr Address kMostShared = 64u << 20;  // of one mapping: larger ones are data
 
 enum class Memory : std::uint8_t {
   kLibrary,      // a library's data
@@ -94,83 +89,47 @@ bool IsNativeFunction(Address object) noexcept {
   return std::strcmp(reinterpret_cast<const char*>(name), "builtin_function_or_method") == 0;
 }
 
-// Where the text of a str or bytes begins, which C code keeps in place of the object (a docstring's
-// `const char*`); 0: of another type, or its text is nowhere ready.
-Address TextOf(Address object) noexcept {
-  const cpython::Layout& layout = *g_agent.python.layout;
-  const auto flags = cpython::Peek<std::uint64_t>(cpython::TypeOf(object), cpython::kTypeFlags);
-  if ((flags & cpython::kFlagBytes) != 0) return object + cpython::kBytesData;
-  if ((flags & cpython::kFlagStr) == 0) return 0;
-  const auto state = cpython::Peek<std::uint32_t>(object, 32);
-  const bool is_compact = (state >> 5 & 1) != 0;
-  const bool is_ascii = (state >> 6 & 1) != 0;
-  if (!is_compact) return 0;
-  if (is_ascii) return object + static_cast<Address>(layout.unicode_ascii_bytes);
-  // PyCompactUnicodeObject: utf8_length, utf8.
-  return cpython::PeekPointer(object, static_cast<std::uint32_t>(layout.unicode_ascii_bytes) + 8);
-}
-
 class Scan {
  public:
+  // `objects`: `count` of them, sorted.
   Scan(const Address* objects, std::size_t count, FreeMemory& free, DumpWalk& walk) noexcept
-      : objects_(objects), count_(count), free_(free), walk_(walk) {}
+      : asked_(*g_agent.python.layout, objects, count), free_(free), walk_(walk) {}
   ~Scan() {
-    if (filter_ != nullptr) UnmapRaw(filter_, FilterBytes());
     FreeRaw(answers_);
     FreeRaw(hits_);
-    FreeRaw(texts_);
-    FreeRaw(bodies_);
-    FreeRaw(table_);
   }
 
+  // False: no memory.
   bool Start(FaultGuard& guard) noexcept {
-    if (!GrowRaw(answers_, count_ + 1) || !GrowRaw(texts_, count_ + 1) ||
-        !GrowRaw(bodies_, count_ + 1)) {
-      return false;
+    RawArray<Address> ends;
+    const bool has_memory =
+        GrowRaw(answers_, asked_.count() + 1) && GrowRaw(ends, asked_.count() + 1);
+    for (std::size_t i = 0; has_memory && i < asked_.count(); ++i) {
+      ends.items[i] = walk_.EndOfBody(asked_.object(i));
     }
-    const std::size_t values = 2 * count_ + MeasureBodies();  // each may have a text
-    // Most words pass it by, so it is to be in the first cache whenever it can.
-    while (filter_bits_ < kMostFilter && std::size_t{1} << filter_bits_ < values * kBitsPerValue) {
-      ++filter_bits_;
-    }
-    filter_ = static_cast<std::uint64_t*>(MapRaw(FilterBytes()));
-    std::size_t capacity = 1024;
-    while (capacity < values * 2) capacity *= 2;
-    table_.items = static_cast<std::uint32_t*>(MapRaw(capacity * sizeof(std::uint32_t)));
-    if (filter_ == nullptr || table_.items == nullptr) return false;
-    table_.capacity = capacity;
-    for (std::size_t i = 0; i < count_; ++i) {
-      Insert(objects_[i], i);
-      if (MEMWHY_GUARD(guard) == 0) texts_.items[i] = TextOf(objects_[i]);
-      guard.Disarm();
-      if (texts_.items[i] != 0) Insert(texts_.items[i], i);
-      for (Address at = 8; at < bodies_.items[i]; at += 8) Insert(objects_[i] + at, i);
-    }
-    return true;
+    const bool is_loaded = has_memory && asked_.Load(ends.items, guard);
+    FreeRaw(ends);
+    return is_loaded;
   }
 
   void Words(Address begin, Address end, Memory memory) noexcept {
     // A library's data may end anywhere.
     const auto* at = reinterpret_cast<const Address*>((begin + 7) & ~Address{7});
     const auto* stop = reinterpret_cast<const Address*>(end & ~Address{7});
-    const std::uint64_t* const filter = filter_;
-    const unsigned shift = 64 - filter_bits_;
     for (; at < stop; ++at) {
-      const std::size_t bit = FilterBit(*at, shift);
-      if ((filter[bit >> 6] >> (bit & 63) & 1) != 0) {
-        Hit(*at & ~kTag, reinterpret_cast<Address>(at), memory);
-      }
+      if (asked_.MayLead(*at)) Hit(*at, reinterpret_cast<Address>(at), memory);
     }
   }
 
   // The objects that lie in this library's data.
   void OwnStatics(Address begin, Address end) noexcept {
-    const Address* last = objects_ + count_;
-    for (const Address* at = std::lower_bound(objects_, last, begin); at < last && *at < end;
-         ++at) {
-      Answer& answer = answers_.items[at - objects_];
+    for (std::size_t i = asked_.FirstFrom(begin); i < asked_.count() && asked_.object(i) < end;
+         ++i) {
+      Answer& answer = answers_.items[i];
       ++answer.words;
-      if (answer.static_words < kPlaces) answer.static_places[answer.static_words] = *at;
+      if (answer.static_words < kPlaces) {
+        answer.static_places[answer.static_words] = asked_.object(i);
+      }
       ++answer.static_words;
     }
   }
@@ -193,10 +152,10 @@ class Scan {
   void Write(std::uint64_t unread, DumpStream& out) noexcept {
     constexpr char kMagic[8] = {'M', 'W', 'Y', 'S', 'C', 'A', 'N', '2'};
     out.PutBytes(kMagic, sizeof(kMagic));
-    const std::uint64_t count = count_;
+    const std::uint64_t count = asked_.count();
     out.PutBytes(&count, sizeof(count));
     out.PutBytes(&unread, sizeof(unread));
-    for (std::size_t i = 0; i < count_; ++i) {
+    for (std::size_t i = 0; i < count; ++i) {
       const Answer& answer = answers_.items[i];
       const std::uint64_t others = answer.words - answer.static_words;
       const std::uint64_t first = answer.static_words < kPlaces ? answer.static_words : kPlaces;
@@ -210,35 +169,6 @@ class Scan {
   }
 
  private:
-  std::size_t FilterBytes() const noexcept { return (std::size_t{1} << filter_bits_) / 8; }
-  // The tag does not count. `shift`: 64 less the bits of the index.
-  static std::size_t FilterBit(Address address, unsigned shift) noexcept {
-    return static_cast<std::size_t>((address >> 3) * 0x9e3779b97f4a7c15ull >> shift);
-  }
-  // C libraries point to what they were given, which lies within an object (a libev watcher, a list
-  // head). Returns how many words there are.
-  std::size_t MeasureBodies() noexcept {
-    std::size_t inner = 0;
-    for (std::size_t i = 0; i < count_; ++i) {
-      const Address end = walk_.EndOfBody(objects_[i]);
-      const Address bytes = end > objects_[i] ? end - objects_[i] : 0;
-      if (bytes > kMostBody || inner + bytes / 8 > kMostInner) continue;
-      bodies_.items[i] = bytes;
-      inner += bytes / 8;
-    }
-    return inner;
-  }
-  std::size_t Hash(Address address) const noexcept {
-    return static_cast<std::size_t>((address >> 3) * 0xff51afd7ed558ccdull >> 24) &
-           (table_.capacity - 1);
-  }
-  void Insert(Address address, std::size_t object) noexcept {
-    const std::size_t bit = FilterBit(address, 64 - filter_bits_);
-    filter_[bit >> 6] |= std::uint64_t{1} << (bit & 63);
-    std::size_t at = Hash(address);
-    while (table_.items[at] != 0) at = (at + 1) & (table_.capacity - 1);
-    table_.items[at] = static_cast<std::uint32_t>(object + 1);
-  }
   // A dict or list that was freed and waits to be used again.
   bool IsSpare(Address word) noexcept {
     const PythonApi& api = g_python_api;
@@ -273,55 +203,46 @@ class Scan {
     return version >> 32 == 0 && version != 0 && walk_.IsObject(name) &&
            cpython::TypeOf(name) == api.str_type;
   }
-  void Hit(Address value, Address place, Memory memory) noexcept {
-    for (std::size_t at = Hash(value); table_.items[at] != 0;
-         at = (at + 1) & (table_.capacity - 1)) {
-      const std::uint32_t i = table_.items[at] - 1;
-      const bool is_text = texts_.items[i] == value;
-      const bool is_inner = value > objects_[i] && value - objects_[i] < bodies_.items[i];
-      if (objects_[i] != value && !is_text && !is_inner) continue;
-      // Remains of what was there.
-      if (free_.Contains(place) || walk_.IsInBytes(place)) return;
-      if (is_text && place - objects_[i] < kMostHead) return;
-      if (is_inner && place - objects_[i] < bodies_.items[i]) return;
-      Answer& answer = answers_.items[i];
-      if (objects_[i] == value && IsWeakLink(value, place)) {
-        const Address callback = PeekPointer(value, kWeakCallback);
-        if (callback == 0) return;  // such a link holds none
-        // C code lets one hang there alone, as pybind11 does: its callback gives the reference
-        // back.
-        if (IsNativeFunction(callback) && answer.native_words == 0) {
-          answer.native_words = 1;
-          answer.holder = PeekPointer(value, kWeakObject);
-        }
-      }
-      const std::uint64_t others = answer.words++ - answer.static_words;
-      if (memory == Memory::kLibrary ||
-          (memory == Memory::kInterpreter && !IsLeftOver(objects_[i], place))) {
-        if (answer.static_words < kPlaces) answer.static_places[answer.static_words] = place;
-        ++answer.static_words;
-        return;
-      }
-      if (others < kPlaces) answer.other_places[others] = place;
-      if (others < kMostHits && GrowRaw(hits_, hit_count_ + 1)) {
-        hits_.items[hit_count_++] = {i, place};
-      }
+  void Hit(Address word, Address place, Memory memory) noexcept {
+    using Part = AskedObjects::Part;
+    AskedObjects::Match match;
+    if (!asked_.Find(word, &match)) return;
+    // Remains of what was there.
+    if (free_.Contains(place) || walk_.IsInBytes(place)) return;
+    const Address object = asked_.object(match.object);
+    if (match.part == Part::kText && place - object < kMostHead) return;
+    if (match.part == Part::kBody && place >= object && place < asked_.EndOfBody(match.object)) {
       return;
+    }
+    Answer& answer = answers_.items[match.object];
+    if (match.part == Part::kBegin && IsWeakLink(object, place)) {
+      const Address callback = PeekPointer(object, kWeakCallback);
+      if (callback == 0) return;  // such a link holds none
+      // C code lets one hang there alone, as pybind11 does: its callback gives the reference back.
+      if (IsNativeFunction(callback) && answer.native_words == 0) {
+        answer.native_words = 1;
+        answer.holder = PeekPointer(object, kWeakObject);
+      }
+    }
+    const std::uint64_t others = answer.words++ - answer.static_words;
+    if (memory == Memory::kLibrary ||
+        (memory == Memory::kInterpreter && !IsLeftOver(object, place))) {
+      if (answer.static_words < kPlaces) answer.static_places[answer.static_words] = place;
+      ++answer.static_words;
+      return;
+    }
+    if (others < kPlaces) answer.other_places[others] = place;
+    if (others < kMostHits && GrowRaw(hits_, hit_count_ + 1)) {
+      hits_.items[hit_count_++] = {match.object, place};
     }
   }
 
-  const Address* objects_;
-  std::size_t count_;
+  AskedObjects asked_;
   FreeMemory& free_;
   DumpWalk& walk_;
-  std::uint64_t* filter_ = nullptr;
-  unsigned filter_bits_ = kLeastFilter;
   RawArray<Answer> answers_;
   RawArray<FoundWord> hits_;
   std::size_t hit_count_ = 0;
-  RawArray<Address> texts_;        // 0: none
-  RawArray<Address> bodies_;       // bytes of those that C code may point into, or 0
-  RawArray<std::uint32_t> table_;  // object + 1
 };
 
 // `data_end`: before it lies the data of a library, or of the interpreter.
