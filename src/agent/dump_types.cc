@@ -17,14 +17,9 @@ using cpython::Peek;
 using cpython::PeekPointer;
 using wire::EdgeKind;
 
-constexpr std::size_t kFirstSlots = 1 << 12;
 constexpr std::uint32_t kMostTypes = 1 << 16;
 constexpr std::size_t kTypeBytes = 400;  // of a type object that we look at
 constexpr std::int64_t kMostBasicBytes = 1 << 20;
-
-std::size_t HashType(Address type) noexcept {
-  return static_cast<std::size_t>((type >> 4) * 0x9e3779b97f4a7c15ull >> 32);
-}
 
 const char* PlainName(Address type) noexcept {
   return reinterpret_cast<const char*>(PeekPointer(type, cpython::kTypeName));
@@ -106,7 +101,6 @@ ObjectSize SizeRule(Address type, std::uint64_t flags, std::int64_t item_bytes) 
 
 bool DumpTypes::Start(const MemoryMap& map) noexcept {
   map_ = &map;
-  if (!GrowTable()) return false;
   const Mapping* python = map.Find(g_python_api.type_type);
   python_inode_ = python == nullptr ? 0 : python->inode;
   // A class written in Python that every interpreter has: importlib's ModuleSpec. Its traversal is
@@ -380,34 +374,9 @@ void DumpTypes::LearnBody(DumpType& facts) noexcept {
   facts.body_end = facts.basic_bytes;
 }
 
-// Where `type` stands in the table, or would.
-std::size_t DumpTypes::SlotOf(Address type) const noexcept {
-  const std::size_t mask = table_.capacity - 1;
-  std::size_t at = HashType(type) & mask;
-  while (table_.items[at].facts != nullptr && table_.items[at].type != type) at = (at + 1) & mask;
-  return at;
-}
-
-// False: no memory.
-bool DumpTypes::GrowTable() noexcept {
-  RawArray<Slot> before = table_;
-  const std::size_t slots = before.capacity == 0 ? kFirstSlots : before.capacity * 2;
-  auto* items = static_cast<Slot*>(MapRaw(slots * sizeof(Slot)));
-  if (items == nullptr) return false;
-  table_.items = items;
-  table_.capacity = slots;
-  for (std::size_t i = 0; i < before.capacity; ++i) {
-    const Slot& slot = before.items[i];
-    if (slot.facts != nullptr) table_.items[SlotOf(slot.type)] = slot;
-  }
-  FreeRaw(before);
-  return true;
-}
-
 DumpType* DumpTypes::Find(Address type) noexcept {
   if (IsKnown(type)) return last_;
   if (count_ == kMostTypes) return nullptr;
-  if ((std::size_t{count_} + 1) * 2 > table_.capacity && !GrowTable()) return nullptr;
   if (slab_count_ == 0 || slab_used_ == kSlabTypes) {
     if (!GrowRaw(slabs_, slab_count_ + 1)) return nullptr;
     auto* slab = static_cast<DumpType*>(MapRaw(kSlabTypes * sizeof(DumpType)));
@@ -420,17 +389,17 @@ DumpType* DumpTypes::Find(Address type) noexcept {
   facts.id = count_++;
   facts.shape_count = -1;
   Learn(facts);
-  table_.items[SlotOf(type)] = {type, &facts};
+  if (table_.Add({type, &facts}) == nullptr) return nullptr;
   last_type_ = type;
   return last_ = &facts;
 }
 
 bool DumpTypes::IsKnown(Address type) noexcept {
   if (IsLast(type)) return true;
-  const Slot& slot = table_.items[SlotOf(type)];
-  if (slot.facts == nullptr) return false;
+  const Slot* slot = table_.Find(type);
+  if (slot == nullptr) return false;
   last_type_ = type;  // Get comes next
-  last_ = slot.facts;
+  last_ = slot->facts;
   return true;
 }
 
@@ -478,7 +447,7 @@ void DumpTypes::Release() noexcept {
   }
   slab_count_ = 0;
   FreeRaw(slabs_);
-  FreeRaw(table_);
+  table_.Release();
 }
 
 }  // namespace memwhy::agent

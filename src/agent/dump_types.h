@@ -9,6 +9,7 @@
 #include "agent/memory_map.h"
 #include "agent/python_api.h"
 #include "agent/raw_memory.h"
+#include "agent/raw_table.h"
 #include "cpython/peek.h"
 #include "wire/heap_dump.h"
 
@@ -139,13 +140,16 @@ class DumpTypes {
   struct Slot {
     cpython::Address type;
     DumpType* facts;  // null: free
+    cpython::Address key() const { return type; }
+    bool is_used() const { return facts != nullptr; }
+    static std::size_t Hash(cpython::Address type) {
+      return static_cast<std::size_t>((type >> 4) * 0x9e3779b97f4a7c15ull >> 32);
+    }
   };
 
   bool IsLast(cpython::Address type) const noexcept {
     return type == last_type_ && last_ != nullptr;
   }
-  std::size_t SlotOf(cpython::Address type) const noexcept;
-  bool GrowTable() noexcept;
   DumpType* Find(cpython::Address type) noexcept;
   bool ReadsLikeType(cpython::Address type) noexcept;
   bool ReadsLikeMetaclass(cpython::Address meta) const noexcept;
@@ -161,8 +165,8 @@ class DumpTypes {
   const MemoryMap* map_ = nullptr;
   std::uint64_t python_inode_ = 0;
   void* subtype_traverse_ = nullptr;  // of every class that Python code defines
-  RawArray<Slot> table_;              // open addressing, a power of two
-  RawArray<DumpType*> slabs_;         // filled front to back, then another; never moved
+  RawTable<Slot> table_;
+  RawArray<DumpType*> slabs_;  // filled front to back, then another; never moved
   std::size_t slab_count_ = 0;
   std::size_t slab_used_ = 0;
   std::uint32_t count_ = 0;

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "agent/raw_memory.h"
+#include "agent/raw_table.h"
 
 namespace memwhy::agent {
 
@@ -53,7 +54,7 @@ class MarkMap {
   // visit(address) of each whose first bit is set, in no order; until it returns false.
   template <typename Visit>
   void EachSeen(const Visit& visit) const noexcept {
-    for (std::size_t i = 0; i < count_; ++i) {
+    for (std::size_t i = 0; i < table_.used(); ++i) {
       const Block& block = slabs_.items[i / kSlabBlocks].blocks[i % kSlabBlocks];
       for (std::size_t word = 0; word < kWords; ++word) {
         for (std::uint64_t bits = block.seen[word]; bits != 0; bits &= bits - 1) {
@@ -64,7 +65,7 @@ class MarkMap {
     }
   }
   bool failed() const { return failed_; }
-  std::size_t blocks() const { return count_; }
+  std::size_t blocks() const { return table_.used(); }
   void Release() noexcept;
 
  private:
@@ -94,29 +95,25 @@ class MarkMap {
   struct Entry {
     std::uintptr_t number;
     Block* block;  // null: free
+    std::uintptr_t key() const { return number; }
+    bool is_used() const { return block != nullptr; }
+    static std::size_t Hash(std::uintptr_t number) {
+      return static_cast<std::size_t>(number * 0x9e3779b97f4a7c15ull >> 24);
+    }
   };
   Block* Find(std::uintptr_t address) noexcept {
     const std::uintptr_t number = address >> 16;
     if (last_.number == number) return last_.block;
-    if (table_.capacity == 0) return nullptr;
-    std::size_t at = Hash(number) & (table_.capacity - 1);
-    while (table_.items[at].block != nullptr) {
-      if (table_.items[at].number == number) return (last_ = table_.items[at]).block;
-      at = (at + 1) & (table_.capacity - 1);
-    }
-    return nullptr;
+    const Entry* entry = table_.Find(number);
+    return entry == nullptr ? nullptr : (last_ = *entry).block;
   }
   Block* FindOrAdd(std::uintptr_t address) noexcept {
     Block* block = Find(address);
     return block != nullptr ? block : Add(address >> 16);
   }
   Block* Add(std::uintptr_t number) noexcept;
-  static std::size_t Hash(std::uintptr_t number) noexcept {
-    return static_cast<std::size_t>(number * 0x9e3779b97f4a7c15ull >> 24);
-  }
 
-  RawArray<Entry> table_;  // open addressing, a power of two
-  std::size_t count_ = 0;
+  RawTable<Entry> table_;
   RawArray<Slab> slabs_;
   std::size_t slab_count_ = 0;
   std::size_t slab_used_ = 0;

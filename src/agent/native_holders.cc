@@ -27,49 +27,21 @@ bool IsSure(const FreeMemory::Block& block, Address place) noexcept {
 }  // namespace
 
 NativeHolders::~NativeHolders() {
-  FreeRaw(table_);
   FreeRaw(blocks_);
   FreeRaw(lists_);
-}
-
-NativeHolders::Wanted* NativeHolders::Slot(Address begin) noexcept {
-  if ((wanted_ + 1) * 2 > table_.capacity) {
-    RawArray<Wanted> before = table_;
-    constexpr std::size_t kFirstSlots = 1024;
-    table_ = {};
-    table_.capacity = before.capacity == 0 ? kFirstSlots : before.capacity * 2;
-    table_.items = static_cast<Wanted*>(MapRaw(table_.capacity * sizeof(Wanted)));
-    if (table_.items == nullptr) {
-      table_ = before;
-      return nullptr;
-    }
-    for (std::size_t i = 0; i < before.capacity; ++i) {
-      if (before.items[i].begin != 0) *Slot(before.items[i].begin) = before.items[i];
-    }
-    FreeRaw(before);
-  }
-  std::size_t at = static_cast<std::size_t>((begin >> 4) * 0x9e3779b97f4a7c15ull >> 20);
-  for (at &= table_.capacity - 1; table_.items[at].begin != 0;
-       at = (at + 1) & (table_.capacity - 1)) {
-    if (table_.items[at].begin == begin) break;
-  }
-  return &table_.items[at];
 }
 
 void NativeHolders::Add(Address place) noexcept {
   const FreeMemory::Block block = free_.BlockOf(place);
   if (!IsSure(block, place) || walk_.IsObjectsBlock(block)) return;
-  Wanted* slot = Slot(block.begin);
-  if (slot == nullptr || slot->begin != 0) return;
-  slot->begin = block.begin;
-  ++wanted_;
+  if (wanted_.Find(block.begin) == nullptr) wanted_.Add({block.begin, 0});
 }
 
 Address NativeHolders::HolderOf(Address place) noexcept {
   const FreeMemory::Block block = free_.BlockOf(place);
-  if (!IsSure(block, place) || table_.items == nullptr) return 0;
-  const Wanted* slot = Slot(block.begin);
-  return slot == nullptr ? 0 : slot->holder;
+  if (!IsSure(block, place)) return 0;
+  const Wanted* wanted = wanted_.Find(block.begin);
+  return wanted == nullptr ? 0 : wanted->holder;
 }
 
 void NativeHolders::Look(Address word, Address place) noexcept {
@@ -87,9 +59,8 @@ void NativeHolders::Look(Address word, Address place) noexcept {
     lists_.items[list_count_++] = static_cast<std::uint32_t>(block_count_);
   }
   blocks_.items[block_count_++] = {block.begin, holder_, link, false};
-  Wanted* slot = Slot(block.begin);
-  if (slot != nullptr && slot->begin != 0) {
-    slot->holder = holder_;
+  if (Wanted* wanted = wanted_.Find(block.begin); wanted != nullptr) {
+    wanted->holder = holder_;
     ++found_;
   }
 }
@@ -119,7 +90,7 @@ void NativeHolders::LookAtBlock(std::size_t index, bool is_again) noexcept {
 // member of as large ones, is no step. What is most often left over, links into the middle of a
 // block and what stands behind a block's sure end, comes when nothing else is left.
 void NativeHolders::LookAtReached() noexcept {
-  while (found_ < wanted_) {
+  while (found_ < wanted_.used()) {
     if (list_count_ != 0) {
       LookAtBlock(lists_.items[--list_count_], false);
     } else if (next_ < block_count_) {
@@ -137,7 +108,8 @@ void NativeHolders::LookAtReached() noexcept {
 void NativeHolders::LookAtLibraries() noexcept {
   PresentPages pages;
   const auto look = [this](Address begin, Address end) {
-    for (Address at = (begin + 7) & ~Address{7}; at + 8 <= end && found_ < wanted_; at += 8) {
+    for (Address at = (begin + 7) & ~Address{7}; at + 8 <= end && found_ < wanted_.used();
+         at += 8) {
       holder_ = at;
       Look(PeekPointer(at, 0), at);
     }
@@ -159,12 +131,12 @@ void NativeHolders::LookAtObjects() noexcept {
   walk_.EachBody([this](Address object, Address begin, Address end) {
     holder_ = object;
     LookAt(begin, end);
-    return found_ < wanted_;
+    return found_ < wanted_.used();
   });
 }
 
 void NativeHolders::Find(FaultGuard& guard) noexcept {
-  if (wanted_ == 0) return;
+  if (wanted_.used() == 0) return;
   if (MEMWHY_GUARD(guard) == 0) LookAtLibraries();
   guard.Disarm();
   if (MEMWHY_GUARD(guard) == 0) LookAtObjects();

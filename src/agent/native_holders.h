@@ -13,6 +13,7 @@
 #include "agent/free_memory.h"
 #include "agent/memory_map.h"
 #include "agent/raw_memory.h"
+#include "agent/raw_table.h"
 
 namespace memwhy::agent {
 
@@ -33,9 +34,13 @@ class NativeHolders {
   struct Wanted {
     std::uintptr_t begin;  // 0: an empty slot
     std::uintptr_t holder;
+    std::uintptr_t key() const { return begin; }
+    bool is_used() const { return begin != 0; }
+    static std::size_t Hash(std::uintptr_t begin) {
+      return static_cast<std::size_t>((begin >> 4) * 0x9e3779b97f4a7c15ull >> 20);
+    }
   };
 
-  Wanted* Slot(std::uintptr_t begin) noexcept;
   // A block that something leads to.
   struct Reached {
     std::uintptr_t begin;
@@ -57,9 +62,8 @@ class NativeHolders {
   const MemoryMap& map_;
   FreeMemory& free_;
   DumpWalk& walk_;
-  MarkMap reached_;         // blocks, by their begin
-  RawArray<Wanted> table_;  // open addressing, a power of two
-  std::size_t wanted_ = 0;
+  MarkMap reached_;  // blocks, by their begin
+  RawTable<Wanted> wanted_;
   std::size_t found_ = 0;
   RawArray<Reached> blocks_;  // in the order in which they were reached
   std::size_t block_count_ = 0;

@@ -8,14 +8,13 @@
 
 #include "agent/dump_stream.h"
 #include "agent/memory_map.h"
-#include "agent/raw_memory.h"
+#include "agent/raw_table.h"
 
 namespace memwhy::agent {
 
 class NativeTypes {
  public:
   NativeTypes(DumpStream& out, const MemoryMap& map) noexcept : out_(out), map_(map) {}
-  ~NativeTypes() { FreeRaw(slots_); }
   // The number of the class whose objects begin with this word, counted from 1; its record is
   // written when it is new. 0: none known.
   std::uint32_t Get(std::uint64_t vtable) noexcept;
@@ -24,12 +23,16 @@ class NativeTypes {
   struct Slot {
     std::uint64_t vtable;  // 0: empty
     std::uint32_t id;
+    std::uint64_t key() const { return vtable; }
+    bool is_used() const { return vtable != 0; }
+    static std::size_t Hash(std::uint64_t vtable) {
+      return static_cast<std::size_t>((vtable >> 4) * 0x9e3779b97f4a7c15ull >> 32);
+    }
   };
 
   DumpStream& out_;
   const MemoryMap& map_;
-  RawArray<Slot> slots_;  // open addressing
-  std::size_t used_ = 0;
+  RawTable<Slot> classes_;
   std::uint32_t ids_ = 0;
 };
 

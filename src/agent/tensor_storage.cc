@@ -12,7 +12,7 @@ using cpython::Address;
 using cpython::Peek;
 using cpython::PeekPointer;
 
-constexpr std::size_t kSlots = 1 << 10;
+constexpr std::size_t kMostClasses = 1 << 12;
 constexpr Address kLeastAddress = 1 << 20;
 constexpr std::size_t kBodyWords = 16;  // of a Python object, searched
 constexpr int kMostDepth = 2;           // tensors behind tensors
@@ -69,21 +69,13 @@ TensorStorages::Role TensorStorages::Classify(std::uint64_t type_info) const noe
 }
 
 TensorStorages::Role TensorStorages::RoleOf(std::uint64_t vtable) noexcept {
-  if (!IsAddress(vtable) || !GrowRaw(roles_, kSlots)) return Role::kNone;
-  const auto hash = static_cast<std::size_t>((vtable >> 4) * 0x9e3779b97f4a7c15ull >> 32);
-  std::size_t at = hash & (kSlots - 1);
-  while (roles_.items[at].vtable != 0) {
-    if (roles_.items[at].vtable == vtable) return roles_.items[at].role;
-    at = (at + 1) & (kSlots - 1);
-  }
+  if (!IsAddress(vtable)) return Role::kNone;
+  if (const Slot* known = roles_.Find(vtable); known != nullptr) return known->role;
   const std::uint64_t info = TypeInfoOf(map_, vtable);
   char name[8];
   if (info == 0 || ReadClassName(info, name, sizeof(name)) == 0) return Role::kNone;
   const Role role = Classify(info);
-  if (used_ * 2 < kSlots) {
-    ++used_;
-    roles_.items[at] = {vtable, role};
-  }
+  if (roles_.used() < kMostClasses) roles_.Add({vtable, role});
   return role;
 }
 

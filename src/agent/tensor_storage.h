@@ -15,7 +15,7 @@
 #include <cstdint>
 
 #include "agent/memory_map.h"
-#include "agent/raw_memory.h"
+#include "agent/raw_table.h"
 #include "cpython/peek.h"
 
 namespace memwhy::agent {
@@ -44,7 +44,6 @@ class TensorStorages {
   static constexpr std::size_t kMost = 16;  // of one object, of each of the two below
 
   explicit TensorStorages(const MemoryMap& map) noexcept : map_(map) {}
-  ~TensorStorages() { FreeRaw(roles_); }
 
   // Finds what is behind an object whose body is `bytes` long: of a sparse tensor, or one with a
   // gradient, several; each once.
@@ -74,6 +73,11 @@ class TensorStorages {
   struct Slot {
     std::uint64_t vtable;  // 0: empty
     Role role;
+    std::uint64_t key() const { return vtable; }
+    bool is_used() const { return vtable != 0; }
+    static std::size_t Hash(std::uint64_t vtable) {
+      return static_cast<std::size_t>((vtable >> 4) * 0x9e3779b97f4a7c15ull >> 32);
+    }
   };
 
   Role RoleOf(std::uint64_t vtable) noexcept;
@@ -86,8 +90,7 @@ class TensorStorages {
   void AddHolder(const TensorHolder& holder) noexcept;
 
   const MemoryMap& map_;
-  RawArray<Slot> roles_;  // open addressing
-  std::size_t used_ = 0;
+  RawTable<Slot> roles_;
   TensorStorage found_[kMost];
   std::size_t count_ = 0;
   TensorHolder holders_[kMost];

@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "agent/raw_memory.h"
+#include "agent/raw_table.h"
 
 namespace memwhy::agent {
 
@@ -19,10 +20,7 @@ class TypeCensus {
     std::uint64_t bytes;
   };
 
-  ~TypeCensus() {
-    FreeRaw(totals_);
-    FreeRaw(slots_);
-  }
+  ~TypeCensus() { FreeRaw(totals_); }
 
   void AddObject(std::uint32_t type, std::uint64_t bytes) noexcept {
     if (!GrowRaw(totals_, std::size_t{type} + 1)) {
@@ -38,9 +36,9 @@ class TypeCensus {
   }
   // Both as wire::DumpTag::kPair has them; not both 0.
   void AddReference(std::uint32_t referrer, std::uint32_t referent) noexcept {
-    const std::uint64_t key = std::uint64_t{referrer} << 32 | referent;
+    const std::uint64_t types = std::uint64_t{referrer} << 32 | referent;
     // Containers refer to objects of one type mostly.
-    if (last_ == nullptr || last_->key != key) last_ = Find(key);
+    if (last_ == nullptr || last_->types != types) last_ = Find(types);
     if (last_ != nullptr) ++last_->references;
   }
 
@@ -51,29 +49,31 @@ class TypeCensus {
   // each(referrer, referent, references), in no order.
   template <typename Each>
   void EachPair(const Each& each) const noexcept {
-    for (std::size_t i = 0; i < slots_.capacity; ++i) {
-      const Slot& slot = slots_.items[i];
-      if (slot.key == 0) continue;
-      each(static_cast<std::uint32_t>(slot.key >> 32), static_cast<std::uint32_t>(slot.key),
-           slot.references);
-    }
+    pairs_.Each([&](const Pair& pair) {
+      each(static_cast<std::uint32_t>(pair.types >> 32), static_cast<std::uint32_t>(pair.types),
+           pair.references);
+    });
   }
   // No memory: something is not counted.
   bool failed() const { return failed_; }
 
  private:
-  struct Slot {
-    std::uint64_t key;  // referrer << 32 | referent; 0: empty
+  struct Pair {
+    std::uint64_t types;  // referrer << 32 | referent; 0: empty
     std::uint64_t references;
+    std::uint64_t key() const { return types; }
+    bool is_used() const { return types != 0; }
+    static std::size_t Hash(std::uint64_t types) {
+      const std::uint64_t mixed = types * 0x9e3779b97f4a7c15ull;
+      return static_cast<std::size_t>(mixed ^ (mixed >> 32));
+    }
   };
   // Null: no memory.
-  Slot* Find(std::uint64_t key) noexcept;
-  bool Grow() noexcept;
+  Pair* Find(std::uint64_t types) noexcept;
 
   RawArray<Total> totals_;  // by type
-  RawArray<Slot> slots_;    // open addressing, a power of two
-  std::size_t used_ = 0;
-  Slot* last_ = nullptr;
+  RawTable<Pair> pairs_;
+  Pair* last_ = nullptr;
   bool failed_ = false;
 };
 
