@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // memwhy: one sub-command per file of this folder (cli.h says how they hook in).
+#include <malloc.h>
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
@@ -16,7 +17,15 @@
 namespace memwhy::cli {
 namespace {
 
+// Arrays over a whole heap graph go back to the system when they are freed. Left alone, glibc takes
+// the first one that is freed for a sign to keep the next ones, between which holes are left.
+void ReturnLargeBlocks() {
+  constexpr int kLargeBytes = 1 << 20;
+  mallopt(M_MMAP_THRESHOLD, kLargeBytes);
+}
+
 int Main(int argc, char** argv) {
+  ReturnLargeBlocks();
   std::vector<std::string> arguments(argv + 1, argv + argc);
   const auto separator = std::find(arguments.begin(), arguments.end(), "--");
   if (separator != arguments.end()) {

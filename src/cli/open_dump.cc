@@ -9,7 +9,7 @@ Result<std::unique_ptr<OpenedDump>> OpenDump(const std::string& path) {
   MEMWHY_TRY(const std::unique_ptr<session::DumpFile> file, session::DumpFile::Open(path));
   auto opened = std::make_unique<OpenedDump>();
   MEMWHY_TRY_VOID(file->ReadFacts());
-  auto graph = model::ObjectGraph::Load(*file, session::ScanOf(file->facts()));
+  auto graph = model::ObjectGraph::Load(*file, file->scan());
   if (!graph) {
     return file->damage().empty()
                ? graph.error().With("{}", path)

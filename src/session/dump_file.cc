@@ -10,7 +10,44 @@
 
 namespace memwhy::session {
 namespace {
+
 constexpr std::size_t kDumpBlockBytes = 256u << 10;
+constexpr char kScanFact[] = "dump_holders";
+
+// Of a fact that ScanFact made.
+model::HolderScan ScanOf(const nlohmann::json& fact) {
+  model::HolderScan scan;
+  const auto holders = fact.find("holders");
+  if (holders == fact.end() || !holders->is_array()) return scan;
+  scan.was_done = true;
+  if (const auto unread = fact.find("unread_mappings");
+      unread != fact.end() && unread->is_number_unsigned()) {
+    scan.unread_mappings = unread->get<std::uint64_t>();
+  }
+  for (const auto& entry : *holders) {
+    if (!entry.is_array() || entry.size() < 4 || !entry[0].is_number_unsigned() ||
+        !entry[1].is_number_unsigned() || !entry[2].is_number_unsigned() || !entry[3].is_array()) {
+      continue;
+    }
+    model::HolderScan::Object object;
+    object.address = entry[0].get<std::uint64_t>();
+    object.words = entry[1].get<std::uint64_t>();
+    object.static_words = entry[2].get<std::uint64_t>();
+    for (const auto& place : entry[3]) {
+      if (place.is_string()) object.places.push_back(place.get<std::string>());
+    }
+    // Later versions tell who holds what lies in native memory.
+    if (entry.size() >= 7 && entry[4].is_number_unsigned() && entry[5].is_number_unsigned() &&
+        entry[6].is_string()) {
+      object.native_words = entry[4].get<std::uint64_t>();
+      object.holder = entry[5].get<std::uint64_t>();
+      object.holder_name = entry[6].get<std::string>();
+    }
+    scan.objects.push_back(std::move(object));
+  }
+  return scan;
+}
+
 }  // namespace
 
 DumpWriter::DumpWriter(std::string path, std::string open_path, UniqueFd fd)
@@ -168,6 +205,16 @@ Result<std::span<const std::uint8_t>> DumpFile::Next() {
   return std::span<const std::uint8_t>{};
 }
 
+void DumpFile::TakeFact(const nlohmann::json& fact) {
+  if (!fact.is_object()) return;
+  const auto type = fact.find("type");
+  if (type != fact.end() && *type == kScanFact) {
+    scan_ = ScanOf(fact);  // the largest by far: not kept as it is
+  } else {
+    facts_.update(fact);
+  }
+}
+
 Result<void> DumpFile::ReadFacts() {
   MEMWHY_TRY_VOID(Rewind());
   while (damage_.empty() && offset_ < size_) {
@@ -184,45 +231,11 @@ Result<void> DumpFile::ReadFacts() {
           !ChecksumFits(header, stored_) || !decoder_.Decode(header, stored_, &raw_)) {
         break;
       }
-      auto fact = nlohmann::json::parse(raw_.begin(), raw_.end(), nullptr, false);
-      if (fact.is_object()) facts_.update(fact);
+      TakeFact(nlohmann::json::parse(raw_.begin(), raw_.end(), nullptr, false));
     }
     offset_ = next;
   }
   return Rewind();
-}
-
-model::HolderScan ScanOf(const nlohmann::json& facts) {
-  model::HolderScan scan;
-  const auto holders = facts.find("holders");
-  if (holders == facts.end() || !holders->is_array()) return scan;
-  scan.was_done = true;
-  if (const auto unread = facts.find("unread_mappings");
-      unread != facts.end() && unread->is_number_unsigned()) {
-    scan.unread_mappings = unread->get<std::uint64_t>();
-  }
-  for (const auto& entry : *holders) {
-    if (!entry.is_array() || entry.size() < 4 || !entry[0].is_number_unsigned() ||
-        !entry[1].is_number_unsigned() || !entry[2].is_number_unsigned() || !entry[3].is_array()) {
-      continue;
-    }
-    model::HolderScan::Object object;
-    object.address = entry[0].get<std::uint64_t>();
-    object.words = entry[1].get<std::uint64_t>();
-    object.static_words = entry[2].get<std::uint64_t>();
-    for (const auto& place : entry[3]) {
-      if (place.is_string()) object.places.push_back(place.get<std::string>());
-    }
-    // Later versions tell who holds what lies in native memory.
-    if (entry.size() >= 7 && entry[4].is_number_unsigned() && entry[5].is_number_unsigned() &&
-        entry[6].is_string()) {
-      object.native_words = entry[4].get<std::uint64_t>();
-      object.holder = entry[5].get<std::uint64_t>();
-      object.holder_name = entry[6].get<std::string>();
-    }
-    scan.objects.push_back(std::move(object));
-  }
-  return scan;
 }
 
 nlohmann::json ScanFact(const model::HolderScan& scan) {
@@ -231,7 +244,7 @@ nlohmann::json ScanFact(const model::HolderScan& scan) {
     holders.push_back({object.address, object.words, object.static_words, object.places,
                        object.native_words, object.holder, object.holder_name});
   }
-  return {{"type", "dump_holders"},
+  return {{"type", kScanFact},
           {"unread_mappings", scan.unread_mappings},
           {"holders", std::move(holders)}};
 }

@@ -77,6 +77,8 @@ class DumpFile : public model::DumpSource {
 
   // What the facts say, one over the other; complete after ReadFacts.
   const nlohmann::json& facts() const { return facts_; }
+  // What they say about a scan for holders, which is not in facts(); nothing where there was none.
+  const model::HolderScan& scan() const { return scan_; }
   // Walks over all blocks and goes back to the start.
   Result<void> ReadFacts();
   std::uint64_t size() const { return size_; }
@@ -85,6 +87,7 @@ class DumpFile : public model::DumpSource {
  private:
   DumpFile(UniqueFd fd, std::uint64_t size) : fd_(std::move(fd)), size_(size) {}
   bool ReadAt(std::uint64_t offset, void* into, std::size_t bytes) const;
+  void TakeFact(const nlohmann::json& fact);
 
   UniqueFd fd_;
   std::uint64_t size_ = 0;
@@ -94,11 +97,11 @@ class DumpFile : public model::DumpSource {
   std::vector<std::uint8_t> stored_;
   std::vector<std::uint8_t> raw_;
   nlohmann::json facts_ = nlohmann::json::object();
+  model::HolderScan scan_;
   std::string damage_;
 };
 
-// What the facts say about a scan for holders; nothing where there was none.
-model::HolderScan ScanOf(const nlohmann::json& facts);
+// The fact that DumpFile::scan() comes back from.
 nlohmann::json ScanFact(const model::HolderScan& scan);
 
 // Whether a file begins as a dump does.
