@@ -136,7 +136,7 @@ Result<void> HeapDumpRun::Post(const std::string& ring_path) {
   limits.in_place = options_.in_place;
   limits.is_census = is_census_;
   if (options_.scans) limits.scan_path = folder + name + kQuestionsSuffix;
-  MEMWHY_TRY(HeapRequest request, HeapRequest::Post(ring_.get(), folder + name, limits));
+  MEMWHY_TRY(HeapRequest request, HeapRequest::Post(fs_, ring_.get(), folder + name, limits));
   request_.emplace(std::move(request));
   if (options_.scans && !options_.in_place) asking_.emplace();
   began_ = wire::MonotonicNs();

@@ -47,19 +47,43 @@ bool PutPath(char (&field)[N], const std::string& path) {
   return true;
 }
 
+// Signals a sleeping thread of the target, which then takes the posted request.
+void WakeTarget(const FileSystem& fs, RingMap& ring) {
+  const auto number = static_cast<int>(ring.header().request_signal);
+  // The number comes from the target: nothing but the real-time signals that an agent may choose.
+  if (number < SIGRTMIN || number > SIGRTMAX) return;
+  const auto pid = static_cast<pid_t>(ring.info().pid);
+  if (const auto thread = FindSleepingThread(fs, pid)) syscall(SYS_tgkill, pid, *thread, number);
+}
+
 // Whether a request may be posted. One that is answered waits for who posted it, who looks every
-// few milliseconds; an answer that nobody takes for a second was asked for by one who is gone.
-bool IsFree(RingMap& ring) {
+// few milliseconds; an answer that nobody takes for a second was asked for by one who is gone. One
+// that is not taken may be of somebody who was killed before the target was woken: it is woken for
+// that, and will find that nobody listens.
+bool IsFree(const FileSystem& fs, RingMap& ring) {
   constexpr int kLooks = 50;
-  std::atomic<std::uint32_t>& state = ring.header().request_state;
-  std::uint32_t seen = state.load(std::memory_order_acquire);
-  for (int i = 0;
-       i < kLooks && (seen == Raw(RequestState::kDone) || seen == Raw(RequestState::kFailed));
-       ++i) {
-    usleep(20'000);
-    seen = state.load(std::memory_order_acquire);
+  constexpr useconds_t kPause_us = 20'000;
+  bool was_posted = false;
+  int answered = 0;  // looks
+  for (int i = 0; i < 2 * kLooks && answered < kLooks; ++i) {
+    switch (static_cast<RequestState>(ring.header().request_state.load())) {
+      case RequestState::kPosted:
+        was_posted = true;
+        WakeTarget(fs, ring);
+        break;
+      case RequestState::kRunning:
+        if (!was_posted) return false;
+        break;
+      case RequestState::kDone:
+      case RequestState::kFailed:
+        ++answered;
+        break;
+      default:
+        return true;
+    }
+    usleep(kPause_us);
   }
-  return seen != Raw(RequestState::kPosted) && seen != Raw(RequestState::kRunning);
+  return answered == kLooks;
 }
 
 // The last of its fields and the word that lets the agent see them all.
@@ -128,9 +152,10 @@ std::optional<pid_t> FindSleepingThread(const FileSystem& fs, pid_t pid) {
 
 HeapRequest::HeapRequest(RingMap* ring) : ring_(ring) {}
 
-Result<HeapRequest> HeapRequest::Post(RingMap* ring, const std::string& output_path,
+Result<HeapRequest> HeapRequest::Post(const FileSystem& fs, RingMap* ring,
+                                      const std::string& output_path,
                                       const HeapDumpLimits& limits) {
-  if (!IsFree(*ring)) return Error("another request is under way in the process");
+  if (!IsFree(fs, *ring)) return Error("another request is under way in the process");
   wire::RingHeader& header = ring->header();
   if (!PutPath(header.request_output, output_path)) {
     return Error("the session's path is too long for a heap dump");
@@ -152,13 +177,7 @@ Result<HeapRequest> HeapRequest::Post(RingMap* ring, const std::string& output_p
 }
 
 void HeapRequest::Wake(const FileSystem& fs) {
-  wire::RingHeader& header = ring_->header();
-  if (header.request_state.load(std::memory_order_acquire) != Raw(RequestState::kPosted)) return;
-  const auto number = static_cast<int>(header.request_signal);
-  // The number comes from the target: nothing but the real-time signals that an agent may choose.
-  if (number < SIGRTMIN || number > SIGRTMAX) return;
-  const auto pid = static_cast<pid_t>(ring_->info().pid);
-  if (const auto thread = FindSleepingThread(fs, pid)) syscall(SYS_tgkill, pid, *thread, number);
+  if (IsPosted()) WakeTarget(fs, *ring_);
 }
 
 std::optional<HeapReply> HeapRequest::Prediction() const {

@@ -57,8 +57,8 @@ class HeapRequest {
  public:
   // Posts the request; `output_path` is a FIFO that somebody reads, as the target
   // sees it.
-  static Result<HeapRequest> Post(RingMap* ring, const std::string& output_path,
-                                  const HeapDumpLimits& limits);
+  static Result<HeapRequest> Post(const FileSystem& fs, RingMap* ring,
+                                  const std::string& output_path, const HeapDumpLimits& limits);
   // Signals a sleeping thread while the request is posted and not taken.
   void Wake(const FileSystem& fs);
   // What the agent expects, once it has said so: pause and memory; before the walk begins.
