@@ -33,5 +33,7 @@ target_compile_definitions(memwhy_settings INTERFACE
 target_compile_options(memwhy_settings INTERFACE
   -Wall -Wextra -Wshadow
   $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>
+  # libstdc++ 12's own stable_sort calls what it calls deprecated.
+  $<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Wno-deprecated-declarations>
   $<$<COMPILE_LANGUAGE:CXX>:-Wold-style-cast>
   $<$<BOOL:${MEMWHY_WERROR}>:-Werror>)

@@ -17,6 +17,7 @@
 #include "recorder/clone_cost.h"
 #include "recorder/holder_answers.h"
 #include "recorder/holder_names.h"
+#include "recorder/left_behind.h"
 #include "session/dump_file.h"
 #include "wire/clock.h"
 
@@ -27,7 +28,6 @@ constexpr double kTakenWithin = 15;  // seconds until the agent takes the reques
 constexpr std::uint64_t kWakeNs = 20'000'000;
 constexpr std::size_t kReadBytes = 1 << 20;
 constexpr std::size_t kMostQuestions = 200'000;
-constexpr char kQuestionsSuffix[] = ".ask";
 
 std::uint64_t Headroom(const FileSystem& fs, pid_t pid) {
   const auto memory = os::ReadCgroupMemory(fs, pid);
@@ -120,6 +120,7 @@ Result<void> HeapDumpRun::Post(const std::string& ring_path) {
   MEMWHY_TRY(ring_, RingMap::Open(OurPath(fs_, pid, ring_path)));
   const std::string name = fmt::format("/dump.{}.{}", pid, getpid());
   const std::string folder = ring_path.substr(0, ring_path.rfind('/'));
+  RemoveLeftBehind(OurPath(fs_, pid, folder), pid);
   base_ = OurPath(fs_, pid, folder) + name;
   MEMWHY_TRY(fifo_, Fifo::Make(base_));
   MEMWHY_TRY_VOID(sink_->AddFact(BeginFact(fs_, *ring_, pid)));
