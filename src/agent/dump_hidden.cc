@@ -29,6 +29,17 @@ bool IsSingleton(const DumpType& facts) noexcept {
   return facts.type == api.bool_type || facts.type == api.none_type;
 }
 
+// What glibc writes into the last block of a list of free ones (2.32 and later: PROTECT_PTR of
+// null), in place of the references of the object that was there.
+std::uint64_t EndOfFreeList(Address block) noexcept { return block >> 12; }
+
+// From the object's address on, without what it has beside its type's size.
+Address OwnBytes(const DumpType& facts, Address object) noexcept {
+  constexpr Address kZoneBytes = 8;  // of the reference to a tzinfo, the last member
+  const bool has_less = facts.has_optional_zone && Peek<char>(object, DumpType::kZoneFlag) == 0;
+  return static_cast<Address>(facts.own_bytes()) - (has_less ? kZoneBytes : 0);
+}
+
 }  // namespace
 
 // Objects that no other leads to, untracked ones: what an extension has leaked, or what only C code
@@ -153,6 +164,7 @@ void DumpHidden::WriteRange(Address first, Address last) noexcept {
       if ((filter_[bit >> 6] >> (bit & 63) & 1) == 0) continue;
       const auto references = Peek<std::uint64_t>(at, 0);
       if (references == 0 || references > kMostHiddenCount || DumpTypes::IsImmortal(at)) continue;
+      if (references == EndOfFreeList(at)) continue;
       if (walk_.marks_.IsSeen(at) || !walk_.types_.IsKnown(type) || free_.Contains(at)) continue;
       const DumpType* facts = walk_.types_.Get(type);
       if (facts == nullptr || IsSingleton(*facts)) continue;
@@ -162,7 +174,7 @@ void DumpHidden::WriteRange(Address first, Address last) noexcept {
       const std::int64_t extra = InlineBytes(*facts, at, walk_.map_);
       const FreeMemory::Block block = free_.BlockOf(at);
       const Address most = (block.begin != 0 ? block.end : last) - at;
-      if (extra < 0 || static_cast<Address>(facts->own_bytes() + extra) > most) continue;
+      if (extra < 0 || OwnBytes(*facts, at) + static_cast<Address>(extra) > most) continue;
       found[count++] = at;
     }
     for (std::size_t i = 0; i < count; ++i) {

@@ -20,6 +20,17 @@ constexpr std::uint32_t kPoolOverhead = 48;
 constexpr std::uint32_t kSizeClasses = 32;
 constexpr std::uint32_t kMostPoolBytes = 1u << 20;
 
+// PYTHONMALLOC=debug, python -X dev: {size, big-endian; 'r', 'm' or 'o'; seven times 0xfd} lie
+// before what was asked for.
+constexpr Address kDebugHeadBytes = 16;
+
+bool IsBehindDebugHead(Address address) noexcept {
+  constexpr std::uint64_t kForbidden = 0xfdfdfdfdfdfdfd;
+  const auto word = Peek<std::uint64_t>(address - 8, 0);
+  const auto domain = static_cast<char>(word & 0xff);
+  return word >> 8 == kForbidden && (domain == 'o' || domain == 'm' || domain == 'r');
+}
+
 }  // namespace
 
 // struct pool_header: count 0, freeblock 8, szidx 36, nextoffset 40.
@@ -87,15 +98,20 @@ bool FreeMemory::Load(const MemoryMap& map) noexcept {
   return has_memory && !free_.failed();
 }
 
-bool FreeMemory::CanBegin(Address address, Address before) noexcept {
-  if (heaps_.Covers(address - before)) return heaps_.IsBegin(address - before);
+bool FreeMemory::IsBegin(Address address) noexcept {
+  if (heaps_.Covers(address)) return heaps_.IsBegin(address);
   const Address* next = std::upper_bound(arenas_.items, arenas_.items + arena_count_, address);
   if (next == arenas_.items || address - next[-1] >= arena_bytes_) return true;
   const Address pool = address & ~(pool_bytes_ - 1);
   if (pool < next[-1] || address < pool + kPoolOverhead) return false;
   const auto size_class = Peek<std::uint32_t>(pool, 36);
   if (size_class >= kSizeClasses) return false;
-  return (address - before - pool - kPoolOverhead) % ((size_class + 1) * 16) == 0;
+  return (address - pool - kPoolOverhead) % ((size_class + 1) * 16) == 0;
+}
+
+bool FreeMemory::CanBegin(Address address, Address before) noexcept {
+  const Address block = address - before;
+  return IsBegin(block) || (IsBehindDebugHead(block) && IsBegin(block - kDebugHeadBytes));
 }
 
 FreeMemory::Block FreeMemory::BlockOf(Address address) noexcept {

@@ -6,7 +6,8 @@
 // blocks begin that are in use.
 // Runs in a clone; reads only; no malloc.
 //
-// Sources: CPython Objects/obmalloc.c (struct pool_header, 3.8 to 3.14); glibc malloc/malloc.c.
+// Sources: CPython Objects/obmalloc.c (struct pool_header, _PyMem_DebugRawAlloc; 3.8 to 3.14);
+// glibc malloc/malloc.c.
 #pragma once
 
 #include <cstddef>
@@ -29,7 +30,8 @@ class FreeMemory {
   bool Load(const MemoryMap& map) noexcept;
   bool Contains(std::uintptr_t address) const noexcept { return free_.Contains(address); }
   // Whether an object with `before` bytes in front of it can begin at `address`: in a pool of
-  // pymalloc or in glibc's heap a block must begin so many bytes before. Elsewhere anything goes.
+  // pymalloc or in glibc's heap a block must begin so many bytes before, or the debug head of one.
+  // Elsewhere anything goes.
   bool CanBegin(std::uintptr_t address, std::uintptr_t before) noexcept;
   using Block = AllocatedBlock;
   // The one that `address` lies in, if that is in use: of a pool of pymalloc, of a heap of
@@ -44,6 +46,7 @@ class FreeMemory {
   void LoadPools(const MemoryMap& map) noexcept;
   void LoadPool(std::uintptr_t pool, std::uint32_t pool_bytes) noexcept;
   bool LoadMappedChunks(const MemoryMap& map) noexcept;
+  bool IsBegin(std::uintptr_t address) noexcept;
 
   RawArray<std::uintptr_t> arenas_;  // by address
   std::size_t arena_count_ = 0;

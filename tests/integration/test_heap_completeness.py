@@ -107,6 +107,16 @@ def test_what_threads_have_freed_is_no_object(memwhy, python, tmp_path):
 
 
 def test_own_builder(memwhy, python, tmp_path):
+    check_own_builder(memwhy, python, tmp_path, {})
+
+
+@pytest.mark.parametrize("allocator", ["debug", "malloc_debug", "malloc"])
+def test_own_builder_with_another_allocator(memwhy, some_python, tmp_path, allocator):
+    """python -X dev has "debug": each block has a head before what was asked for."""
+    check_own_builder(memwhy, some_python, tmp_path, {"PYTHONMALLOC": allocator})
+
+
+def check_own_builder(memwhy, python, tmp_path, environment):
     for source in ("live_blocks.c", "references.c"):
         build_extension(python, HERE / source, tmp_path)
     with waiting(
@@ -115,7 +125,7 @@ def test_own_builder(memwhy, python, tmp_path):
         HERE / "own_builder.py",
         tmp_path,
         str(tmp_path),
-        environment={"PYTHONPATH": str(tmp_path)},
+        environment={"PYTHONPATH": str(tmp_path), **environment},
     ) as target:
         dump = target.dump()
         found, facts = objects_of(memwhy, dump)
