@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/dump_hidden.h"
 
+#include <algorithm>
+
 #include "agent/agent.h"
 #include "agent/library_data.h"
 #include "agent/object_size.h"
@@ -55,7 +57,7 @@ void DumpHidden::Write() noexcept {
     const std::size_t bit = FilterBit(walk_.types_.at(id)->type);
     filter_[bit >> 6] |= std::uint64_t{1} << (bit & 63);
   }
-  walk_.is_hidden_ = true;
+  walk_.hidden_in_ = &free_;
   walk_.out_.PutTag(DumpTag::kList);
   walk_.out_.PutNumber(wire::kListUnknown);
   Address data_end = 0;  // of the library whose mappings come last
@@ -71,6 +73,7 @@ void DumpHidden::Write() noexcept {
     guard_.Disarm();
   }
   UnmapRaw(filter_, kFilterBits / 8);
+  std::sort(walk_.doubtful_.items, walk_.doubtful_.items + walk_.doubtful_count_);
 }
 
 void DumpHidden::MarkStack(Address place, bool is_small_only) noexcept {

@@ -82,6 +82,7 @@ void DumpWalk::PutHead(DumpType& facts, Address object, std::int64_t extra) noex
     ++objects_;
     return;
   }
+  if (hidden_in_ != nullptr) NoteIfDoubtful(object);
   out_.PutNumber(wire::kFirstType + facts.id);
   out_.PutAddress(object);
   if (HasExtra(facts)) {
@@ -111,7 +112,7 @@ bool DumpWalk::IsInterned(const DictTable& table) const noexcept {
 
 void DumpWalk::WriteDict(DumpType& facts, Address dict) noexcept {
   const DictTable table = FindTable(dict);
-  if (dict == interned_ || (is_hidden_ && IsInterned(table))) {
+  if (dict == interned_ || (hidden_in_ != nullptr && IsInterned(table))) {
     // Its references are not counted, and it lets strings go: it holds nothing.
     FinishObject(facts, dict, ExtraBytes(facts, dict, map_));
     return;

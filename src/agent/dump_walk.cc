@@ -26,6 +26,7 @@ DumpWalk::~DumpWalk() {
   FreeRaw(scratch_);
   FreeRaw(pending_types_);
   FreeRaw(greenlets_);
+  FreeRaw(doubtful_);
 }
 
 void DumpWalk::PushLevel(const Level& level) noexcept {
@@ -121,6 +122,15 @@ void DumpWalk::WriteGuarded(const Part& part) noexcept {
     Skip(at_, SkipReason::kFault);
   }
   guard.Disarm();
+}
+
+void DumpWalk::NoteIfDoubtful(Address object) noexcept {
+  if (hidden_in_->BlockOf(object).begin != 0) return;
+  if (!GrowRaw(doubtful_, doubtful_count_ + 1)) {
+    failed_ = true;
+    return;
+  }
+  doubtful_.items[doubtful_count_++] = object;
 }
 
 void DumpWalk::PutStart() noexcept {

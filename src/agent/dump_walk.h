@@ -7,6 +7,7 @@
 // Runs in a clone, or in place with the GIL held; no malloc, no locks.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "agent/dict_table.h"
@@ -49,6 +50,11 @@ class DumpWalk {
   bool IsObject(cpython::Address address) noexcept { return types_.IsObject(address); }
   bool IsInterpreters(const Mapping& mapping) const noexcept {
     return types_.IsInterpreters(mapping);
+  }
+  // After Run: whether only a search of memory led to it, and it lies where no allocator that we
+  // know has its blocks: it may be what was left of an object.
+  bool IsDoubtful(cpython::Address object) const noexcept {
+    return std::binary_search(doubtful_.items, doubtful_.items + doubtful_count_, object);
   }
   // After Run: where the body of an object ends that C code may point into; 0: it has none.
   cpython::Address EndOfBody(cpython::Address object) noexcept { return BodyOf(object).end; }
@@ -122,6 +128,7 @@ class DumpWalk {
   void PushAllEdges(const DumpType& facts, cpython::Address object) noexcept;
   void Follow(cpython::Address target) noexcept;
   void Skip(cpython::Address object, wire::SkipReason why) noexcept;
+  void NoteIfDoubtful(cpython::Address object) noexcept;
   void PutStart() noexcept;
   void PutEnd() noexcept;
   bool NameType(DumpType& facts) noexcept;
@@ -160,10 +167,12 @@ class DumpWalk {
   cpython::Address start_ = 0;  // where the next tree begins
   cpython::Address at_ = 0;     // the object being read
   cpython::Address none_ = 0;
-  bool is_hidden_ = false;         // what is written now was found in memory
-  cpython::Address interned_ = 0;  // the dict of interned strings
+  FreeMemory* hidden_in_ = nullptr;  // what is written now was found in memory
+  cpython::Address interned_ = 0;    // the dict of interned strings
   RawArray<cpython::Address> greenlets_;
   std::size_t greenlet_count_ = 0;
+  RawArray<cpython::Address> doubtful_;  // sorted after Run
+  std::size_t doubtful_count_ = 0;
   std::uint32_t named_types_ = 0;             // types whose records are written
   RawArray<cpython::Address> pending_types_;  // named, perhaps not written as objects
   std::size_t pending_type_count_ = 0;

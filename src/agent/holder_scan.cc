@@ -134,6 +134,19 @@ class Scan {
     }
   }
 
+  // What may be the remains of an object has as many words as references: nothing is proven of it.
+  void OwnDoubtful() noexcept {
+    for (std::size_t i = 0; i < asked_.count(); ++i) {
+      const Address object = asked_.object(i);
+      if (!walk_.IsDoubtful(object)) continue;
+      Answer& answer = answers_.items[i];
+      for (std::uint64_t at = answer.words - answer.static_words; at < kPlaces; ++at) {
+        answer.other_places[at] = object;
+      }
+      answer.words = std::max<std::uint64_t>(answer.words, cpython::Peek<std::uint32_t>(object, 0));
+    }
+  }
+
   void FindNativeHolders(const MemoryMap& map, FaultGuard& guard) noexcept {
     NativeHolders holders(map, free_, walk_);
     for (std::size_t i = 0; i < hit_count_; ++i) {
@@ -345,6 +358,7 @@ bool AnswerHolderScan(const char* path, const MemoryMap& map, FreeMemory& free, 
     Scan scan(objects, held / 8, free, walk);
     if (scan.Start(guard)) {
       const std::uint64_t unread = ScanAll(scan, map, walk, guard);
+      scan.OwnDoubtful();
       scan.FindNativeHolders(map, guard);
       scan.Write(unread, out);
       is_done = true;

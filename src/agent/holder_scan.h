@@ -9,7 +9,8 @@
 // for each address in the order asked u64(words) u64(static words) u64(native words) u64(holder)
 // u64(m) u64(address of a word)[m], those in libraries' data first. Native words lie in memory that
 // a library's data or an object leads to; holder: which of them, for the first such word, else 0.
-// An object in a library's data counts as a static word of its own: the library has it.
+// An object in a library's data counts as a static word of its own: the library has it. What may be
+// the remains of one (DumpWalk::IsDoubtful) has at least as many words as references.
 #pragma once
 
 #include <cstdint>

@@ -167,7 +167,8 @@ HolderReport FindHolders(const HolderInput& input, const HolderOptions& options)
   struct Tally {
     std::uint64_t before = 0;
     std::uint64_t after = 0;
-    std::int64_t bytes = 0;
+    std::uint64_t bytes = 0;  // after less before, modulo 2^64: a damaged dump may say anything
+    std::int64_t growth() const { return static_cast<std::int64_t>(bytes); }
   };
   std::unordered_map<std::string_view, Tally> tallies;
   std::unordered_set<std::uint64_t> known;
@@ -175,19 +176,19 @@ HolderReport FindHolders(const HolderInput& input, const HolderOptions& options)
     if (!before->IsObject(node)) continue;
     Tally& tally = tallies[before->TypeName(node)];
     ++tally.before;
-    tally.bytes -= static_cast<std::int64_t>(before->bytes(node));
+    tally.bytes -= before->bytes(node);
     known.insert(before->address(node));
   }
   for (Node node = ObjectGraph::kFirst; node < last.first_root(); ++node) {
     if (!last.IsObject(node)) continue;
     Tally& tally = tallies[last.TypeName(node)];
     ++tally.after;
-    tally.bytes += static_cast<std::int64_t>(last.bytes(node));
+    tally.bytes += last.bytes(node);
   }
   for (const auto& [type, tally] : tallies) {
-    if (tally.after <= tally.before || tally.bytes <= 0) continue;
-    report.types.push_back(
-        TypeGrowth{std::string(type), tally.before, tally.after, tally.bytes, 0, 0, std::nullopt});
+    if (tally.after <= tally.before || tally.growth() <= 0) continue;
+    report.types.push_back(TypeGrowth{std::string(type), tally.before, tally.after, tally.growth(),
+                                      0, 0, std::nullopt});
   }
   std::sort(report.types.begin(), report.types.end(), [](const TypeGrowth& a, const TypeGrowth& b) {
     return a.bytes != b.bytes ? a.bytes > b.bytes : a.type < b.type;

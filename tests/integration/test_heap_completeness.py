@@ -116,17 +116,44 @@ def test_own_builder_with_another_allocator(memwhy, some_python, tmp_path, alloc
     check_own_builder(memwhy, some_python, tmp_path, {"PYTHONMALLOC": allocator})
 
 
-def check_own_builder(memwhy, python, tmp_path, environment):
+@pytest.mark.parametrize("own", ["pymalloc", "malloc"])
+@pytest.mark.parametrize("library", ["jemalloc.so.2", "tcmalloc_minimal.so.4", "mimalloc.so.2"])
+def test_allocators_that_are_not_known(memwhy, tmp_path, library, own):
+    """Nobody can tell what is free there: what looks lost is listed, what is free is not proven."""
+    path = Path(f"/usr/lib/x86_64-linux-gnu/lib{library}")
+    if not path.exists():
+        pytest.skip(f"no {path}: scripts/install_deps test brings it")
+    python = find_pythons()[0][0]
+    environment = {"LD_PRELOAD": str(path), "PYTHONMALLOC": own}
+    with building(memwhy, python, tmp_path, environment) as target:
+        dump = target.dump()
+        found, facts = objects_of(memwhy, dump)
+        listed, proven = unbalanced(memwhy, dump)
+        states = dict(zip(sorted(proven), target.ask(json.dumps(sorted(proven)))))
+    for what in ("kept", "held", "lost"):
+        assert not check_planted(found, target.said[what]), what
+    lost, held = ({planted[0] for planted in target.said[what]} for what in ("lost", "held"))
+    report(python, f"{library} {own}", facts, listed, proven, lost, held)
+    check_lost(memwhy, dump, lost, listed)
+    assert not [listed[a] for a in proven - lost if states[a] == DEAD]
+    assert not held & proven
+
+
+def building(memwhy, python, tmp_path, environment):
     for source in ("live_blocks.c", "references.c"):
         build_extension(python, HERE / source, tmp_path)
-    with waiting(
+    return waiting(
         memwhy,
         python,
         HERE / "own_builder.py",
         tmp_path,
         str(tmp_path),
         environment={"PYTHONPATH": str(tmp_path), **environment},
-    ) as target:
+    )
+
+
+def check_own_builder(memwhy, python, tmp_path, environment):
+    with building(memwhy, python, tmp_path, environment) as target:
         dump = target.dump()
         found, facts = objects_of(memwhy, dump)
         known = read_addresses(tmp_path / "known")
