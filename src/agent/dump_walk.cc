@@ -25,6 +25,7 @@ DumpWalk::~DumpWalk() {
   FreeRaw(levels_);
   FreeRaw(scratch_);
   FreeRaw(pending_types_);
+  FreeRaw(root_targets_);
   FreeRaw(greenlets_);
   FreeRaw(doubtful_);
 }
@@ -235,21 +236,19 @@ void DumpWalk::WriteRoot(DumpRoot kind, wire::RootCounts counts, std::uint64_t t
   if (has_shape) out_.PutNumber(shape);
   out_.BeginRootEdges();
   for (std::size_t i = 0; i < edges_.count(); ++i) out_.PutEdge(edges_.target(i));
-  // What hangs on it alone.
-  RawArray<Address> targets;
-  if (!GrowRaw(targets, edges_.count())) {
+  // What hangs on it alone. The edges of what is written take the place of the root's.
+  const std::size_t count = edges_.count();
+  if (!GrowRaw(root_targets_, count)) {
     failed_ = true;
     return;
   }
-  const std::size_t count = edges_.count();
-  for (std::size_t i = 0; i < count; ++i) targets.items[i] = edges_.target(i);
+  for (std::size_t i = 0; i < count; ++i) root_targets_.items[i] = edges_.target(i);
   for (std::size_t i = 0; census_ != nullptr && i < count; ++i) {
-    if (types_.IsObject(targets.items[i])) {
-      CountEdge(static_cast<std::uint32_t>(kind), targets.items[i]);
+    if (types_.IsObject(root_targets_.items[i])) {
+      CountEdge(static_cast<std::uint32_t>(kind), root_targets_.items[i]);
     }
   }
-  for (std::size_t i = 0; i < count && !failed_; ++i) WriteUnseen(targets.items[i]);
-  FreeRaw(targets);
+  for (std::size_t i = 0; i < count && !failed_; ++i) WriteUnseen(root_targets_.items[i]);
 }
 
 // A root's target and what is behind it, tracked or not.

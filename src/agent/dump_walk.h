@@ -167,8 +167,9 @@ class DumpWalk {
   cpython::Address start_ = 0;  // where the next tree begins
   cpython::Address at_ = 0;     // the object being read
   cpython::Address none_ = 0;
-  FreeMemory* hidden_in_ = nullptr;  // what is written now was found in memory
-  cpython::Address interned_ = 0;    // the dict of interned strings
+  FreeMemory* hidden_in_ = nullptr;          // what is written now was found in memory
+  cpython::Address interned_ = 0;            // the dict of interned strings
+  RawArray<cpython::Address> root_targets_;  // of the root that is being written
   RawArray<cpython::Address> greenlets_;
   std::size_t greenlet_count_ = 0;
   RawArray<cpython::Address> doubtful_;  // sorted after Run
