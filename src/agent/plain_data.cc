@@ -3,8 +3,6 @@
 
 #include <fcntl.h>
 #include <gnu/libc-version.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -96,9 +94,7 @@ bool PlainData::Look(Address begin, Address end, Address stride, bool with_heads
     bytes += count * 8;
   };
   const auto is_plain = [&] {
-    iovec to{words, bytes};
-    const long n = syscall(SYS_process_vm_readv, getpid(), &to, 1, from, parts, 0);
-    const bool is_whole = n == static_cast<long>(bytes);
+    const bool is_whole = CopyPiecesCarefully(from, parts, words, bytes) == bytes;
     const bool leads =
         std::any_of(words, words + bytes / 8, [&](Address word) { return MayRefer(word, map); });
     parts = bytes = 0;

@@ -17,9 +17,14 @@ void* MapRaw(std::size_t bytes) noexcept {
 void UnmapRaw(void* address, std::size_t bytes) noexcept { syscall(SYS_munmap, address, bytes); }
 
 std::size_t CopyCarefully(std::uintptr_t from, void* to, std::size_t bytes) noexcept {
-  iovec local{to, bytes};
-  iovec remote{reinterpret_cast<void*>(from), bytes};
-  const long n = syscall(SYS_process_vm_readv, getpid(), &local, 1, &remote, 1, 0);
+  const iovec source{reinterpret_cast<void*>(from), bytes};
+  return CopyPiecesCarefully(&source, 1, to, bytes);
+}
+
+std::size_t CopyPiecesCarefully(const iovec* from, std::size_t pieces, void* to,
+                                std::size_t bytes) noexcept {
+  const iovec target{to, bytes};
+  const long n = syscall(SYS_process_vm_writev, getpid(), from, pieces, &target, 1, 0);
   return n < 0 ? 0 : static_cast<std::size_t>(n);
 }
 

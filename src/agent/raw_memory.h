@@ -3,6 +3,8 @@
 // Mappings for the time of one request, by system call: the interposed mmap must not see them.
 #pragma once
 
+#include <sys/uio.h>
+
 #include <cstddef>
 #include <cstdint>
 
@@ -52,6 +54,11 @@ void FreeRaw(RawArray<T>& array) noexcept {
 }
 
 // Copies memory of this process that may vanish under us. Returns the bytes copied, possibly 0.
+// Written, not read: process_vm_readv pins the pages that it reads, for which the kernel copies
+// each that a forked child shares (Linux mm/internal.h, gup_must_unshare).
 std::size_t CopyCarefully(std::uintptr_t from, void* to, std::size_t bytes) noexcept;
+// The same of several pieces, one behind the other; `bytes`: their sum.
+std::size_t CopyPiecesCarefully(const iovec* from, std::size_t pieces, void* to,
+                                std::size_t bytes) noexcept;
 
 }  // namespace memwhy::agent

@@ -195,6 +195,23 @@ TEST(FindHoldersTest, PooledObjectsAreFoundByTypeBetweenTwoDumps) {
   EXPECT_EQ(tuple->holder->holder_text, "app.SEEN");
 }
 
+// A damaged dump may say anything; nothing of it may overflow.
+TEST(FindHoldersTest, SizesThatCannotBeAreNoFault) {
+  const auto make = [](std::uint64_t objects) {
+    FakeDump dump;
+    const std::uint32_t type =
+        dump.Type("bytes", wire::kTypeIsLeaf | wire::kTypeHasExtra, 33, 0x500000);
+    for (std::uint64_t i = 0; i < objects; ++i) {
+      dump.Object(type, 0x10000 + i * 0x40, 1, {}, std::nullopt, std::uint64_t{1} << 62);
+    }
+    dump.End();
+    model::FakeDumpSource source(dump.bytes());
+    return std::move(*ObjectGraph::Load(source));
+  };
+  const ObjectGraph before = make(3);
+  EXPECT_TRUE(Find(&before, make(2), 20, model::WindowView{}).types.empty());
+}
+
 // A chain of native blocks that leads back to an object is no way to name it by.
 TEST(FindHoldersTest, PythonsOwnWayIsPreferredToAWayThroughNativeMemory) {
   App app("CACHE");

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "os/remote_memory.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <csignal>
 #include <cstring>
 #include <vector>
 
+#include "base/unique_fd.h"
 #include "os/pagemap.h"
 
 namespace memwhy::os {
@@ -75,6 +80,45 @@ TEST_F(RemoteMemoryTest, ExactReadIsWholeOrAnError) {
   if (!read) GTEST_SKIP() << read.error().message();
   EXPECT_EQ(*read, value);
   EXPECT_FALSE(ReadRemoteValue<std::uint64_t>(getpid(), 8));
+}
+
+// Bit 56 of a pagemap entry: the page is ours alone.
+std::size_t CountOwnPages(const void* begin, std::size_t pages) {
+  const UniqueFd fd(open("/proc/self/pagemap", O_RDONLY));
+  std::vector<std::uint64_t> entries(pages);
+  const auto first = static_cast<off_t>(reinterpret_cast<std::uintptr_t>(begin) / kPage * 8);
+  if (pread(fd.get(), entries.data(), pages * 8, first) != static_cast<ssize_t>(pages * 8))
+    return 0;
+  return static_cast<std::size_t>(
+      std::count_if(entries.begin(), entries.end(), [](std::uint64_t e) { return e >> 56 & 1; }));
+}
+
+TEST(SharedMemoryTest, WhatAForkedChildSharesIsNotCopied) {
+  constexpr std::size_t kPages = 64;
+  void* memory =
+      mmap(nullptr, kPages * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  std::memset(memory, 1, kPages * kPage);
+  if (CountOwnPages(memory, kPages) != kPages) GTEST_SKIP() << "the kernel does not tell";
+  const pid_t child = fork();
+  if (child == 0) {
+    while (true) pause();
+  }
+  EXPECT_EQ(CountOwnPages(memory, kPages), 0u);
+  std::vector<std::byte> words(kPages * 8);
+  std::vector<RemotePiece> pieces;
+  for (std::size_t i = 0; i < kPages; ++i) {
+    pieces.push_back(
+        {reinterpret_cast<std::uint64_t>(memory) + i * kPage, std::span(words).subspan(i * 8, 8)});
+  }
+  const auto count = ReadRemote(child, pieces);
+  EXPECT_EQ(CountOwnPages(memory, kPages), 0u);
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  munmap(memory, kPages * kPage);
+  ASSERT_TRUE(count);
+  EXPECT_EQ(*count, kPages);
+  EXPECT_EQ(words[0], std::byte{1});
 }
 
 TEST(PageRunTest, MergesNeighboursOfOneKind) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the pools of pymalloc's arenas hold, read from outside with process_vm_readv while the
+// What the pools of pymalloc's arenas hold, read from outside while the
 // target runs. Invariant: a pool that changes under the walk is counted as unreadable, never
 // guessed; pages that are not in memory are not touched. Layout: CPython,
 // Include/internal/pycore_obmalloc.h, struct pool_header; the same 48 bytes from 3.8 to 3.14.
