@@ -111,7 +111,7 @@ bool FreeMemory::IsBegin(Address address) noexcept {
 
 bool FreeMemory::CanBegin(Address address, Address before) noexcept {
   const Address block = address - before;
-  return IsBegin(block) || (IsBehindDebugHead(block) && IsBegin(block - kDebugHeadBytes));
+  return IsBegin(block) || (IsBegin(block - kDebugHeadBytes) && IsBehindDebugHead(block));
 }
 
 FreeMemory::Block FreeMemory::BlockOf(Address address) noexcept {
