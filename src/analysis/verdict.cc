@@ -126,6 +126,9 @@ void Judge(const Case& one, Verdict& verdict) {
                          3 * one.view.options.to);
   } else {
     ConcludeFlat(one, verdict);
+    if (const std::string kept = WhatIsKeptOnTheWay(one); !kept.empty()) {
+      verdict.summary += " Still, " + kept + ".";
+    }
   }
 }
 

@@ -227,11 +227,22 @@ TEST(VerdictTest, RssThatRisesWhileUseIsFlatIsRetained) {
   EXPECT_FALSE(verdict.findings[0].who_allocated);
 }
 
-TEST(VerdictTest, RssThatRisesAsFreeMemoryDoesIsRetained) {
+TEST(VerdictTest, RssThatRisesAsMuchFreeMemoryDoesIsRetained) {
   FakeCase one;
   for (std::size_t i = 0; i < FakeCase::kBins; ++i) one.view.rss_floor[i] += i * kPerBin;
-  one.KeepsFree(20 * FakeCase::kMiB, 20 * FakeCase::kMiB + FakeCase::kBins * kPerBin);
+  one.KeepsFree(200 * FakeCase::kMiB, 200 * FakeCase::kMiB + FakeCase::kBins * kPerBin);
   EXPECT_EQ(one.Judge().word, VerdictWord::kRetained);
+}
+
+TEST(VerdictTest, LittleFreeMemoryIsSaidAndNotBlamed) {
+  FakeCase one;
+  for (std::size_t i = 0; i < FakeCase::kBins; ++i) one.view.rss_floor[i] += i * kPerBin;
+  one.KeepsFree(8 * FakeCase::kMiB, 8 * FakeCase::kMiB + FakeCase::kBins * kPerBin);
+  const Verdict verdict = one.Judge();
+  EXPECT_TRUE(verdict.findings.empty());
+  EXPECT_EQ(ExitCode(verdict), 0);
+  EXPECT_THAT(verdict.summary, HasSubstr("Still, rss rises by"));
+  EXPECT_THAT(CheckOf(verdict, "alloc.retention").why, HasSubstr("% of rss"));
 }
 
 TEST(VerdictTest, RssThatRisesAloneIsNoAllocatorsFault) {

@@ -53,6 +53,14 @@ std::optional<bool> HasKeptRisen(const Case& one) {
   return 2 * (static_cast<double>(*after) - static_cast<double>(*before)) >= risen;
 }
 
+// Of rss at the window's end, what allocators keep free; nullopt: not known.
+std::optional<double> KeptShare(const Case& one) {
+  const model::Ledger* end = LedgerAt(one, "end");
+  const std::optional<Bytes> kept = FreeButKept(end);
+  if (!kept || *kept == 0 || end->total == 0) return std::nullopt;
+  return static_cast<double>(*kept) / static_cast<double>(end->total);
+}
+
 Finding Describe(const Case& one, bool is_rising) {
   const std::optional<Bytes> kept = FreeButKept(LedgerAt(one, "end"));
   Finding finding;
@@ -101,6 +109,15 @@ bool RisesUnexplained(const Case& one) {
   return RssAloneRises(one) && !HasKeptRisen(one).value_or(true);
 }
 
+std::string WhatIsKeptOnTheWay(const Case& one) {
+  const std::optional<double> share = KeptShare(one);
+  if (!RssAloneRises(one) || RisesUnexplained(one) || !share || *share >= kHighShare) return "";
+  return fmt::format(
+      "rss rises by {} per minute, by memory that allocators keep free: {}, {:.0f} % of rss",
+      FormatBytes(static_cast<Bytes>(std::llround(one.rss.slope * 60))),
+      FormatBytes(*FreeButKept(LedgerAt(one, "end"))), *share * 100);
+}
+
 RuleOutcome CheckAllocatorRetention(const Case& one) {
   RuleOutcome outcome;
   Check& check = outcome.check;
@@ -114,7 +131,8 @@ RuleOutcome CheckAllocatorRetention(const Case& one) {
   const std::optional<Bytes> kept = FreeButKept(end);
   const bool is_high = kept && *kept >= kHighBytes &&
                        static_cast<double>(*kept) >= kHighShare * static_cast<double>(end->total);
-  const bool is_rising = RssAloneRises(one) && HasKeptRisen(one).value_or(true);
+  const std::string on_the_way = WhatIsKeptOnTheWay(one);
+  const bool is_rising = RssAloneRises(one) && !RisesUnexplained(one) && on_the_way.empty();
   if (is_rising || is_high) {
     outcome.findings.push_back(Describe(one, is_rising));
     check.result = CheckResult::kFail;
@@ -125,6 +143,7 @@ RuleOutcome CheckAllocatorRetention(const Case& one) {
   } else {
     check.result = CheckResult::kPass;
     check.why = RisesUnexplained(one) ? "rss rises, but what allocators keep free does not"
+                : !on_the_way.empty() ? on_the_way
                 : one.rss.bins > 0    ? "rss: " + one.rss.why
                                       : "little memory is free but kept";
   }

@@ -4,6 +4,7 @@
 // saw, and with findings when it can prove one. Silence is a valid answer. Deterministic, pure.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "analysis/case.h"
@@ -28,6 +29,8 @@ RuleOutcome CheckPooledGrowth(const Case& one);
 RuleOutcome CheckAllocatorRetention(const Case& one);
 // Rss rises, and by the ledgers it is neither what is in use nor what allocators keep free.
 bool RisesUnexplained(const Case& one);
+// Rss rises by what allocators keep free, but that is too little to blame one: in words; "" else.
+std::string WhatIsKeptOnTheWay(const Case& one);
 
 // Which of the first three rules a suspect belongs to; each belongs to exactly one.
 enum class SuspectRule : unsigned char { kContainer, kGraph, kUnreleased };
