@@ -118,7 +118,7 @@ void Judge(const Case& one, Verdict& verdict) {
                          fmt::format("live bytes rise by {}, but no single stack carries it",
                                      PerMinute(one.live.slope)),
                          3 * one.view.options.to);
-  } else if (RisesUnexplained(one)) {
+  } else if (WhyRssRises(one) == RssRise::kUnexplained) {
     ConcludeInconclusive(one, verdict,
                          fmt::format("rss rises by {}, but neither what the program uses nor what "
                                      "its allocators keep free does",
@@ -126,8 +126,8 @@ void Judge(const Case& one, Verdict& verdict) {
                          3 * one.view.options.to);
   } else {
     ConcludeFlat(one, verdict);
-    if (const std::string kept = WhatIsKeptOnTheWay(one); !kept.empty()) {
-      verdict.summary += " Still, " + kept + ".";
+    if (WhyRssRises(one) == RssRise::kLittleKept) {
+      verdict.summary += " Still, " + DescribeLittleKept(one) + ".";
     }
   }
 }

@@ -105,17 +105,17 @@ Finding Describe(const Case& one, bool is_rising) {
 
 }  // namespace
 
-bool RisesUnexplained(const Case& one) {
-  return RssAloneRises(one) && !HasKeptRisen(one).value_or(true);
+RssRise WhyRssRises(const Case& one) {
+  if (!RssAloneRises(one)) return RssRise::kNone;
+  if (!HasKeptRisen(one).value_or(true)) return RssRise::kUnexplained;
+  return KeptShare(one).value_or(1) < kHighShare ? RssRise::kLittleKept : RssRise::kRetained;
 }
 
-std::string WhatIsKeptOnTheWay(const Case& one) {
-  const std::optional<double> share = KeptShare(one);
-  if (!RssAloneRises(one) || RisesUnexplained(one) || !share || *share >= kHighShare) return "";
+std::string DescribeLittleKept(const Case& one) {
   return fmt::format(
       "rss rises by {} per minute, by memory that allocators keep free: {}, {:.0f} % of rss",
       FormatBytes(static_cast<Bytes>(std::llround(one.rss.slope * 60))),
-      FormatBytes(*FreeButKept(LedgerAt(one, "end"))), *share * 100);
+      FormatBytes(FreeButKept(LedgerAt(one, "end")).value_or(0)), KeptShare(one).value_or(0) * 100);
 }
 
 RuleOutcome CheckAllocatorRetention(const Case& one) {
@@ -131,8 +131,8 @@ RuleOutcome CheckAllocatorRetention(const Case& one) {
   const std::optional<Bytes> kept = FreeButKept(end);
   const bool is_high = kept && *kept >= kHighBytes &&
                        static_cast<double>(*kept) >= kHighShare * static_cast<double>(end->total);
-  const std::string on_the_way = WhatIsKeptOnTheWay(one);
-  const bool is_rising = RssAloneRises(one) && !RisesUnexplained(one) && on_the_way.empty();
+  const RssRise rise = WhyRssRises(one);
+  const bool is_rising = rise == RssRise::kRetained;
   if (is_rising || is_high) {
     outcome.findings.push_back(Describe(one, is_rising));
     check.result = CheckResult::kFail;
@@ -142,10 +142,10 @@ RuleOutcome CheckAllocatorRetention(const Case& one) {
     check.why = "no samples of rss and no ledger";
   } else {
     check.result = CheckResult::kPass;
-    check.why = RisesUnexplained(one) ? "rss rises, but what allocators keep free does not"
-                : !on_the_way.empty() ? on_the_way
-                : one.rss.bins > 0    ? "rss: " + one.rss.why
-                                      : "little memory is free but kept";
+    check.why = rise == RssRise::kUnexplained  ? "rss rises, but what allocators keep free does not"
+                : rise == RssRise::kLittleKept ? DescribeLittleKept(one)
+                : one.rss.bins > 0             ? "rss: " + one.rss.why
+                                               : "little memory is free but kept";
   }
   return outcome;
 }

@@ -27,10 +27,16 @@ RuleOutcome CheckUnreleasedGrowth(const Case& one);
 RuleOutcome CheckPooledGrowth(const Case& one);
 // In use is flat, rss rises or an allocator keeps much free memory.
 RuleOutcome CheckAllocatorRetention(const Case& one);
-// Rss rises, and by the ledgers it is neither what is in use nor what allocators keep free.
-bool RisesUnexplained(const Case& one);
-// Rss rises by what allocators keep free, but that is too little to blame one: in words; "" else.
-std::string WhatIsKeptOnTheWay(const Case& one);
+// Why rss rises while what is in use does not, by the ledgers of the window's ends.
+enum class RssRise : unsigned char {
+  kNone,         // it does not
+  kUnexplained,  // what allocators keep free does not rise either
+  kLittleKept,   // they keep it free, but too little of rss to blame one
+  kRetained      // they keep it free, or the ledgers do not tell what is free
+};
+RssRise WhyRssRises(const Case& one);
+// Of kLittleKept, how fast and how much it is.
+std::string DescribeLittleKept(const Case& one);
 
 // Which of the first three rules a suspect belongs to; each belongs to exactly one.
 enum class SuspectRule : unsigned char { kContainer, kGraph, kUnreleased };
