@@ -20,6 +20,7 @@ using wire::EdgeKind;
 constexpr std::uint32_t kMostTypes = 1 << 16;
 constexpr std::size_t kTypeBytes = 400;  // of a type object that we look at
 constexpr std::int64_t kMostBasicBytes = 1 << 20;
+constexpr std::int64_t kHeadBytes = 16;  // of each object: its references and its type
 
 const char* PlainName(Address type) noexcept {
   return reinterpret_cast<const char*>(PeekPointer(type, cpython::kTypeName));
@@ -348,30 +349,20 @@ void DumpTypes::Learn(DumpType& facts) noexcept {
   }
   const bool is_foreign = facts.kind == ObjectKind::kTraversed || facts.kind == ObjectKind::kOpaque;
   facts.has_storage = is_foreign && facts.is_searched && HasStorage(type);
-  LearnBody(facts);
+  if (facts.kind == ObjectKind::kType) {
+    // What its metatype has added.
+    const auto plain = Peek<std::int64_t>(api.type_type, cpython::kTypeBasicSize);
+    if (facts.basic_bytes > plain) facts.body_begin = plain;
+  } else if (is_foreign && !HasOwnTable(facts.size) && facts.basic_bytes > kHeadBytes &&
+             (facts.is_searched || facts.has_foreign_memory)) {
+    facts.body_begin = kHeadBytes;
+  }
   facts.has_function_name = facts.kind == ObjectKind::kCode || facts.kind == ObjectKind::kFrame ||
                             facts.kind == ObjectKind::kGenerator;
   if (facts.kind != ObjectKind::kType && facts.kind != ObjectKind::kWeakref &&
       facts.kind != ObjectKind::kGenerator && facts.kind != ObjectKind::kLeaf) {
     LearnMembers(facts);
   }
-}
-
-void DumpTypes::LearnBody(DumpType& facts) noexcept {
-  constexpr std::int64_t kHead = 16;
-  const bool is_foreign = facts.kind == ObjectKind::kTraversed || facts.kind == ObjectKind::kOpaque;
-  if (facts.kind == ObjectKind::kType) {
-    // What its metatype has added.
-    const auto plain = Peek<std::int64_t>(g_python_api.type_type, cpython::kTypeBasicSize);
-    if (facts.basic_bytes <= plain) return;
-    facts.body_begin = plain;
-  } else if (is_foreign && !HasOwnTable(facts.size) &&
-             (facts.is_searched || facts.has_foreign_memory)) {
-    facts.body_begin = kHead;
-  } else {
-    return;
-  }
-  facts.body_end = facts.basic_bytes;
 }
 
 DumpType* DumpTypes::Find(Address type) noexcept {

@@ -88,10 +88,8 @@ struct DumpType {
   std::int64_t fixed_bytes = 0;   // basic, gc head and what else lies before the object
   std::int64_t before_bytes = 0;  // of fixed_bytes, what lies before the object's address
   std::int64_t own_bytes() const { return fixed_bytes - before_bytes; }
-  // Offsets: the part that may lead to memory of C code, to be searched word by word; none where
-  // they are the same.
+  // From here up to basic_bytes an object may lead to memory of C code; 0: it does not.
   std::int64_t body_begin = 0;
-  std::int64_t body_end = 0;
   std::int64_t weak_list = 0;  // offset of a borrowed pointer, 0: none
   int (*traverse)(void*, int (*)(void*, void*), void*) = nullptr;
   int (*is_gc)(void*) = nullptr;
@@ -154,7 +152,6 @@ class DumpTypes {
   bool ReadsLikeType(cpython::Address type) noexcept;
   bool ReadsLikeMetaclass(cpython::Address meta) const noexcept;
   void Learn(DumpType& facts) noexcept;
-  static void LearnBody(DumpType& facts) noexcept;
   void LearnMembers(DumpType& facts) noexcept;
   void AddMember(DumpType& facts, std::uint32_t offset, wire::EdgeKind kind,
                  const char* name) noexcept;

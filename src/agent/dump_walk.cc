@@ -215,9 +215,9 @@ DumpWalk::Body DumpWalk::BodyOf(Address object) noexcept {
   const Address type = cpython::TypeOf(object);
   if (!types_.IsKnown(type)) return {};
   const DumpType* facts = types_.Get(type);
-  if (facts->body_begin == facts->body_end || !types_.IsObject(object)) return {};
+  if (facts->body_begin == 0 || !types_.IsObject(object)) return {};
   return {object + static_cast<Address>(facts->body_begin),
-          object + static_cast<Address>(facts->body_end)};
+          object + static_cast<Address>(facts->basic_bytes)};
 }
 
 void DumpWalk::WriteRoot(DumpRoot kind, wire::RootCounts counts, std::uint64_t thread,
