@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The stream of a heap dump, version 1: every object of one process with all its references, as a
+// The stream of a heap dump, version 2: every object of one process with all its references, as a
 // clone of the process (or the process itself) writes it. Prose: docs/formats/heap-dump.md.
 //
 //   stream   := magic[8] v(version) record*           (v, z, text as in event.h)
@@ -45,7 +45,13 @@
 //                                                         one to the other
 //     referrer: a kind of root (DumpRoot), or kFirstType + type
 //     referent: kFirstType + type, or kNoReferent for memory that is no object
-//   kEnd     := v(objects) v(edges) v(skipped)            nothing is missing
+//   kLane    := v(lane)                                   what follows was written by this lane
+//   kEnd     := v(objects) v(edges) v(skipped)            nothing is missing, of all lanes
+//
+// Two processes may write one dump, each a lane of its own: 0, in which the stream begins and ends,
+// and 1. Between two kLane stand whole records of one lane. Types, shapes, the list of the
+// collector, the file and the addresses that the next ones are told against are a lane's own; a
+// type that both define is one type, by its address. Version 1 had no lanes and is read as well.
 //
 // A census is a stream of kType, kTypeTotal, kPair and kEnd only: each type has its record before
 // it is named, each pair stands once. Weak references and an object's reference to its own type are
@@ -65,7 +71,8 @@
 namespace memwhy::wire {
 
 inline constexpr char kDumpMagic[8] = {'M', 'W', 'Y', 'D', 'U', 'M', 'P', '1'};
-inline constexpr std::uint32_t kDumpVersion = 1;
+inline constexpr std::uint32_t kDumpVersion = 2;
+inline constexpr std::uint32_t kMostLanes = 2;
 inline constexpr std::uint32_t kFirstType = 32;
 inline constexpr std::uint32_t kNoReferent = 0;
 inline constexpr std::uint32_t kMaxKeyBytes = 256;  // 64 characters of UTF-8
@@ -89,6 +96,7 @@ enum class DumpTag : std::uint8_t {
   kPair = 16,
   kFile = 17,
   kThread = 18,
+  kLane = 19,
 };
 
 inline constexpr std::uint32_t kTypeHasExtra = 1;  // its objects differ in size
