@@ -5,12 +5,15 @@
 // thing that cannot be, with the reason. Records may be cut anywhere between two chunks of input.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <cstring>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -98,7 +101,9 @@ struct DumpLabel {
   std::string text;
 };
 
-// What a walk calls. A derived class hides what it wants to see; nothing is virtual.
+// What a walk calls. A derived class hides what it wants to see; nothing is virtual. It sees no
+// lanes: types, shapes and native types are numbered as they are told here, whichever lane defined
+// them, and OnList comes again where another lane with another list goes on.
 struct DumpVisitor {
   void OnType(std::string_view, std::uint64_t, std::uint64_t, std::uint64_t) {}
   void OnShape(wire::ShapeRest, std::vector<DumpLabel>) {}
@@ -125,6 +130,8 @@ template <typename Visitor>
 class DumpDecoder {
  public:
   DumpDecoder(DumpSource& source, Visitor& visitor) : source_(source), visitor_(visitor) {}
+  DumpDecoder(const DumpDecoder&) = delete;
+  DumpDecoder& operator=(const DumpDecoder&) = delete;
 
   // Ends at kEnd, at the input's end, or at damage. An error: the source's, or no dump at all.
   Result<void> Run() {
@@ -134,10 +141,9 @@ class DumpDecoder {
       if (!Byte(&byte)) return End("a heap dump's stream is empty");
     }
     if (std::memcmp(magic, wire::kDumpMagic, 8) != 0) return Error("not a heap dump's stream");
-    std::uint64_t version = 0;
-    if (!Number(&version) || version != wire::kDumpVersion) {
-      return Error("a heap dump's stream of another version (" + std::to_string(version) +
-                   "; this memwhy reads 1)");
+    if (!Number(&version_) || version_ < kOldestVersion || version_ > wire::kDumpVersion) {
+      return Error("a heap dump's stream of another version (" + std::to_string(version_) +
+                   "; this memwhy reads 1 and 2)");
     }
     while (!is_whole_ && Record()) {
     }
@@ -149,8 +155,31 @@ class DumpDecoder {
   const std::string& damage() const { return damage_; }
 
  private:
+  static constexpr std::uint64_t kOldestVersion = 1;
+  static_assert(wire::kDumpVersion == 2);  // Run's message names it
+  // Of all lanes together.
   static constexpr std::uint64_t kMostTypes = 1u << 20;
   static constexpr std::uint64_t kMostShapes = 1u << 28;
+
+  struct KnownType {
+    std::uint32_t id = 0;  // the visitor's
+    std::uint8_t flags = 0;
+  };
+  struct Lane {
+    std::uint64_t last = 0;  // what the next address is told against
+    // By the lane's ids.
+    std::vector<KnownType> types;
+    std::vector<std::uint32_t> shapes;        // the visitor's ids
+    std::vector<std::uint32_t> native_types;  // likewise
+    std::uint64_t list = wire::kListUnknown;  // the last one told
+    std::string file;                         // likewise
+  };
+  using TypeKey = std::tuple<std::uint64_t, std::uint64_t, std::uint64_t>;  // address, flags, bytes
+  // By which lane a type was defined first.
+  struct FirstType {
+    std::uint32_t id = 0;  // the visitor's
+    const Lane* lane = nullptr;
+  };
 
   Result<void> End(const char* why) {
     if (failure_) return std::move(*failure_);
@@ -203,8 +232,8 @@ class DumpDecoder {
   bool Address(std::uint64_t* value) {
     std::uint64_t raw = 0;
     if (!Number(&raw)) return false;
-    last_ += static_cast<std::uint64_t>(wire::UnZigZag(raw)) << 3;
-    *value = last_;
+    lane_->last += static_cast<std::uint64_t>(wire::UnZigZag(raw)) << 3;
+    *value = lane_->last;
     return true;
   }
   bool Text(std::string* text) {
@@ -236,8 +265,10 @@ class DumpDecoder {
     if ((head & 1) != 0) {
       std::uint64_t id = 0;
       if (!Number(&id)) return false;
-      if (id >= shapes_) return Damaged("an object names a shape that was not defined");
-      *shape = static_cast<std::uint32_t>(id);
+      if (id >= lane_->shapes.size()) {
+        return Damaged("an object names a shape that was not defined");
+      }
+      *shape = lane_->shapes[id];
     }
     return true;
   }
@@ -267,7 +298,8 @@ class DumpDecoder {
         std::uint64_t list = 0;
         if (!Number(&list)) return false;
         if (list > wire::kListUnknown) return Damaged("a list of the collector that cannot be");
-        visitor_.OnList(list);
+        lane_->list = list;
+        TellList();
         return true;
       }
       case wire::DumpTag::kRoot:
@@ -297,7 +329,7 @@ class DumpDecoder {
       case wire::DumpTag::kNativeType: {
         if (!Text(&text_)) return false;
         if (native_types_ >= kMostTypes) return Damaged("more native types than there may be");
-        ++native_types_;
+        lane_->native_types.push_back(++native_types_);
         visitor_.OnNativeType(text_);
         return true;
       }
@@ -334,7 +366,7 @@ class DumpDecoder {
         return true;
       }
       case wire::DumpTag::kFile:
-        return Text(&file_);
+        return Text(&lane_->file);
       case wire::DumpTag::kThread: {
         std::uint64_t thread = 0;
         if (!Number(&thread) || !Text(&text_)) return false;
@@ -345,6 +377,8 @@ class DumpDecoder {
         return TypeTotal();
       case wire::DumpTag::kPair:
         return Pair();
+      case wire::DumpTag::kLane:
+        return SwitchLane();
       case wire::DumpTag::kEnd: {
         DumpTotals totals;
         if (!Number(&totals.objects) || !Number(&totals.edges) || !Number(&totals.skipped)) {
@@ -355,16 +389,37 @@ class DumpDecoder {
         return true;
       }
       default:
-        return Damaged("a record of a kind that this memwhy does not know");
+        return UnknownRecord();
     }
+  }
+  bool UnknownRecord() { return Damaged("a record of a kind that this memwhy does not know"); }
+  bool SwitchLane() {
+    if (version_ < 2) return UnknownRecord();
+    std::uint64_t lane = 0;
+    if (!Number(&lane)) return false;
+    if (lane >= lanes_.size()) return Damaged("a lane that cannot be");
+    lane_ = &lanes_[lane];
+    if (lane_->list != told_list_) TellList();
+    return true;
+  }
+  void TellList() {
+    told_list_ = lane_->list;
+    visitor_.OnList(told_list_);
   }
   bool Type() {
     std::uint64_t flags = 0;
     std::uint64_t bytes = 0;
     std::uint64_t address = 0;
     if (!Text(&text_) || !Number(&flags) || !Number(&bytes) || !Address(&address)) return false;
-    if (types_.size() >= kMostTypes) return Damaged("more types than there may be");
-    types_.push_back(static_cast<std::uint8_t>(flags & 0xff));
+    if (defined_types_ >= kMostTypes) return Damaged("more types than there may be");
+    ++defined_types_;
+    const auto [first, is_first] =
+        first_types_.try_emplace({address, flags, bytes}, FirstType{types_, lane_});
+    const bool is_new = is_first || first->second.lane == lane_;
+    lane_->types.push_back(
+        {is_new ? types_ : first->second.id, static_cast<std::uint8_t>(flags & 0xff)});
+    if (!is_new) return true;
+    ++types_;
     visitor_.OnType(text_, flags, bytes, address);
     return true;
   }
@@ -387,7 +442,7 @@ class DumpDecoder {
       label.kind = static_cast<wire::EdgeKind>(kind);
       labels.push_back(std::move(label));
     }
-    ++shapes_;
+    lane_->shapes.push_back(shapes_++);
     visitor_.OnShape(static_cast<wire::ShapeRest>(rest), std::move(labels));
     return true;
   }
@@ -399,8 +454,10 @@ class DumpDecoder {
         !EdgeHead(&block.edges, &shape)) {
       return false;
     }
-    if (type > native_types_) return Damaged("a block of a native type that was not defined");
-    block.native_type = static_cast<std::uint32_t>(type);
+    if (type > lane_->native_types.size()) {
+      return Damaged("a block of a native type that was not defined");
+    }
+    block.native_type = type == 0 ? 0 : lane_->native_types[type - 1];
     visitor_.OnBlock(block);
     return Edges(block.address, block.edges);
   }
@@ -408,8 +465,8 @@ class DumpDecoder {
     DumpTypeTotal total;
     std::uint64_t type = 0;
     if (!Number(&type) || !Number(&total.objects) || !Number(&total.bytes)) return false;
-    if (type >= types_.size()) return Damaged("a total of a type that was not defined");
-    total.type = static_cast<std::uint32_t>(type);
+    if (type >= lane_->types.size()) return Damaged("a total of a type that was not defined");
+    total.type = lane_->types[type].id;
     visitor_.OnTypeTotal(total);
     return true;
   }
@@ -419,17 +476,17 @@ class DumpDecoder {
     std::uint64_t referent = 0;
     if (!Number(&referrer) || !Number(&referent) || !Number(&pair.references)) return false;
     const auto is_defined = [this](std::uint64_t type) {
-      return type >= wire::kFirstType && type - wire::kFirstType < types_.size();
+      return type >= wire::kFirstType && type - wire::kFirstType < lane_->types.size();
     };
     if (referrer <= static_cast<std::uint64_t>(wire::DumpRoot::kGreenlet)) {
       pair.root = static_cast<wire::DumpRoot>(referrer);
     } else if (is_defined(referrer)) {
-      pair.referrer = static_cast<std::uint32_t>(referrer - wire::kFirstType);
+      pair.referrer = lane_->types[referrer - wire::kFirstType].id;
     } else {
       return Damaged("references of a type that was not defined");
     }
     if (is_defined(referent)) {
-      pair.referent = static_cast<std::uint32_t>(referent - wire::kFirstType);
+      pair.referent = lane_->types[referent - wire::kFirstType].id;
     } else if (referent != wire::kNoReferent) {
       return Damaged("references to a type that was not defined");
     }
@@ -450,17 +507,19 @@ class DumpDecoder {
     root.kind = static_cast<wire::DumpRoot>(kind);
     root.counts = static_cast<wire::RootCounts>(counts);
     root.name = text_;
-    if (wire::IsFrameRoot(root.kind) || root.kind == wire::DumpRoot::kStack) root.file = file_;
+    if (wire::IsFrameRoot(root.kind) || root.kind == wire::DumpRoot::kStack) {
+      root.file = lane_->file;
+    }
     visitor_.OnRoot(root);
-    return Edges(last_, root.edges);
+    return Edges(lane_->last, root.edges);
   }
   bool Object(std::uint64_t type) {
-    if (type >= types_.size()) return Damaged("an object of a type that was not defined");
+    if (type >= lane_->types.size()) return Damaged("an object of a type that was not defined");
+    const auto [id, flags] = lane_->types[type];
     DumpObject object;
-    object.type = static_cast<std::uint32_t>(type);
+    object.type = id;
     std::uint64_t count = 0;
     if (!Address(&object.address)) return false;
-    const std::uint8_t flags = types_[object.type];
     if ((flags & wire::kTypeHasExtra) != 0 && !Number(&object.extra_bytes)) return false;
     if (!Number(&count)) return false;
     object.references = count >> 1;
@@ -474,12 +533,17 @@ class DumpDecoder {
   Visitor& visitor_;
   const std::uint8_t* at_ = nullptr;
   const std::uint8_t* end_ = nullptr;
-  std::uint64_t last_ = 0;
-  std::vector<std::uint8_t> types_;  // flags by id
-  std::uint64_t shapes_ = 0;
-  std::uint64_t native_types_ = 0;
+  std::uint64_t version_ = 0;
+  std::array<Lane, wire::kMostLanes> lanes_;
+  Lane* lane_ = &lanes_[0];  // whose records these are
+  std::uint64_t told_list_ = wire::kListUnknown;
+  std::map<TypeKey, FirstType> first_types_;
+  std::uint64_t defined_types_ = 0;  // by all lanes
+  // Told to the visitor.
+  std::uint32_t types_ = 0;
+  std::uint32_t shapes_ = 0;
+  std::uint32_t native_types_ = 0;
   std::string text_;
-  std::string file_;  // the last one told
   std::string damage_;
   std::optional<Error> failure_;
   bool is_at_end_ = false;

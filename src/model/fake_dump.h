@@ -4,6 +4,7 @@
 // checked.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -17,11 +18,17 @@ namespace memwhy::model {
 
 class FakeDump {
  public:
-  FakeDump() {
+  explicit FakeDump(std::uint32_t version = wire::kDumpVersion) {
     for (const char c : wire::kDumpMagic) bytes_.push_back(static_cast<std::uint8_t>(c));
-    Number(wire::kDumpVersion);
+    Number(version);
   }
 
+  // What follows is written by `lane`, below kMostLanes; ids of types and shapes are its own.
+  void Lane(std::uint32_t lane) {
+    Tag(wire::DumpTag::kLane);
+    Number(lane);
+    lane_ = lane;
+  }
   // Returns the type's id.
   std::uint32_t Type(std::string_view name, std::uint32_t flags, std::uint64_t bytes,
                      std::uint64_t address) {
@@ -30,8 +37,9 @@ class FakeDump {
     Number(flags);
     Number(bytes);
     Address(address);
-    flags_.push_back(flags);
-    return static_cast<std::uint32_t>(flags_.size() - 1);
+    auto& all = lanes_[lane_].flags;
+    all.push_back(flags);
+    return static_cast<std::uint32_t>(all.size() - 1);
   }
   std::uint32_t Shape(wire::ShapeRest rest,
                       const std::vector<std::pair<wire::EdgeKind, std::string_view>>& labels) {
@@ -42,16 +50,17 @@ class FakeDump {
       Byte(static_cast<std::uint8_t>(kind));
       Text(text);
     }
-    return shapes_++;
+    return lanes_[lane_].shapes++;
   }
   void Object(std::uint32_t type, std::uint64_t address, std::uint64_t references,
               const std::vector<std::uint64_t>& edges = {},
               std::optional<std::uint32_t> shape = std::nullopt, std::uint64_t extra = 0) {
     Number(wire::kFirstType + type);
     Address(address);
-    if ((flags_[type] & wire::kTypeHasExtra) != 0) Number(extra);
+    const std::uint32_t flags = lanes_[lane_].flags[type];
+    if ((flags & wire::kTypeHasExtra) != 0) Number(extra);
     Number(references << 1 | 1);
-    if ((flags_[type] & wire::kTypeIsLeaf) == 0) Edges(address, edges, shape);
+    if ((flags & wire::kTypeIsLeaf) == 0) Edges(address, edges, shape);
   }
   void File(std::string_view path) {
     Tag(wire::DumpTag::kFile);
@@ -66,7 +75,11 @@ class FakeDump {
     Number(0);
     Number(0);
     Text(name);
-    Edges(last_, edges, shape);
+    Edges(lanes_[lane_].last, edges, shape);
+  }
+  void List(std::uint32_t list) {
+    Tag(wire::DumpTag::kList);
+    Number(list);
   }
   void Key(std::uint64_t address, std::string_view text) {
     Tag(wire::DumpTag::kText);
@@ -130,13 +143,20 @@ class FakeDump {
     bytes_.insert(bytes_.end(), text.begin(), text.end());
   }
   void Address(std::uint64_t address) {
+    std::uint64_t& last = lanes_[lane_].last;
     Number(
-        wire::ZigZag((static_cast<std::int64_t>(address) - static_cast<std::int64_t>(last_)) >> 3));
-    last_ = address;
+        wire::ZigZag((static_cast<std::int64_t>(address) - static_cast<std::int64_t>(last)) >> 3));
+    last = address;
   }
   const std::vector<std::uint8_t>& bytes() const { return bytes_; }
 
  private:
+  struct OneLane {
+    std::vector<std::uint32_t> flags;  // of types
+    std::uint32_t shapes = 0;
+    std::uint64_t last = 0;
+  };
+
   void Edges(std::uint64_t from, const std::vector<std::uint64_t>& edges,
              std::optional<std::uint32_t> shape) {
     Number(edges.size() << 1 | static_cast<std::uint64_t>(shape.has_value()));
@@ -154,9 +174,8 @@ class FakeDump {
   }
 
   std::vector<std::uint8_t> bytes_;
-  std::vector<std::uint32_t> flags_;
-  std::uint32_t shapes_ = 0;
-  std::uint64_t last_ = 0;
+  std::array<OneLane, wire::kMostLanes> lanes_;
+  std::uint32_t lane_ = 0;
 };
 
 // Gives bytes in pieces of `chunk`.

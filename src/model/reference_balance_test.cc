@@ -24,6 +24,7 @@ std::vector<std::uint64_t> SurplusOf(const std::vector<std::uint8_t>& bytes, std
 
 // Objects anywhere in 4 MiB and far beyond, some without a count, some in the upper half of their
 // 16 bytes; edges to objects before and after, to nothing, from roots that count and that do not.
+// In one lane, and the same in two.
 TEST(ReferenceBalance, FindsWhatTheWholeGraphFinds) {
   for (unsigned seed = 0; seed < 300; ++seed) {
     std::mt19937 random(seed);
@@ -31,6 +32,10 @@ TEST(ReferenceBalance, FindsWhatTheWholeGraphFinds) {
     const auto plain = dump.Type("a", 0, 32, 0x7000'0000'0000);
     const auto owned = dump.Type("b", wire::kTypeIsOwned, 32, 0x7000'0000'1000);
     const auto type = dump.Type("type", 0, 400, 0x7000'0000'2000);
+    FakeDump lanes = dump;
+    lanes.Lane(1);
+    const auto other_owned = lanes.Type("b", wire::kTypeIsOwned, 32, 0x7000'0000'1000);
+    const auto other_plain = lanes.Type("a", 0, 32, 0x7000'0000'0000);
     const std::size_t count = 1 + random() % 200;
     std::vector<std::uint64_t> addresses;
     for (std::size_t i = 0; i < count; ++i) {
@@ -50,12 +55,28 @@ TEST(ReferenceBalance, FindsWhatTheWholeGraphFinds) {
       return targets;
     };
     for (const std::uint64_t address : addresses) {
-      dump.Object(random() % 2 == 0 ? plain : owned, address, random() % 6, edges());
+      const bool is_plain = random() % 2 == 0;
+      const std::uint64_t references = random() % 6;
+      const auto targets = edges();
+      dump.Object(is_plain ? plain : owned, address, references, targets);
+      const bool is_first = random() % 2 == 0;
+      lanes.Lane(is_first ? 0 : 1);
+      if (is_first) {
+        lanes.Object(is_plain ? plain : owned, address, references, targets);
+      } else {
+        lanes.Object(is_plain ? other_plain : other_owned, address, references, targets);
+      }
     }
-    dump.Object(type, 0x7000'0000'1000, random() % (2 * count), {});
-    dump.Root(DumpRoot::kModule, RootCounts::kNone, "names", edges());
-    dump.Root(DumpRoot::kInterpreter, RootCounts::kEach, "counts", edges());
-    dump.End();
+    lanes.Lane(0);
+    const std::uint64_t of_type = random() % (2 * count);
+    const auto names = edges();
+    const auto counted = edges();
+    for (FakeDump* each : {&dump, &lanes}) {
+      each->Object(type, 0x7000'0000'1000, of_type, {});
+      each->Root(DumpRoot::kModule, RootCounts::kNone, "names", names);
+      each->Root(DumpRoot::kInterpreter, RootCounts::kEach, "counts", counted);
+      each->End();
+    }
 
     FakeDumpSource source(dump.bytes());
     const auto graph = ObjectGraph::Load(source);
@@ -68,6 +89,7 @@ TEST(ReferenceBalance, FindsWhatTheWholeGraphFinds) {
     }
     std::sort(expected.begin(), expected.end());
     EXPECT_EQ(SurplusOf(dump.bytes(), 1 + random() % 50), expected) << "seed " << seed;
+    EXPECT_EQ(SurplusOf(lanes.bytes(), 1 + random() % 50), expected) << "lanes, seed " << seed;
   }
 }
 

@@ -190,6 +190,40 @@ std::string Holders(std::uint64_t count) {
   return TextOf(dump.bytes()).substr(sizeof(wire::kDumpMagic) + 1);
 }
 
+// Lists that hold each other across two lanes, which take turns and both define the list's type.
+std::string Lanes() {
+  using wire::EdgeKind;
+  using wire::ShapeRest;
+  model::FakeDump dump;
+  std::uint32_t list[2];
+  std::uint32_t indexed[2];
+  const auto define_list = [&](std::uint32_t lane) {
+    indexed[lane] = dump.Shape(ShapeRest::kIndexed, {});
+    list[lane] = dump.Type("list", wire::kTypeHasExtra, 56, 0x503000);
+    dump.List(2 - lane);
+  };
+  define_list(0);
+  dump.NativeType("N5torch8autograd8BackwardE");
+  dump.Lane(1);
+  const auto slots = dump.Shape(ShapeRest::kPlain, {{EdgeKind::kAttribute, "next"}});
+  const auto module = dump.Type("module", 0, 72, 0x500000);
+  define_list(1);
+  dump.Object(module, 0x1000, 1, {0x4000}, slots);
+  for (std::uint64_t i = 0; i < 6; ++i) {
+    const std::uint32_t lane = i / 2 % 2;
+    dump.Lane(lane);
+    dump.Object(list[lane], 0x4000 + i * 64, 2, {0x4000 + (i + 2) % 6 * 64, 0x1000, 0x9000},
+                indexed[lane], i * 8);
+  }
+  dump.File("app.py");
+  dump.Key(0x1000, "key");
+  dump.Lane(0);
+  dump.Block(0x9000, 192, 1, {0x4000});
+  dump.Root(wire::DumpRoot::kFrame, wire::RootCounts::kEach, "run", {0x1000}, indexed[0]);
+  dump.End();
+  return TextOf(dump.bytes()).substr(sizeof(wire::kDumpMagic) + 1);
+}
+
 // A stream of sums only.
 std::string Census() {
   model::FakeDump dump;
@@ -342,6 +376,7 @@ int main(int argc, char** argv) {
   WriteSeed(out + "/holders", "two", Joined({Holders(1), Holders(4)}));
   WriteSeed(out + "/object_graph", "native", Holders(5));
   WriteSeed(out + "/object_graph", "census", Census());
+  WriteSeed(out + "/object_graph", "lanes", Lanes());
   HeapDumps(out + "/object_graph");
   LineTables(out + "/line_table");
   GcLogs(out + "/gc_log");
