@@ -36,8 +36,9 @@ bool HasOption(std::string_view options, std::string_view wanted) {
   return std::find(all.begin(), all.end(), wanted) != all.end();
 }
 
-// The mount of the memory hierarchy: type cgroup2, or cgroup with the option "memory".
-std::optional<Mount> FindMount(std::string_view mountinfo, int version) {
+// The mount of a hierarchy: type cgroup2, or cgroup with the controller as an option.
+std::optional<Mount> FindMount(std::string_view mountinfo, int version,
+                               std::string_view controller) {
   for (const std::string_view line : SplitLines(mountinfo)) {
     const std::size_t separator = line.find(" - ");
     if (separator == std::string_view::npos) continue;
@@ -45,7 +46,7 @@ std::optional<Mount> FindMount(std::string_view mountinfo, int version) {
     const auto after = SplitFields(line.substr(separator + 3));
     if (before.size() < 6 || after.size() < 3) continue;
     const bool matches = version == 2 ? after[0] == "cgroup2"
-                                      : after[0] == "cgroup" && HasOption(after[2], "memory");
+                                      : after[0] == "cgroup" && HasOption(after[2], controller);
     if (matches) return Mount{Unescape(before[3]), Unescape(before[4])};
   }
   return std::nullopt;
@@ -125,6 +126,10 @@ void ReadStat(const FileSystem& fs, CgroupMemory& memory) {
 }  // namespace
 
 Result<CgroupLocation> FindMemoryCgroup(const FileSystem& fs, pid_t pid) {
+  return FindCgroup(fs, pid, "memory");
+}
+
+Result<CgroupLocation> FindCgroup(const FileSystem& fs, pid_t pid, std::string_view controller) {
   MEMWHY_TRY(const std::string groups, fs.ReadSmall(fmt::format("/proc/{}/cgroup", pid)));
   MEMWHY_TRY(const std::string mountinfo, fs.ReadSmall("/proc/self/mountinfo"));
   std::optional<std::string> v1;
@@ -137,18 +142,18 @@ Result<CgroupLocation> FindMemoryCgroup(const FileSystem& fs, pid_t pid) {
     const std::string_view path = line.substr(second + 1);
     if (line.substr(0, first) == "0" && controllers.empty()) {
       v2 = path;
-    } else if (HasOption(controllers, "memory")) {
+    } else if (HasOption(controllers, controller)) {
       v1 = path;
     }
   }
-  // On a hybrid host the memory controller belongs to v1 where v1 names it.
+  // On a hybrid host a controller belongs to v1 where v1 names it.
   for (const int version : {1, 2}) {
     const auto& path = version == 1 ? v1 : v2;
-    const auto mount = path ? FindMount(mountinfo, version) : std::nullopt;
+    const auto mount = path ? FindMount(mountinfo, version, controller) : std::nullopt;
     if (!mount) continue;
     return CgroupLocation{version, *path, mount->point, DirectoryOf(fs, *mount, *path)};
   }
-  return Error::Of("process {} is in no memory cgroup that is mounted here", pid);
+  return Error::Of("process {} is in no {} cgroup that is mounted here", pid, controller);
 }
 
 Result<CgroupMemory> ReadCgroupMemory(const FileSystem& fs, const CgroupLocation& location) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
@@ -37,6 +38,8 @@ struct CgroupMemory {
 };
 
 Result<CgroupLocation> FindMemoryCgroup(const FileSystem& fs, pid_t pid);
+// The same of the hierarchy of another controller: "cpu".
+Result<CgroupLocation> FindCgroup(const FileSystem& fs, pid_t pid, std::string_view controller);
 Result<CgroupMemory> ReadCgroupMemory(const FileSystem& fs, const CgroupLocation& location);
 Result<CgroupMemory> ReadCgroupMemory(const FileSystem& fs, pid_t pid);
 
