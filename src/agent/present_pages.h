@@ -27,14 +27,11 @@ class PresentPages {
   // each(begin, end) for the parts of [begin, end), page by page.
   template <typename Visit>
   void Each(std::uintptr_t begin, std::uintptr_t end, const Visit& each) noexcept {
-    if (fd_ < 0) {
-      each(begin, end);
-      return;
-    }
     for (std::uintptr_t at = begin & ~(kPageBytes - 1); at < end; at += kChunkPages * kPageBytes) {
       const std::uintptr_t left = (end - at + kPageBytes - 1) / kPageBytes;
       const std::uintptr_t wanted = left < kChunkPages ? left : kChunkPages;
-      const ssize_t n = pread(fd_, entries_, wanted * 8, static_cast<off_t>(at / kPageBytes * 8));
+      const ssize_t n =
+          fd_ < 0 ? -1 : pread(fd_, entries_, wanted * 8, static_cast<off_t>(at / kPageBytes * 8));
       const std::uintptr_t got = n < 0 ? 0 : static_cast<std::uintptr_t>(n) / 8;
       for (std::uintptr_t i = 0; i < wanted; ++i) {
         if (i < got && ((entries_[i] & (kPageIsPresent | kPageIsSwapped)) == 0 ||
