@@ -467,12 +467,19 @@ class ObjectGraphLoader {
       }
     };
     reach(ObjectGraph::kTop);
+    // By address: of one that leads to another the first one counts, and the order of the stream is
+    // by chance where two processes wrote it.
+    std::vector<std::pair<std::uint64_t, Node>> unreached;
     for (Node node = ObjectGraph::kFirst; node < graph_.first_root_; ++node) {
       if ((seen[node >> 6] >> (node & 63) & 1) != 0) continue;
       // Immortal objects are held by the interpreter.
       const std::size_t i = node - ObjectGraph::kFirst;
       const bool is_immortal = graph_.references_[i] == 0 && graph_.IsObject(node);
-      if (surplus_[i] <= 0 && !is_immortal) continue;
+      if (surplus_[i] > 0 || is_immortal) unreached.emplace_back(graph_.address_[i], node);
+    }
+    std::sort(unreached.begin(), unreached.end());
+    for (const auto& [address, node] : unreached) {
+      if ((seen[node >> 6] >> (node & 63) & 1) != 0) continue;
       graph_.target_.push_back(node);
       seen[node >> 6] |= std::uint64_t{1} << (node & 63);
       reach(node);
