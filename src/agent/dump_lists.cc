@@ -13,7 +13,14 @@ using cpython::PeekPointer;
 using wire::DumpTag;
 using wire::SkipReason;
 
-constexpr Address kLinkFlags = 7;  // of the collector, in its links
+constexpr Address kLinkFlags = 7;    // of the collector, in its links
+constexpr std::uint32_t kLists = 4;  // the generations, and what gc.freeze() has set aside
+// So many objects of a list in a row that were written before: by the other lane, from its end.
+constexpr int kOthers = 1000;
+
+Address LinkOf(Address head, std::uint32_t link) noexcept {
+  return PeekPointer(head, link) & ~kLinkFlags;
+}
 
 // Both halves of the old generation of 3.14.0 to 3.14.4 are what gc calls generation 2.
 std::uint32_t NumberOf(std::uint32_t list) noexcept {
@@ -40,12 +47,13 @@ int DumpLists::OnVisited(void* object, void* self) noexcept {
 
 // The next object is in the cache by now: what it refers to by its first words, and the one after
 // it, are fetched while this one is written.
+template <DumpLists::Link link>
 void DumpLists::FetchBehind(Address next) const noexcept {
   const std::uint32_t gc_head = g_agent.python.layout->gc_head_bytes;
   // Tables and items of containers, values of instances on 3.11.
   constexpr std::uint32_t kWords[] = {16, 24, 32, 40};
   if (!walk_.map_.IsReadable(next, gc_head + 48)) return;
-  const Address after = PeekPointer(next, 0) & ~kLinkFlags;
+  const Address after = LinkOf(next, static_cast<std::uint32_t>(link));
   Fetch(after);
   Fetch(after + 64);
   for (const std::uint32_t word : kWords) Fetch(PeekPointer(next + gc_head, word));
@@ -53,43 +61,65 @@ void DumpLists::FetchBehind(Address next) const noexcept {
 }
 
 // False: the head is none, so the collector's structures are not as we know them.
+template <DumpLists::Link link>
 bool DumpLists::WriteList(Address head, std::uint32_t list) noexcept {
+  constexpr auto kOn = static_cast<std::uint32_t>(link);
+  constexpr auto kBack =
+      static_cast<std::uint32_t>(link == Link::kNext ? Link::kPrevious : Link::kNext);
   const std::uint32_t gc_head = g_agent.python.layout->gc_head_bytes;
-  Address at = PeekPointer(head, 0) & ~kLinkFlags;
-  if (!walk_.map_.IsReadable(at, gc_head) || (PeekPointer(at, 8) & ~kLinkFlags) != head)
-    return false;
+  Address at = LinkOf(head, kOn);
+  if (!walk_.map_.IsReadable(at, gc_head) || LinkOf(at, kBack) != head) return false;
   walk_.out_.PutTag(DumpTag::kList);
   walk_.out_.PutNumber(list);
-  for (; at != head && !walk_.failed_ && !walk_.out_.failed();
-       at = PeekPointer(at, 0) & ~kLinkFlags) {
+  int others = 0;
+  for (; at != head && !walk_.failed_ && !walk_.out_.failed(); at = LinkOf(at, kOn)) {
     if (!walk_.map_.IsReadable(at, gc_head + 16)) {
       walk_.Skip(at, SkipReason::kFault);
       break;
     }
-    FetchBehind(PeekPointer(at, 0) & ~kLinkFlags);
-    if (walk_.marks_.See(at + gc_head)) walk_.WriteTree(at + gc_head);
+    FetchBehind<link>(LinkOf(at, kOn));
+    if (walk_.marks_.See(at + gc_head)) {
+      others = 0;
+      walk_.WriteTree(at + gc_head);
+    } else if (++others == kOthers && walk_.has_lanes_) {
+      break;
+    }
   }
   return true;
 }
 
-void DumpLists::Write(Address interpreter) noexcept {
+Address DumpLists::ListHead(Address interpreter, std::uint32_t list) noexcept {
   const cpython::Layout& layout = *g_agent.python.layout;
-  bool is_known = layout.gc_generations != cpython::kAbsent;
-  if (is_known) {
-    const Address state = CollectorOf(interpreter);
-    for (std::uint32_t list = 0; list < 3 && is_known; ++list) {
-      is_known =
-          WriteList(state + layout.gc_generations + Address{list} * layout.gc_generation_bytes,
-                    NumberOf(list));
-    }
-    if (is_known) WriteList(state + layout.gc_permanent, wire::kListPermanent);
+  return CollectorOf(interpreter) +
+         (list == wire::kListPermanent
+              ? layout.gc_permanent
+              : layout.gc_generations + Address{list} * layout.gc_generation_bytes);
+}
+
+bool DumpLists::HasEnds() noexcept {
+  return g_agent.python.layout->gc_generations != cpython::kAbsent;
+}
+
+void DumpLists::Write(Address interpreter) noexcept {
+  bool is_known = HasEnds();
+  for (std::uint32_t list = 0; list < kLists && is_known; ++list) {
+    is_known = WriteList<Link::kNext>(ListHead(interpreter, list), NumberOf(list)) ||
+               list == wire::kListPermanent;
   }
   if (!is_known && g_python_api.PyUnstable_GC_VisitObjects != nullptr) {
     // It takes a reference while it calls, so it only leads to the lists.
     last_ = 0;
     head_count_ = 0;
     g_python_api.PyUnstable_GC_VisitObjects(&OnVisited, this);
-    for (std::uint32_t i = 0; i < head_count_; ++i) WriteList(heads_[i], wire::kListUnknown);
+    for (std::uint32_t i = 0; i < head_count_; ++i) {
+      WriteList<Link::kNext>(heads_[i], wire::kListUnknown);
+    }
+  }
+}
+
+void DumpLists::WriteFromEnd(Address interpreter) noexcept {
+  for (std::uint32_t list = kLists; list-- > 0;) {
+    if (!WriteList<Link::kPrevious>(ListHead(interpreter, list), NumberOf(list))) return;
   }
 }
 

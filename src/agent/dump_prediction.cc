@@ -83,13 +83,14 @@ DumpPrediction PredictDump(const HeapDumpOptions& options, const ProcessMemory& 
   const std::uint64_t all = memory.anonymous_bytes + memory.huge_bytes;
   // Marks: 1 KiB for 64 KiB.
   const std::uint64_t marks = all / 64;
-  DumpPrediction clone{
-      DumpMethod::kClone,
-      FixedPause(memory) + Scale(memory.anonymous_bytes, rate) +
-          Scale(memory.huge_bytes, rate / kHugePageGain) +
-          Scale(memory.pinned_bytes, kPinnedNsPerMiB),
-      // Its page tables, what it marks, and a tenth of the pages written meanwhile.
-      kFixedBytes + all / 512 + marks + memory.pinned_bytes + all / 10};
+  DumpPrediction clone{DumpMethod::kClone,
+                       FixedPause(memory) + Scale(memory.anonymous_bytes, rate) +
+                           Scale(memory.huge_bytes, rate / kHugePageGain) +
+                           Scale(memory.pinned_bytes, kPinnedNsPerMiB),
+                       // Page tables, of two clones if there may be two, what is marked, and a
+                       // tenth of the pages written meanwhile.
+                       kFixedBytes + all / 512 * (options.may_split ? 2 : 1) + marks +
+                           memory.pinned_bytes + all / 10};
   const DumpPrediction in_place{DumpMethod::kInPlace,
                                 kFixedNs + blocks * g_walk_ns_per_block[options.is_census ? 1 : 0],
                                 kFixedBytes + marks};

@@ -75,7 +75,7 @@ bool DumpWalk::HasExtra(const DumpType& facts) noexcept {
 }
 
 void DumpWalk::PutHead(DumpType& facts, Address object, std::int64_t extra) noexcept {
-  out_.Reserve();
+  out_.BeginRecord();
   if (census_ != nullptr) {
     const std::int64_t beyond = HasExtra(facts) && extra > 0 ? extra : 0;
     census_->AddObject(facts.id, static_cast<std::uint64_t>(facts.fixed_bytes + beyond));

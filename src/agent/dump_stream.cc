@@ -18,15 +18,7 @@ bool DumpStream::Start(int fd) noexcept {
   return buffer_ != nullptr;
 }
 
-bool DumpStream::Flush() noexcept {
-  if (drops_) {
-    // A walk for nobody would go on to its end.
-    pollfd reader{fd_, 0, 0};
-    const timespec at_once{0, 0};
-    if (syscall(SYS_ppoll, &reader, 1, &at_once, nullptr, 0) > 0) failed_ = true;  // POLLERR
-    used_ = 0;
-    return !failed_;
-  }
+bool DumpStream::WriteOut() noexcept {
   std::size_t at = 0;
   while (at < used_ && !failed_) {
     // The system call itself: a clone has no thread of the C library that could be cancelled.
@@ -41,6 +33,47 @@ bool DumpStream::Flush() noexcept {
   written_ += used_;
   used_ = 0;
   return !failed_;
+}
+
+bool DumpStream::Flush() noexcept {
+  if (drops_) {
+    // A walk for nobody would go on to its end.
+    pollfd reader{fd_, 0, 0};
+    const timespec at_once{0, 0};
+    if (syscall(SYS_ppoll, &reader, 1, &at_once, nullptr, 0) > 0) failed_ = true;  // POLLERR
+    used_ = 0;
+    return !failed_;
+  }
+  if (lanes_ == nullptr) return WriteOut();
+  FlushPart();
+  if (has_turn_) lanes_->PassTurn();
+  has_turn_ = false;
+  most_ = kUsualBytes;
+  PutLane();
+  return !failed_;
+}
+
+void DumpStream::FlushPart() noexcept {
+  if (drops_ || lanes_ == nullptr) {
+    Flush();
+    return;
+  }
+  if (!has_turn_) has_turn_ = lanes_->TakeTurn();
+  if (!has_turn_) failed_ = true;
+  WriteOut();
+  most_ = 0;
+}
+
+void DumpStream::PutLane() noexcept {
+  PutByte(static_cast<std::uint8_t>(wire::DumpTag::kLane));
+  PutByte(lane_);
+}
+
+void DumpStream::BeginLane(DumpLanes& lanes, std::uint8_t lane) noexcept {
+  lanes_ = &lanes;
+  lane_ = lane;
+  if (lane != 0) last_ = 0;
+  PutLane();
 }
 
 void DumpStream::Stop() noexcept {

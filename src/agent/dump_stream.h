@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Buffered writer of a heap dump's stream (wire/heap_dump.h has the grammar). Runs in a clone of
-// the target: no malloc, no locks, one buffer from a mapping of its own.
+// the target: no malloc, no locks, one buffer from a mapping of its own. Two clones may write one
+// output, each with a stream of its own: whole records by turns.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 
+#include "agent/dump_lanes.h"
 #include "wire/heap_dump.h"
 #include "wire/varint.h"
 
@@ -30,12 +32,25 @@ class DumpStream {
     last_ = 0;
   }
 
+  // From now on this is the stream of `lane`, one of two. Nothing may be buffered.
+  void BeginLane(DumpLanes& lanes, std::uint8_t lane) noexcept;
+  // The other one has ended.
+  void EndLanes() noexcept {
+    lanes_ = nullptr;
+    most_ = kUsualBytes;
+  }
+
+  int fd() const { return fd_; }
   bool failed() const { return failed_; }
   std::uint64_t bytes() const { return written_ + used_; }
 
-  // Makes room for one record's fixed part. Called before each group of Puts below.
+  // Makes room for a record's fixed part. What was put before is whole records.
+  void BeginRecord() noexcept {
+    if (used_ >= most_) Flush();
+  }
+  // The same within a record, before each further group of the Puts below.
   void Reserve() noexcept {
-    if (used_ + kReserve > kBufferBytes) Flush();
+    if (used_ + kReserve > kBufferBytes) FlushPart();
   }
   void PutByte(std::uint8_t value) noexcept { buffer_[used_++] = value; }
   void PutNumber(std::uint64_t value) noexcept {
@@ -43,7 +58,7 @@ class DumpStream {
   }
   void PutSigned(std::int64_t value) noexcept { PutNumber(wire::ZigZag(value)); }
   void PutTag(wire::DumpTag tag) noexcept {
-    Reserve();
+    BeginRecord();
     PutByte(static_cast<std::uint8_t>(tag));
   }
   // At most kMaxKeyBytes are taken. Reserves for itself.
@@ -58,7 +73,7 @@ class DumpStream {
   void PutBytes(const void* bytes, std::size_t count) noexcept {
     const auto* at = static_cast<const std::uint8_t*>(bytes);
     for (std::size_t i = 0; i < count; ++i) {
-      if (used_ == kBufferBytes) Flush();
+      if (used_ == kBufferBytes) FlushPart();
       PutByte(at[i]);
     }
   }
@@ -71,7 +86,7 @@ class DumpStream {
   void BeginEdges(std::uintptr_t from) noexcept { last_edge_ = from; }
   void BeginRootEdges() noexcept { last_edge_ = last_; }
   void PutEdge(std::uintptr_t target) noexcept {
-    if (used_ + 16 > kBufferBytes) Flush();
+    if (used_ + 16 > kBufferBytes) FlushPart();
     if (target == 0) {
       PutByte(0);
       return;
@@ -86,8 +101,19 @@ class DumpStream {
  private:
   static constexpr std::size_t kBufferBytes = 1 << 20;
   static constexpr std::size_t kReserve = 1024;
+  // Where a new record begins beyond that it is written: most records fit behind it.
+  static constexpr std::size_t kUsualBytes = kBufferBytes - 4 * kReserve;
+
+  // What is buffered is not the end of a record: the turn is kept until that comes.
+  void FlushPart() noexcept;
+  bool WriteOut() noexcept;
+  void PutLane() noexcept;
 
   int fd_ = -1;
+  DumpLanes* lanes_ = nullptr;  // null: this stream is the whole one
+  std::uint8_t lane_ = 0;
+  bool has_turn_ = false;
+  std::size_t most_ = kUsualBytes;
   std::uint8_t* buffer_ = nullptr;
   std::size_t used_ = 0;
   std::uint64_t written_ = 0;

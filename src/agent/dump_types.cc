@@ -351,8 +351,8 @@ void DumpTypes::Learn(DumpType& facts) noexcept {
   facts.has_storage = is_foreign && facts.is_searched && HasStorage(type);
   if (facts.kind == ObjectKind::kType) {
     // What its metatype has added.
-    const auto plain = Peek<std::int64_t>(api.type_type, cpython::kTypeBasicSize);
-    if (facts.basic_bytes > plain) facts.body_begin = plain;
+    const auto plain_bytes = Peek<std::int64_t>(api.type_type, cpython::kTypeBasicSize);
+    if (facts.basic_bytes > plain_bytes) facts.body_begin = plain_bytes;
   } else if (is_foreign && !HasOwnTable(facts.size) && facts.basic_bytes > kHeadBytes &&
              (facts.is_searched || facts.has_foreign_memory)) {
     facts.body_begin = kHeadBytes;

@@ -147,7 +147,79 @@ void DumpWalk::PutEnd() noexcept {
   out_.PutNumber(skipped_);
 }
 
-bool DumpWalk::Run(bool collects, FreeMemory* free, NativeWalk* native) noexcept {
+void DumpWalk::PutShapes() noexcept {
+  for (const ShapeRest rest : {ShapeRest::kPairs, ShapeRest::kIndexed}) {
+    out_.PutTag(DumpTag::kShape);
+    out_.PutByte(static_cast<std::uint8_t>(rest));
+    out_.PutNumber(0);
+  }
+}
+
+// Blocks of marks that may be needed: for all memory in which objects lie, and some for what they
+// lead to in read-only files and in the addresses of devices.
+std::size_t DumpWalk::MostMarkBlocks() const noexcept {
+  constexpr std::size_t kElsewhere = 1 << 16;
+  std::size_t blocks = kElsewhere;
+  for (std::size_t i = 0; i < map_.count(); ++i) {
+    const Mapping& mapping = map_.at(i);
+    if (mapping.is_readable && mapping.is_writable) {
+      blocks += ((mapping.end - mapping.begin) >> 16) + 2;
+    }
+  }
+  return blocks;
+}
+
+void DumpWalk::TakeInterned(Address interpreter) noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  if (layout.interpreter_interned != cpython::kAbsent) {
+    interned_ = PeekPointer(interpreter, layout.interpreter_interned);
+  }
+}
+
+// The second process of two begins here; it does not come back. Without one this one does all.
+void DumpWalk::Split(DumpLanes& lanes, Address interpreter) noexcept {
+  if (!DumpLists::HasEnds() || !marks_.Share(MostMarkBlocks()) || !out_.Flush()) return;
+  const DumpLanes::Role role = lanes.Split(out_.fd());
+  has_lanes_ = role != DumpLanes::Role::kAlone;
+  if (!has_lanes_) return;
+  const bool is_second = role == DumpLanes::Role::kSecond;
+  out_.BeginLane(lanes, is_second ? 1 : 0);
+  if (!is_second) return;
+  PutShapes();
+  TakeInterned(interpreter);
+  WriteGuarded([&] { DumpLists(*this).WriteFromEnd(interpreter); });
+  for (std::uint32_t id = 0; id < types_.count() && !failed_; ++id) {
+    failed_ = !lanes.PutType(types_.at(id)->type);
+  }
+  for (std::size_t i = 0; i < greenlet_count_ && !failed_; ++i) {
+    failed_ = !lanes.PutGreenlet(greenlets_.items[i]);
+  }
+  lanes.End(out_.Flush() && !HasFailed(), objects_, edge_count_, skipped_);
+}
+
+// What the second has met counts as met.
+void DumpWalk::Join(DumpLanes& lanes) noexcept {
+  // It may wait for its turn.
+  if (!out_.Flush() || !lanes.Join()) {
+    failed_ = true;
+    return;
+  }
+  out_.EndLanes();
+  objects_ += lanes.objects();
+  edge_count_ += lanes.edges();
+  skipped_ += lanes.skipped();
+  for (std::size_t i = 0; i < lanes.type_count(); ++i) {
+    at_ = lanes.type(i);
+    if (types_.IsType(at_)) types_.Get(at_);
+  }
+  for (std::size_t i = 0; i < lanes.greenlet_count(); ++i) {
+    if (GrowRaw(greenlets_, greenlet_count_ + 1)) {
+      greenlets_.items[greenlet_count_++] = lanes.greenlet(i);
+    }
+  }
+}
+
+bool DumpWalk::Run(bool collects, FreeMemory* free, NativeWalk* native, DumpLanes* lanes) noexcept {
   native_ = native;
   const cpython::Layout& layout = *g_agent.python.layout;
   none_ = g_python_api.none_object;
@@ -155,25 +227,21 @@ bool DumpWalk::Run(bool collects, FreeMemory* free, NativeWalk* native) noexcept
   reader_.SetFollowsBlocks(native != nullptr);
   if (!types_.Start(map_)) return false;
   PutStart();
-  for (const ShapeRest rest : {ShapeRest::kPairs, ShapeRest::kIndexed}) {
-    out_.PutTag(DumpTag::kShape);
-    out_.PutByte(static_cast<std::uint8_t>(rest));
-    out_.PutNumber(0);
-  }
+  PutShapes();
   constexpr int kMostInterpreters = 1024;
   const Address first = PeekPointer(g_agent.python.runtime, layout.runtime_interpreters);
   DumpLists lists(*this);
-  lists.WriteSettings(collects,
-                      PeekPointer(g_agent.python.runtime, layout.runtime_main_interpreter));
+  const Address main = PeekPointer(g_agent.python.runtime, layout.runtime_main_interpreter);
+  lists.WriteSettings(collects, main);
+  if (lanes != nullptr) Split(*lanes, main);
   int left = kMostInterpreters;
   for (Address at = first; at != 0 && left > 0;
        at = PeekPointer(at, layout.interpreter_next), --left) {
-    if (layout.interpreter_interned != cpython::kAbsent) {
-      interned_ = PeekPointer(at, layout.interpreter_interned);
-    }
+    TakeInterned(at);
     WriteGuarded([&] { lists.Write(at); });
     if (layout.minor == 8) break;  // one collector for all
   }
+  if (has_lanes_) WriteGuarded([&] { Join(*lanes); });
   DumpRoots roots(*this);
   left = kMostInterpreters;
   for (Address at = first; at != 0 && left > 0;
@@ -187,7 +255,7 @@ bool DumpWalk::Run(bool collects, FreeMemory* free, NativeWalk* native) noexcept
   if (free != nullptr && is_clone_) WriteGuarded([&] { DumpHidden(*this, *free).Write(); });
   if (native != nullptr) WriteGuarded([&] { native->Write(); });
   PutEnd();
-  return out_.Flush() && !failed_ && !marks_.failed() && !shapes_.failed() && !edges_.failed();
+  return out_.Flush() && !HasFailed();
 }
 
 bool DumpWalk::IsInBytes(Address place) noexcept {

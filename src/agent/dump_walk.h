@@ -35,8 +35,10 @@ class DumpWalk {
   // Everything. `collects`: the automatic collection was on before it was held for the dump. With
   // `free`, which needs a clone, objects that nothing of Python leads to are looked for in memory.
   // False: no memory, or the stream cannot be written.
-  // With `native` the live native blocks behind the objects, too.
-  bool Run(bool collects, FreeMemory* free, NativeWalk* native = nullptr) noexcept;
+  // With `native` the live native blocks behind the objects, too. With `lanes`, and without
+  // `native`, another process takes a half of the objects.
+  bool Run(bool collects, FreeMemory* free, NativeWalk* native = nullptr,
+           DumpLanes* lanes = nullptr) noexcept;
 
   // The same, but what is written are the sums that it fills `census` with.
   bool RunCensus(FreeMemory* free, TypeCensus& census) noexcept;
@@ -129,7 +131,15 @@ class DumpWalk {
   void Follow(cpython::Address target) noexcept;
   void Skip(cpython::Address object, wire::SkipReason why) noexcept;
   void NoteIfDoubtful(cpython::Address object) noexcept;
+  bool HasFailed() const noexcept {
+    return failed_ || marks_.failed() || shapes_.failed() || edges_.failed();
+  }
+  void TakeInterned(cpython::Address interpreter) noexcept;
+  std::size_t MostMarkBlocks() const noexcept;
+  void Split(DumpLanes& lanes, cpython::Address interpreter) noexcept;
+  void Join(DumpLanes& lanes) noexcept;
   void PutStart() noexcept;
+  void PutShapes() noexcept;
   void PutEnd() noexcept;
   bool NameType(DumpType& facts) noexcept;
   void PutType(const DumpType& facts, const char* name, std::size_t bytes) noexcept;
@@ -160,6 +170,7 @@ class DumpWalk {
   NativeWalk* native_ = nullptr;
   TypeCensus* census_ = nullptr;  // null: a dump
   bool failed_ = false;
+  bool has_lanes_ = false;
   RawArray<Level> levels_;
   std::size_t level_count_ = 0;
   RawArray<cpython::Address> scratch_;

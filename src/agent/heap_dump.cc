@@ -81,7 +81,7 @@ NativeWalk* LoadBlocks(const HeapDumpOptions& options, NativeWalk& native) noexc
 // The clone's whole life. It has one thread, no locks that it could trust, and copies of all
 // descriptors, of which it keeps one.
 [[noreturn]] void RunClone(int fd, bool collects, const HeapDumpOptions& options,
-                           const PinnedMemory& pinned) noexcept {
+                           const PinnedMemory& pinned, DumpLanes& lanes) noexcept {
   SetMode(kModeDormant);
   syscall(SYS_prctl, PR_SET_NAME, "memwhy-dump", 0, 0, 0);
   if (fd > 0) syscall(SYS_close_range, 0, fd - 1, 0);
@@ -113,7 +113,8 @@ NativeWalk* LoadBlocks(const HeapDumpOptions& options, NativeWalk& native) noexc
     TypeCensus census;
     is_whole = free.Load(map) &&
                (options.is_census ? walk.RunCensus(&free, census)
-                                  : walk.Run(collects, &free, LoadBlocks(options, native)));
+                                  : walk.Run(collects, &free, LoadBlocks(options, native),
+                                             lanes.is_started() ? &lanes : nullptr));
     if (is_whole && options.scan_path != nullptr && WaitForQuestions(fd)) {
       FaultGuard guard;
       is_whole = AnswerHolderScan(options.scan_path, map, free, walk, guard, out) && out.Flush();
@@ -140,9 +141,17 @@ void* TakeQuietGil() noexcept {
   }
 }
 
+// Whether two processes are worth it: of few objects the second would hardly have begun.
+bool IsWorthTwo(const HeapDumpOptions& options, std::uint64_t blocks) noexcept {
+  constexpr std::uint64_t kLeastBlocks = 300'000;
+  return options.may_split && !options.has_blocks && !options.is_census && blocks >= kLeastBlocks;
+}
+
 // 0: written. Else an errno of clone, or -1: the clone failed later.
 int DumpByClone(const HeapDumpOptions& options, PinnedMemory& pinned,
                 HeapDumpResult& result) noexcept {
+  DumpLanes lanes;
+  if (options.may_split) lanes.Start();
   void* const state = TakeQuietGil();
   if (state == nullptr) {
     result.error = kNoMemory;
@@ -155,10 +164,11 @@ int DumpByClone(const HeapDumpOptions& options, PinnedMemory& pinned,
     result.error = kNotOpened;
     return -1;
   }
+  if (IsCollecting()) lanes.Release();  // the lists lead one way only
   const bool collects = HoldCollection();
   pinned.Spare();
   const long pid = syscall(SYS_clone, 0, nullptr, nullptr, nullptr, 0);
-  if (pid == 0) RunClone(fd, collects, options, pinned);
+  if (pid == 0) RunClone(fd, collects, options, pinned, lanes);
   const int error = pid < 0 ? errno : 0;
   pinned.Restore();
   if (error != 0 && collects) ReleaseCollection();
@@ -173,14 +183,17 @@ int DumpByClone(const HeapDumpOptions& options, PinnedMemory& pinned,
   int status = 0;
   while (syscall(SYS_wait4, pid, &status, __WALL, nullptr) < 0 && errno == EINTR) {
   }
+  const bool is_whole = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  const bool was_killed = !lanes.Reap(is_whole) || WIFSIGNALED(status);
+  result.lanes = lanes.count();
   if (collects && !IsFinalizing()) {
     if (void* const again = TakeGil(); again != nullptr) {
       ReleaseCollection();
       GiveGil(again);
     }
   }
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return 0;
-  result.error = WIFSIGNALED(status) ? "the clone was killed while it wrote the dump"
+  if (is_whole) return 0;
+  result.error = was_killed ? "the clone was killed while it wrote the dump"
                  : WEXITSTATUS(status) == kTimedOut
                      ? "the clone took longer than 300 s and ended itself"
                  : WEXITSTATUS(status) > kFaulted
@@ -254,7 +267,13 @@ HeapDumpResult WriteHeapDump(const HeapDumpOptions& options) noexcept {
     pinned.Find();
     Leave(pinned, memory);
   }
-  DumpPrediction prediction = PredictDump(options, memory, blocks);
+  HeapDumpOptions chosen = options;
+  chosen.may_split = IsWorthTwo(options, blocks);
+  DumpPrediction prediction = PredictDump(chosen, memory, blocks);
+  if (chosen.may_split && prediction.method != DumpMethod::kClone) {
+    chosen.may_split = false;  // for one there may be room
+    prediction = PredictDump(chosen, memory, blocks);
+  }
   const auto tell = [&] {
     result.predicted_ns = prediction.pause_ns;
     result.predicted_bytes = prediction.bytes;
@@ -275,7 +294,7 @@ HeapDumpResult WriteHeapDump(const HeapDumpOptions& options) noexcept {
   tell();
   if (is_refused()) return result;
   if (prediction.method == DumpMethod::kClone) {
-    const int error = DumpByClone(options, pinned, result);
+    const int error = DumpByClone(chosen, pinned, result);
     if (error > 0) {
       // EAGAIN: no more processes; ENOMEM: no commit; EPERM, ENOSYS: a filter of system calls.
       HeapDumpOptions in_place = options;

@@ -20,6 +20,7 @@ struct HeapDumpOptions {
   std::uint64_t headroom_bytes = 0;    // what the memory cgroup has left; 0: no limit
   bool in_place = false;               // asked for
   bool is_census = false;              // only sums by type and by pair of types are written
+  bool may_split = false;              // two processors may be busy with it at once
 };
 
 struct HeapDumpResult {
@@ -29,6 +30,7 @@ struct HeapDumpResult {
   std::uint64_t predicted_bytes = 0;  // likewise
   std::uint64_t pause_ns = 0;         // the GIL was held that long
   std::uint64_t spared_bytes = 0;     // of pinned memory, which the clone had no copy of
+  std::uint32_t lanes = 1;            // processes that wrote it
   std::uint64_t taken_ns = 0;         // CLOCK_MONOTONIC of the moment that the dump shows
 };
 

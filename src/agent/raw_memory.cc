@@ -8,11 +8,19 @@
 
 namespace memwhy::agent {
 
-void* MapRaw(std::size_t bytes) noexcept {
+namespace {
+
+void* Map(std::size_t bytes, int flags) noexcept {
   const long at = syscall(SYS_mmap, nullptr, bytes, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+                          flags | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   return at == -1 ? nullptr : reinterpret_cast<void*>(at);
 }
+
+}  // namespace
+
+void* MapRaw(std::size_t bytes) noexcept { return Map(bytes, MAP_PRIVATE); }
+
+void* MapShared(std::size_t bytes) noexcept { return Map(bytes, MAP_SHARED); }
 
 void UnmapRaw(void* address, std::size_t bytes) noexcept { syscall(SYS_munmap, address, bytes); }
 

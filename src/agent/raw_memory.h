@@ -18,6 +18,8 @@ struct RawArray {
 };
 
 void* MapRaw(std::size_t bytes) noexcept;  // null: no memory
+// The same, of which a process cloned from this one has no copy: both see what either writes.
+void* MapShared(std::size_t bytes) noexcept;
 void UnmapRaw(void* address, std::size_t bytes) noexcept;
 
 template <typename T>

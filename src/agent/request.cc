@@ -44,11 +44,13 @@ void RunHeapDump() noexcept {
       WriteHeapDump({ring->request_output, ring->request_scan != 0 ? ring->request_input : nullptr,
                      ring->request_blocks.load() != 0, ring->request_limit_ns,
                      ring->request_clone_ns, ring->request_headroom, ring->request_in_place != 0,
-                     ring->request_kind == static_cast<std::uint32_t>(RequestKind::kHeapCensus)});
+                     ring->request_kind == static_cast<std::uint32_t>(RequestKind::kHeapCensus),
+                     ring->request_lanes.load() > 1});
   ring->request_pause_ns.store(result.pause_ns, std::memory_order_relaxed);
   ring->request_method.store(static_cast<std::uint32_t>(result.method), std::memory_order_relaxed);
   ring->request_taken_ns.store(result.taken_ns, std::memory_order_relaxed);
   ring->request_spared_bytes.store(result.spared_bytes, std::memory_order_relaxed);
+  ring->request_lanes.store(result.lanes, std::memory_order_relaxed);
   Finish(result.error == nullptr ? RequestState::kDone : RequestState::kFailed,
          result.error == nullptr ? "" : result.error);
 }

@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "os/cgroup.h"
 #include "os/process.h"
+#include "os/processors.h"
 #include "recorder/clone_cost.h"
 #include "recorder/holder_answers.h"
 #include "recorder/holder_names.h"
@@ -36,6 +37,16 @@ std::uint64_t Headroom(const FileSystem& fs, pid_t pid) {
   return *memory->limit > *memory->usage
              ? static_cast<std::uint64_t>(*memory->limit - *memory->usage)
              : 1;
+}
+
+// Whether the process's share of the machine's processors has room for two clones beside what it
+// does itself. Against a quota their time counts as its own: beyond it the process would stand
+// still.
+bool MayUseTwo(const FileSystem& fs, pid_t pid) {
+  constexpr double kLeastQuota = 4;
+  const auto processors = os::ReadProcessors(fs, pid);
+  return processors && processors->allowed >= 2 &&
+         processors->quota.value_or(kLeastQuota) >= kLeastQuota;
 }
 
 Result<std::string> FindUsableRing(const FileSystem& fs, pid_t pid) {
@@ -135,6 +146,7 @@ Result<void> HeapDumpRun::Post(const std::string& ring_path) {
   limits.clone_ns_per_mib = options_.in_place ? 0 : MeasureCloneCost();
   limits.headroom_bytes = Headroom(fs_, pid);
   limits.in_place = options_.in_place;
+  limits.may_split = MayUseTwo(fs_, pid);
   limits.is_census = is_census_;
   if (options_.scans) limits.scan_path = folder + name + kQuestionsSuffix;
   MEMWHY_TRY(HeapRequest request, HeapRequest::Post(fs_, ring_.get(), folder + name, limits));
@@ -227,6 +239,7 @@ Result<HeapDumpOutcome> HeapDumpRun::Finish() {
   outcome.predicted_ms = reply_->predicted_ms;
   outcome.predicted_bytes = reply_->predicted_bytes;
   outcome.spared_bytes = reply_->spared_bytes;
+  outcome.lanes = reply_->lanes;
   outcome.pause_ms = reply_->pause_ms;
   outcome.method = reply_->method;
   outcome.taken_monotonic_ns = reply_->taken_ns;
@@ -240,6 +253,7 @@ Result<HeapDumpOutcome> HeapDumpRun::Finish() {
                                   {"predicted_ms", reply_->predicted_ms},
                                   {"predicted_bytes", reply_->predicted_bytes},
                                   {"spared_bytes", reply_->spared_bytes},
+                                  {"lanes", reply_->lanes},
                                   {"pause_ms", reply_->pause_ms},
                                   {"seconds", outcome.seconds},
                                   {"raw_bytes", outcome.raw_bytes}}));

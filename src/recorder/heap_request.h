@@ -30,6 +30,7 @@ struct HeapReply {
   double predicted_ms = 0;
   std::uint64_t predicted_bytes = 0;  // memory of the target for the time of the walk
   std::uint64_t spared_bytes = 0;     // pinned memory of it that is not in the dump
+  std::uint32_t lanes = 1;            // processes that wrote the dump
   std::string error;                  // "" or the agent's reason
   std::uint64_t taken_ns = 0;         // CLOCK_MONOTONIC of the moment that a dump shows
   bool followed_blocks = false;       // native blocks were given and could be used
@@ -41,6 +42,7 @@ struct HeapDumpLimits {
   std::uint64_t clone_ns_per_mib = 0;  // measured on this machine; 0: not
   std::uint64_t headroom_bytes = 0;    // what the target's cgroup has left; 0: no limit
   bool in_place = false;
+  bool may_split = false;   // two processors may be busy with it at once
   bool is_census = false;   // only sums; neither of those below
   std::string scan_path;    // where questions will be, as the target sees it; "" no scan
   bool has_blocks = false;  // the live native blocks lie in output_path + wire::kBlocksSuffix

@@ -104,6 +104,7 @@ Json DumpFactsJson(const HeapDumpView& dump) {
                 {"predicted_pause_ms", Number(dump.facts, "predicted_ms")},
                 {"pause_ms", Number(dump.facts, "pause_ms")},
                 {"spared_bytes", Number(dump.facts, "spared_bytes")},
+                {"lanes", Number(dump.facts, "lanes")},
                 {"seconds", Number(dump.facts, "seconds")},
                 {"raw_bytes", Number(dump.facts, "raw_bytes")},
                 {"file_bytes", dump.file_bytes},

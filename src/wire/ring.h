@@ -152,7 +152,8 @@ struct RingHeader {
   // BlocksState. The live native blocks lie in the file request_output + kBlocksSuffix, a sorted
   // array of {u64 address, u64 size}.
   std::atomic<std::uint32_t> request_blocks;
-  std::uint32_t reserved_3;
+  // 2: two processes may write the dump at once; else one. The agent's answer: how many did.
+  std::atomic<std::uint32_t> request_lanes;
   std::atomic<std::uint64_t>
       request_taken_ns;  // the agent's answer: CLOCK_MONOTONIC of the pause's end
   std::atomic<std::uint64_t> request_spared_bytes;  // likewise: pinned memory left out of the clone
