@@ -94,7 +94,8 @@ class Service:
     def clone_memory(self, *options):
         """Takes a dump and samples the clone's memory meanwhile.
 
-        Returns the largest private_dirty and page_tables in bytes, and how many samples there are:
+        Returns the largest private_dirty (with what two clones share with each other alone) and
+        page_tables of all clones together in bytes, and how many samples there are:
         with 0 the clone lived too shortly to be seen. Sampling slows the dump: no time is taken.
         """
         return self.command_memory(self._dump_command(*options))
@@ -106,17 +107,14 @@ class Service:
             arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         largest = {"private_dirty": 0, "page_tables": 0, "samples": 0}
-        clone = None
         while command.poll() is None:
-            if clone is None or not os.path.exists(f"/proc/{clone}"):
-                clone = find_clone(self.pid, known)
-            if clone is not None:
-                dirty = kilobytes(f"/proc/{clone}/smaps_rollup", "Private_Dirty")
-                tables = kilobytes(f"/proc/{clone}/status", "VmPTE")
-                if dirty is not None:
-                    largest["private_dirty"] = max(largest["private_dirty"], dirty)
-                    largest["page_tables"] = max(largest["page_tables"], tables or 0)
-                    largest["samples"] += 1
+            clones = find_clones(self.pid, known)
+            dirty = sum(map(private_bytes, clones))
+            tables = [kilobytes(f"/proc/{clone}/status", "VmPTE") for clone in clones]
+            if dirty:
+                largest["private_dirty"] = max(largest["private_dirty"], dirty)
+                largest["page_tables"] = max(largest["page_tables"], sum(t or 0 for t in tables))
+                largest["samples"] += 1
             time.sleep(SAMPLE_S)
         if command.returncode != 0:
             raise RunFailed(f"heap {arguments[2]} ended with {command.returncode}")
@@ -176,8 +174,9 @@ def run(command):
     return out, err, usage
 
 
-def find_clone(parent, known):
-    """Returns the pid of the parent's clone, none of the known ones; None while there is none."""
+def find_clones(parent, known):
+    """Returns the pids of the parent's clones, none of the known ones."""
+    found = []
     for name in os.listdir("/proc"):
         if not name.isdigit() or name in known:
             continue
@@ -186,8 +185,23 @@ def find_clone(parent, known):
         except OSError:
             continue
         if status.startswith(f"Name:\t{CLONE_NAME}\n") and f"\nPPid:\t{parent}\n" in status:
-            return int(name)
-    return None
+            found.append(int(name))
+    return found
+
+
+def private_bytes(pid):
+    """Returns what a clone has of its own, and its share of what two share; 0 when it is gone."""
+    total, is_shared = 0, False
+    try:
+        with open(f"/proc/{pid}/smaps", encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                if line[0] in "0123456789abcdef":
+                    is_shared = line.endswith("/dev/zero (deleted)\n")
+                elif line.startswith("Pss:" if is_shared else "Private_Dirty:"):
+                    total += int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        pass
+    return total
 
 
 def kilobytes(path, name):

@@ -161,9 +161,9 @@ def tell(kind, clients, dumps):
     )
 
 
-def check_service(memwhy, python, folder, kind, count, *arguments):
+def check_service(memwhy, python, folder, kind, count, *arguments, **environment):
     """Dumps a service of one process while it serves, and compares it before and after."""
-    environment = {"PYTHONPATH": str(HERE)}
+    environment = {"PYTHONPATH": str(HERE), **environment}
     with waiting(
         memwhy, python, HERE / f"service_{kind}.py", folder, *arguments, environment=environment
     ) as target:
@@ -185,6 +185,7 @@ def check_service(memwhy, python, folder, kind, count, *arguments):
         assert (inside["signals"], inside["forks"], inside["child"]) == ([], [], None)
         assert inside["collects"] is True
         assert not list((folder / "s.mwy").glob("dump.*"))
+    return dumps
 
 
 def wait_until_equal(look, wanted, seconds=20):
@@ -208,6 +209,14 @@ def test_no_request_is_lost_with_torch(memwhy, tmp_path):
         pytest.skip(f"no torch for {python.path}")
     count = MANY if FULL else 5
     check_service(memwhy, python, tmp_path / "run", "threads", count, "torch")
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor: dumps have one lane")
+@pytest.mark.parametrize("kind", ["threads", "asyncio"])
+def test_no_request_is_lost_while_two_clones_write(memwhy, tmp_path, kind):
+    python = find_pythons()[0][-1 if kind == "asyncio" else 0]
+    dumps = check_service(memwhy, python, tmp_path / "run", kind, SOME, KEPT_ITEMS="200000")
+    assert {dump["lanes"] for dump in dumps} == {2}
 
 
 def test_no_request_is_lost_with_forked_workers(memwhy, python, tmp_path):

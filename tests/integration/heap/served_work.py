@@ -11,7 +11,10 @@ import os
 import signal
 import threading
 
-KEPT = [{"number": i, "text": f"item {i}", "before": None} for i in range(20000)]
+KEPT = [
+    {"number": i, "text": f"item {i}", "before": None}
+    for i in range(int(os.environ.get("KEPT_ITEMS", "20000")))
+]
 SIGNALS = []  # SIGCHLD as this process got it
 FORKS = []  # forks that Python knows of
 SERVED = [0]
