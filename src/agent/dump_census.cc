@@ -44,7 +44,7 @@ std::size_t DumpWalk::NameGuarded(Address type, char* name, std::size_t bytes) n
 }
 
 bool DumpWalk::WriteCensus() noexcept {
-  PutStart();
+  PutStart(false);
   // All that were met, also those that were only referred to.
   char name[wire::kMaxKeyBytes];
   for (std::uint32_t id = 0; id < types_.count(); ++id) {

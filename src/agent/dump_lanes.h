@@ -3,7 +3,8 @@
 // Two clones that write one dump (decision 0016). The first is cloned from the target, the second
 // from the first: it costs the target no pause, and is the target's child as well, so that nobody
 // else ever gets a child of ours. They share the marks, the output and this board: whose turn it is
-// to write, and what the second leaves for the first when it ends.
+// to write (a lock between the two of them alone), and what the second leaves for the first when it
+// ends.
 //
 // A process that dies holds nobody up for ever: the second's end is seen by a pipe, the first's by
 // the target, which ends the second.
@@ -23,8 +24,10 @@ class DumpLanes {
 
   ~DumpLanes() { Release(); }
 
-  // In the target, before the first clone. False: no memory, there will be one lane.
+  // In the target, right before the first clone. False: no memory, there will be one lane.
   bool Start() noexcept;
+  // Right behind it: what the target forks from now on has no copy of the board.
+  void KeepFromForks() noexcept;
   bool is_started() const { return board_ != nullptr; }
   // In the target, after the first clone's end.
   std::uint32_t count() const { return board_ != nullptr && board_->second != 0 ? 2 : 1; }

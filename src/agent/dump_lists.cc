@@ -74,7 +74,7 @@ bool DumpLists::WriteList(Address head, std::uint32_t list) noexcept {
   int others = 0;
   for (; at != head && !walk_.failed_ && !walk_.out_.failed(); at = LinkOf(at, kOn)) {
     if (!walk_.map_.IsReadable(at, gc_head + 16)) {
-      walk_.Skip(at, SkipReason::kFault);
+      if (walk_.marks_.See(at + gc_head)) walk_.Skip(at, SkipReason::kFault);
       break;
     }
     FetchBehind<link>(LinkOf(at, kOn));

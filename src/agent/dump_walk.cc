@@ -134,10 +134,10 @@ void DumpWalk::NoteIfDoubtful(Address object) noexcept {
   doubtful_.items[doubtful_count_++] = object;
 }
 
-void DumpWalk::PutStart() noexcept {
+void DumpWalk::PutStart(bool may_have_lanes) noexcept {
   out_.Reserve();
   for (const char c : wire::kDumpMagic) out_.PutByte(static_cast<std::uint8_t>(c));
-  out_.PutNumber(wire::kDumpVersion);
+  out_.PutNumber(may_have_lanes ? wire::kDumpVersion : wire::kDumpVersionOfOneLane);
 }
 
 void DumpWalk::PutEnd() noexcept {
@@ -155,14 +155,14 @@ void DumpWalk::PutShapes() noexcept {
   }
 }
 
-// Blocks of marks that may be needed: for all memory in which objects lie, and some for what they
-// lead to in read-only files and in the addresses of devices.
+// Blocks of marks that may be needed: for all memory in which objects lie or of which a clone has
+// no copy, and for what they lead to in read-only files and in the addresses of devices.
 std::size_t DumpWalk::MostMarkBlocks() const noexcept {
-  constexpr std::size_t kElsewhere = 1 << 16;
+  constexpr std::size_t kElsewhere = 1 << 20;  // 64 GiB
   std::size_t blocks = kElsewhere;
   for (std::size_t i = 0; i < map_.count(); ++i) {
     const Mapping& mapping = map_.at(i);
-    if (mapping.is_readable && mapping.is_writable) {
+    if (mapping.is_spared || (mapping.is_readable && mapping.is_writable)) {
       blocks += ((mapping.end - mapping.begin) >> 16) + 2;
     }
   }
@@ -208,15 +208,18 @@ void DumpWalk::Join(DumpLanes& lanes) noexcept {
   objects_ += lanes.objects();
   edge_count_ += lanes.edges();
   skipped_ += lanes.skipped();
-  for (std::size_t i = 0; i < lanes.type_count(); ++i) {
-    at_ = lanes.type(i);
-    if (types_.IsType(at_)) types_.Get(at_);
-  }
   for (std::size_t i = 0; i < lanes.greenlet_count(); ++i) {
     if (GrowRaw(greenlets_, greenlet_count_ + 1)) {
       greenlets_.items[greenlet_count_++] = lanes.greenlet(i);
     }
   }
+  for (std::size_t i = 0; i < lanes.type_count(); ++i) {
+    at_ = lanes.type(i);
+    WriteGuarded([&] {
+      if (types_.IsType(at_)) types_.Get(at_);
+    });
+  }
+  lanes.Release();  // the addresses in it are no references
 }
 
 bool DumpWalk::Run(bool collects, FreeMemory* free, NativeWalk* native, DumpLanes* lanes) noexcept {
@@ -226,7 +229,7 @@ bool DumpWalk::Run(bool collects, FreeMemory* free, NativeWalk* native, DumpLane
   reader_.SetFreeMemory(free);
   reader_.SetFollowsBlocks(native != nullptr);
   if (!types_.Start(map_)) return false;
-  PutStart();
+  PutStart(lanes != nullptr);
   PutShapes();
   constexpr int kMostInterpreters = 1024;
   const Address first = PeekPointer(g_agent.python.runtime, layout.runtime_interpreters);
@@ -241,7 +244,7 @@ bool DumpWalk::Run(bool collects, FreeMemory* free, NativeWalk* native, DumpLane
     WriteGuarded([&] { lists.Write(at); });
     if (layout.minor == 8) break;  // one collector for all
   }
-  if (has_lanes_) WriteGuarded([&] { Join(*lanes); });
+  if (has_lanes_) Join(*lanes);
   DumpRoots roots(*this);
   left = kMostInterpreters;
   for (Address at = first; at != 0 && left > 0;

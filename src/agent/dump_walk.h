@@ -4,7 +4,8 @@
 // each the untracked ones that it refers to; then the roots. Invariant: each object once, each
 // edge whole, whatever its order; an object that cannot be read is skipped, counted and named.
 // Memory: 1.3 bytes per 64 bytes of object memory for the marks, and what untracked objects nest.
-// Runs in a clone, or in place with the GIL held; no malloc, no locks.
+// Runs in a clone, in two that share the marks, or in place with the GIL held; no malloc, no lock
+// of the target's.
 #pragma once
 
 #include <algorithm>
@@ -138,7 +139,7 @@ class DumpWalk {
   std::size_t MostMarkBlocks() const noexcept;
   void Split(DumpLanes& lanes, cpython::Address interpreter) noexcept;
   void Join(DumpLanes& lanes) noexcept;
-  void PutStart() noexcept;
+  void PutStart(bool may_have_lanes) noexcept;
   void PutShapes() noexcept;
   void PutEnd() noexcept;
   bool NameType(DumpType& facts) noexcept;

@@ -150,8 +150,6 @@ bool IsWorthTwo(const HeapDumpOptions& options, std::uint64_t blocks) noexcept {
 // 0: written. Else an errno of clone, or -1: the clone failed later.
 int DumpByClone(const HeapDumpOptions& options, PinnedMemory& pinned,
                 HeapDumpResult& result) noexcept {
-  DumpLanes lanes;
-  if (options.may_split) lanes.Start();
   void* const state = TakeQuietGil();
   if (state == nullptr) {
     result.error = kNoMemory;
@@ -164,12 +162,15 @@ int DumpByClone(const HeapDumpOptions& options, PinnedMemory& pinned,
     result.error = kNotOpened;
     return -1;
   }
-  if (IsCollecting()) lanes.Release();  // the lists lead one way only
+  DumpLanes lanes;
+  // While a collection is under way the lists lead one way only.
+  if (options.may_split && !IsCollecting()) lanes.Start();
   const bool collects = HoldCollection();
   pinned.Spare();
   const long pid = syscall(SYS_clone, 0, nullptr, nullptr, nullptr, 0);
   if (pid == 0) RunClone(fd, collects, options, pinned, lanes);
   const int error = pid < 0 ? errno : 0;
+  lanes.KeepFromForks();
   pinned.Restore();
   if (error != 0 && collects) ReleaseCollection();
   close(fd);

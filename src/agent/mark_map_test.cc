@@ -47,6 +47,21 @@ TEST_P(MarkMapTest, VisitsAllThatWereSeen) {
   EXPECT_FALSE(marks_.failed());
 }
 
+// Of devices, or where a program asks for addresses of 57 bits.
+TEST_P(MarkMapTest, TellsHighAddressesApart) {
+  constexpr std::uintptr_t kHigh = 0xff00'7f12'3456'0000;
+  EXPECT_TRUE(marks_.See(kFirst));
+  for (const std::uintptr_t top : {0x0001u, 0x00ffu, 0xff00u}) {
+    const std::uintptr_t address = kFirst | std::uintptr_t{top} << 48;
+    EXPECT_FALSE(marks_.IsSeen(address));
+    EXPECT_TRUE(marks_.See(address));
+    EXPECT_FALSE(marks_.See(address));
+  }
+  EXPECT_TRUE(marks_.IsSeen(kHigh));
+  EXPECT_FALSE(marks_.IsSeen(kHigh + 16));
+  EXPECT_FALSE(marks_.failed());
+}
+
 INSTANTIATE_TEST_SUITE_P(OneProcessOrMore, MarkMapTest, testing::Bool());
 
 // Both go over the same addresses, from either end: they meet everywhere, and at the same blocks.

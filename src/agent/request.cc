@@ -45,7 +45,7 @@ void RunHeapDump() noexcept {
                      ring->request_blocks.load() != 0, ring->request_limit_ns,
                      ring->request_clone_ns, ring->request_headroom, ring->request_in_place != 0,
                      ring->request_kind == static_cast<std::uint32_t>(RequestKind::kHeapCensus),
-                     ring->request_lanes.load() > 1});
+                     ring->request_lanes.load() == wire::kMayHaveLanes});
   ring->request_pause_ns.store(result.pause_ns, std::memory_order_relaxed);
   ring->request_method.store(static_cast<std::uint32_t>(result.method), std::memory_order_relaxed);
   ring->request_taken_ns.store(result.taken_ns, std::memory_order_relaxed);

@@ -30,7 +30,6 @@ bool SharedBlocks::Start(std::size_t most) noexcept {
 
 MarkBlock* SharedBlocks::FindOrAdd(std::uintptr_t number) noexcept {
   if (MarkBlock* found = Find(number); found != nullptr) return found;
-  if (number >> kIndexBits != 0) return nullptr;
   // The index is lost if the other makes the same block at this moment.
   const std::uint64_t index = used_->fetch_add(1, std::memory_order_relaxed);
   if (index >= most_) {
@@ -38,14 +37,14 @@ MarkBlock* SharedBlocks::FindOrAdd(std::uintptr_t number) noexcept {
     return nullptr;
   }
   blocks_[index].number = number;
-  const std::uint64_t wanted = number << kIndexBits | (index + 1);
+  const std::uint64_t wanted = KeyOf(number) | (index + 1);
   for (std::size_t at = Hash(number);; ++at) {
     std::uint64_t slot = 0;
     // What was written of the block comes with the slot.
     if (slots_[at & mask_].compare_exchange_strong(slot, wanted, std::memory_order_acq_rel)) {
       return &blocks_[index];
     }
-    if (slot >> kIndexBits == number) return BlockOf(slot);
+    if (IsOf(slot, number)) return BlockOf(slot);
   }
 }
 

@@ -26,7 +26,7 @@ class SharedBlocks {
     for (std::size_t at = Hash(number);; ++at) {
       const std::uint64_t slot = slots_[at & mask_].load(std::memory_order_acquire);
       if (slot == 0) return nullptr;
-      if (slot >> kIndexBits == number) return BlockOf(slot);
+      if (IsOf(slot, number)) return BlockOf(slot);
     }
   }
   // Makes it if there is none. Null: no room.
@@ -37,17 +37,30 @@ class SharedBlocks {
   void Release() noexcept;
 
  private:
-  // A slot: the number, and the block's index + 1. Addresses of programs have at most 47 bits, and
-  // more only where a program asks for them.
-  static constexpr unsigned kIndexBits = 32;
+  // A slot: the low half of the number, whether it has a high one (an address of a device may),
+  // and the block's index + 1.
+  static constexpr unsigned kHalf = 32;
+  static constexpr std::uint64_t kIsHigh = std::uint64_t{1} << (kHalf - 1);
+  static constexpr std::uint64_t kIndex = kIsHigh - 1;
+  // Numbers that differ in these bits alone have their slots side by side, in one page: what is
+  // touched of the slots follows what is touched of the memory.
+  static constexpr unsigned kNearBits = 9;
   using Slot = std::atomic<std::uint64_t>;
 
   static std::size_t Hash(std::uintptr_t number) noexcept {
-    return static_cast<std::size_t>(number * 0x9e3779b97f4a7c15ull >> 24);
+    constexpr std::uintptr_t kNear = (std::uintptr_t{1} << kNearBits) - 1;
+    const std::uintptr_t far = (number >> kNearBits) * 0x9e3779b97f4a7c15ull >> 24;
+    return static_cast<std::size_t>(far << kNearBits | (number & kNear));
   }
-  MarkBlock* BlockOf(std::uint64_t slot) const noexcept {
-    return &blocks_[(slot & ((std::uint64_t{1} << kIndexBits) - 1)) - 1];
+  // The slot of a number, without the index.
+  static std::uint64_t KeyOf(std::uintptr_t number) noexcept {
+    return number << kHalf | (number >> kHalf != 0 ? kIsHigh : 0);
   }
+  bool IsOf(std::uint64_t slot, std::uintptr_t number) const noexcept {
+    return (slot & ~kIndex) == KeyOf(number) &&
+           ((slot & kIsHigh) == 0 || BlockOf(slot)->number == number);
+  }
+  MarkBlock* BlockOf(std::uint64_t slot) const noexcept { return &blocks_[(slot & kIndex) - 1]; }
 
   void* memory_ = nullptr;  // all of the following, one behind the other
   std::size_t bytes_ = 0;

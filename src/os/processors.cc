@@ -4,6 +4,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -13,16 +15,18 @@
 namespace memwhy::os {
 namespace {
 
-// "0-3,8": 5.
-int CountList(std::string_view list) {
-  int count = 0;
+// "0-3,8" as {0, 1, 2, 3, 8}.
+std::set<std::uint64_t> ParseList(std::string_view list) {
+  constexpr std::uint64_t kMost = 1 << 16;  // the kernel's own limit is 8192
+  std::set<std::uint64_t> numbers;
   for (const std::string_view range : Split(Trim(list), ',')) {
     const std::size_t dash = range.find('-');
     const auto first = ParseUint(range.substr(0, dash));
     const auto last = dash == std::string_view::npos ? first : ParseUint(range.substr(dash + 1));
-    if (first && last && *last >= *first) count += static_cast<int>(*last - *first) + 1;
+    if (!first || !last || *last > kMost) continue;
+    for (std::uint64_t number = *first; number <= *last; ++number) numbers.insert(number);
   }
-  return count;
+  return numbers;
 }
 
 std::optional<double> Ratio(std::string_view quota, std::string_view period) {
@@ -61,8 +65,14 @@ Result<Processors> ReadProcessors(const FileSystem& fs, pid_t pid) {
   constexpr std::string_view kKey = "Cpus_allowed_list:";
   MEMWHY_TRY(const std::string status, fs.ReadSmall(fmt::format("/proc/{}/status", pid)));
   Processors processors;
+  // An affinity may name processors that are not there.
+  std::optional<std::set<std::uint64_t>> online;
+  if (const auto text = fs.ReadSmall("/sys/devices/system/cpu/online")) online = ParseList(*text);
   for (const std::string_view line : SplitLines(status)) {
-    if (line.starts_with(kKey)) processors.allowed = CountList(line.substr(kKey.size()));
+    if (!line.starts_with(kKey)) continue;
+    for (const std::uint64_t number : ParseList(line.substr(kKey.size()))) {
+      if (!online || online->contains(number)) ++processors.allowed;
+    }
   }
   if (processors.allowed == 0) {
     return Error::Of("/proc/{}/status says no processors of the process", pid);

@@ -12,7 +12,7 @@
 namespace memwhy::os {
 
 struct Processors {
-  int allowed = 0;              // by its affinity: Cpus_allowed_list of /proc/PID/status
+  int allowed = 0;              // by its affinity, of those that are online
   std::optional<double> quota;  // of processor time per time, the least over its cgroup and the
                                 // cgroup's ancestors: cpu.max, cpu.cfs_quota_us; nullopt: unlimited
 };

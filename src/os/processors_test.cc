@@ -12,6 +12,7 @@ namespace {
 TEST(ProcessorsTest, CountsTheAffinityAndTakesTheLeastQuotaV2) {
   FakeFileSystem fs;
   fs.AddFile("/proc/7/status", "Name:\tx\nCpus_allowed:\tff\nCpus_allowed_list:\t0-2,5,7-8\n")
+      .AddFile("/sys/devices/system/cpu/online", "0-1,4-7\n")
       .AddFile("/proc/7/cgroup", "0::/pods/a\n")
       .AddFile("/proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n")
       .AddFile("/sys/fs/cgroup/pods/a/cpu.max", "400000 100000\n")
@@ -19,7 +20,7 @@ TEST(ProcessorsTest, CountsTheAffinityAndTakesTheLeastQuotaV2) {
       .AddFile("/sys/fs/cgroup/cpu.max", "max 100000\n");
   const auto processors = ReadProcessors(fs, 7);
   ASSERT_TRUE(processors) << processors.error().message();
-  EXPECT_EQ(processors->allowed, 6);
+  EXPECT_EQ(processors->allowed, 4);
   EXPECT_EQ(processors->quota, 1.5);
 }
 

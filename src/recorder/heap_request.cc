@@ -13,6 +13,7 @@
 
 #include "base/unique_fd.h"
 #include "os/process.h"
+#include "wire/heap_dump.h"
 
 namespace memwhy::recorder {
 namespace {
@@ -164,7 +165,7 @@ Result<HeapRequest> HeapRequest::Post(const FileSystem& fs, RingMap* ring,
   header.request_clone_ns = limits.clone_ns_per_mib;
   header.request_headroom = limits.headroom_bytes;
   header.request_in_place = limits.in_place ? 1 : 0;
-  header.request_lanes.store(limits.may_split ? 2 : 1, std::memory_order_relaxed);
+  header.request_lanes.store(limits.may_split ? wire::kMayHaveLanes : 0, std::memory_order_relaxed);
   header.request_blocks.store(static_cast<std::uint32_t>(
       limits.has_blocks ? wire::BlocksState::kGiven : wire::BlocksState::kNone));
   header.request_scan = limits.scan_path.empty() ? 0 : 1;
@@ -204,7 +205,8 @@ std::optional<HeapReply> HeapRequest::Poll() {
   reply.predicted_bytes = header.request_predicted_bytes.load();
   reply.taken_ns = header.request_taken_ns.load();
   reply.spared_bytes = header.request_spared_bytes.load();
-  reply.lanes = std::max(1u, header.request_lanes.load());
+  const std::uint32_t lanes = header.request_lanes.load();
+  reply.lanes = lanes <= wire::kMostLanes ? std::max(1u, lanes) : 1;
   reply.followed_blocks =
       header.request_blocks.load() == static_cast<std::uint32_t>(wire::BlocksState::kGiven);
   reply.method = MethodOf(header);

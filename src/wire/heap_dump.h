@@ -51,7 +51,7 @@
 // Two processes may write one dump, each a lane of its own: 0, in which the stream begins and ends,
 // and 1. Between two kLane stand whole records of one lane. Types, shapes, the list of the
 // collector, the file and the addresses that the next ones are told against are a lane's own; a
-// type that both define is one type, by its address. Version 1 had no lanes and is read as well.
+// type that both define is one type, by its address. A stream of version 1 has no lanes.
 //
 // A census is a stream of kType, kTypeTotal, kPair and kEnd only: each type has its record before
 // it is named, each pair stands once. Weak references and an object's reference to its own type are
@@ -72,6 +72,7 @@ namespace memwhy::wire {
 
 inline constexpr char kDumpMagic[8] = {'M', 'W', 'Y', 'D', 'U', 'M', 'P', '1'};
 inline constexpr std::uint32_t kDumpVersion = 2;
+inline constexpr std::uint32_t kDumpVersionOfOneLane = 1;  // for older readers
 inline constexpr std::uint32_t kMostLanes = 2;
 inline constexpr std::uint32_t kFirstType = 32;
 inline constexpr std::uint32_t kNoReferent = 0;

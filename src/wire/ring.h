@@ -68,6 +68,9 @@ enum class RequestState : std::uint32_t {
 enum class BlocksState : std::uint32_t { kNone = 0, kGiven = 1, kUnusable = 2 };
 inline constexpr char kBlocksSuffix[] = ".blocks";
 
+// Of request_lanes; no number of lanes, so that what an agent that does not know it leaves is none.
+inline constexpr std::uint32_t kMayHaveLanes = 0x100;
+
 enum class DumpStage : std::uint32_t { kStream = 0, kWaiting = 1, kAsked = 2 };
 
 struct RingHeader {
@@ -152,7 +155,7 @@ struct RingHeader {
   // BlocksState. The live native blocks lie in the file request_output + kBlocksSuffix, a sorted
   // array of {u64 address, u64 size}.
   std::atomic<std::uint32_t> request_blocks;
-  // 2: two processes may write the dump at once; else one. The agent's answer: how many did.
+  // kMayHaveLanes: two processes may write the dump at once. The agent's answer: how many did.
   std::atomic<std::uint32_t> request_lanes;
   std::atomic<std::uint64_t>
       request_taken_ns;  // the agent's answer: CLOCK_MONOTONIC of the pause's end

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import find_pythons, wait_for
-from heap_dump import view, waiting
+from heap_dump import proofs_by_type, view, waiting
 
 MANY = Path(__file__).parent / "heap" / "many_objects.py"
 OBJECTS = 80_000  # with what they refer to some 300,000
@@ -60,6 +60,7 @@ def summary(memwhy, dump):
         "types": rows,
         "generations": generations,
         "refs": view(memwhy, "refs", dump)["totals"],
+        "proofs": {kind: sorted(all_) for kind, all_ in proofs_by_type(memwhy, dump).items()},
     }
 
 
@@ -77,6 +78,7 @@ def test_two_lanes_write_what_one_writes(memwhy, python, tmp_path):
     assert lanes == [2, 1]
     expected = summary(memwhy, one)
     assert expected["objects"] > 3 * OBJECTS
+    assert expected["proofs"]["__main__.Slots"] == ["proven"]
     assert sum(expected["generations"][0].values()) > OBJECTS / 4
     assert sum(expected["generations"][2].values()) > OBJECTS / 2
     assert summary(memwhy, two) == expected
