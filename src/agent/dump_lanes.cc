@@ -16,6 +16,8 @@
 #include <cerrno>
 #include <csignal>
 
+#include "agent/hung_up.h"
+
 namespace memwhy::agent {
 namespace {
 
@@ -35,12 +37,6 @@ void StepBack() noexcept {
   syscall(SYS_setpriority, PRIO_PROCESS, 0, nice < kNicest ? nice : kNicest);
 }
 
-bool IsHungUp(int fd) noexcept {
-  pollfd end{fd, 0, 0};
-  const timespec at_once{0, 0};
-  return syscall(SYS_ppoll, &end, 1, &at_once, nullptr, 0) > 0;
-}
-
 }  // namespace
 
 bool DumpLanes::Start() noexcept {
@@ -54,7 +50,7 @@ void DumpLanes::KeepFromForks() noexcept {
 }
 
 bool DumpLanes::Reap(bool is_whole) noexcept {
-  if (board_ == nullptr || board_->second == 0) return true;
+  if (count() == 1) return true;
   int status = 0;
   // __WCLONE: never a child that the target has forked itself.
   if (syscall(SYS_wait4, board_->second, &status, __WCLONE | WNOHANG, nullptr) == 0) {

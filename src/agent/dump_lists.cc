@@ -127,15 +127,14 @@ void DumpLists::WriteSettings(bool collects, Address interpreter) noexcept {
   const cpython::Layout& layout = *g_agent.python.layout;
   walk_.out_.PutTag(DumpTag::kCollector);
   walk_.out_.PutByte(collects ? 1 : 0);
-  if (layout.gc_generations == cpython::kAbsent) {
+  if (!HasEnds()) {
     walk_.out_.PutNumber(0);
     return;
   }
   walk_.out_.PutNumber(3);
   for (std::uint32_t list = 0; list < 3; ++list) {
     // struct gc_generation {PyGC_Head head; int threshold; int count}
-    const Address generation = CollectorOf(interpreter) + layout.gc_generations +
-                               Address{list} * layout.gc_generation_bytes;
+    const Address generation = ListHead(interpreter, list);
     const int threshold = Peek<int>(generation, layout.gc_head_bytes);
     const int count = Peek<int>(generation, layout.gc_head_bytes + 4);
     walk_.out_.PutNumber(static_cast<std::uint64_t>(threshold < 0 ? 0 : threshold));

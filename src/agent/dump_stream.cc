@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/dump_stream.h"
 
-#include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <ctime>
 
+#include "agent/hung_up.h"
 #include "agent/raw_memory.h"
 
 namespace memwhy::agent {
@@ -38,9 +37,7 @@ bool DumpStream::WriteOut() noexcept {
 bool DumpStream::Flush() noexcept {
   if (drops_) {
     // A walk for nobody would go on to its end.
-    pollfd reader{fd_, 0, 0};
-    const timespec at_once{0, 0};
-    if (syscall(SYS_ppoll, &reader, 1, &at_once, nullptr, 0) > 0) failed_ = true;  // POLLERR
+    if (IsHungUp(fd_)) failed_ = true;
     used_ = 0;
     return !failed_;
   }

@@ -2,7 +2,6 @@
 #include "agent/heap_dump.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -20,6 +19,7 @@
 #include "agent/collection_hold.h"
 #include "agent/dump_walk.h"
 #include "agent/holder_scan.h"
+#include "agent/hung_up.h"
 #include "agent/pinned_memory.h"
 #include "agent/process_memory.h"
 #include "agent/python_thread.h"
@@ -32,6 +32,7 @@ using cpython::Peek;
 
 constexpr unsigned kMostSeconds = 300;                  // a clone ends itself after that
 constexpr std::uint64_t kMostWaitNs = 120'000'000'000;  // for questions
+constexpr long kLookNs = 1'000'000;                     // how often they are looked for
 constexpr int kTimedOut = 3;                            // the clone's exit code
 constexpr int kFaulted = 128;                           // and above: FaultGuard's, with the signal
 constexpr char kNoMemory[] = "no memory for the dump";
@@ -61,9 +62,7 @@ bool WaitForQuestions(int fd) noexcept {
         static_cast<std::uint32_t>(wire::DumpStage::kAsked)) {
       return true;
     }
-    pollfd reader{fd, 0, 0};
-    const timespec wait{0, 1'000'000};
-    if (syscall(SYS_ppoll, &reader, 1, &wait, nullptr, 0) > 0) return false;  // POLLERR
+    if (IsHungUp(fd, kLookNs)) return false;
   }
   return false;
 }

@@ -85,17 +85,14 @@ std::optional<std::uint64_t> FindValue(std::string_view text, std::string_view k
 
 void FindLimit(const FileSystem& fs, CgroupMemory& memory) {
   const bool is_v2 = memory.location.version == 2;
-  std::string directory = memory.location.directory;
-  while (true) {
+  EachUpwards(memory.location, [&](const std::string& directory) {
     auto limit = ReadNumber(fs, directory, is_v2 ? "memory.max" : "memory.limit_in_bytes");
     if (limit && !is_v2 && *limit >= kUnlimitedV1) limit.reset();
     if (limit && (!memory.limit || *limit < *memory.limit)) {
       memory.limit = limit;
       memory.limit_directory = directory;
     }
-    if (directory.size() <= memory.location.mount.size()) return;
-    directory.resize(directory.rfind('/'));
-  }
+  });
 }
 
 void ReadStat(const FileSystem& fs, CgroupMemory& memory) {

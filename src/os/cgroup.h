@@ -38,7 +38,17 @@ struct CgroupMemory {
 };
 
 Result<CgroupLocation> FindMemoryCgroup(const FileSystem& fs, pid_t pid);
-// The same of the hierarchy of another controller: "cpu".
+// visit(directory) of the cgroup and of each ancestor that is mounted, from the inside out.
+template <typename Visit>
+void EachUpwards(const CgroupLocation& location, const Visit& visit) {
+  std::string directory = location.directory;
+  visit(directory);
+  while (directory.size() > location.mount.size()) {
+    directory.resize(directory.rfind('/'));
+    visit(directory);
+  }
+}
+// The same as FindMemoryCgroup of the hierarchy of another controller: "cpu".
 Result<CgroupLocation> FindCgroup(const FileSystem& fs, pid_t pid, std::string_view controller);
 Result<CgroupMemory> ReadCgroupMemory(const FileSystem& fs, const CgroupLocation& location);
 Result<CgroupMemory> ReadCgroupMemory(const FileSystem& fs, pid_t pid);

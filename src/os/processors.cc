@@ -50,13 +50,11 @@ std::optional<double> QuotaOf(const FileSystem& fs, const std::string& directory
 
 std::optional<double> LeastQuota(const FileSystem& fs, const CgroupLocation& location) {
   std::optional<double> least;
-  std::string directory = location.directory;
-  while (true) {
+  EachUpwards(location, [&](const std::string& directory) {
     const auto quota = QuotaOf(fs, directory, location.version);
     if (quota) least = std::min(*quota, least.value_or(*quota));
-    if (directory.size() <= location.mount.size()) return least;
-    directory.resize(directory.rfind('/'));
-  }
+  });
+  return least;
 }
 
 }  // namespace

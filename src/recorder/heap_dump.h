@@ -31,7 +31,6 @@ struct HeapDumpOutcome {
   double pause_ms = 0;
   std::uint64_t predicted_bytes = 0;
   std::uint64_t spared_bytes = 0;        // of pinned memory, which the clone had no copy of
-  std::uint32_t lanes = 1;               // processes that wrote it
   std::string method;                    // "clone" or "in_place"
   std::uint64_t taken_monotonic_ns = 0;  // the moment that the dump shows
   double seconds = 0;                    // until the last byte

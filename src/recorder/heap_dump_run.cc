@@ -239,7 +239,6 @@ Result<HeapDumpOutcome> HeapDumpRun::Finish() {
   outcome.predicted_ms = reply_->predicted_ms;
   outcome.predicted_bytes = reply_->predicted_bytes;
   outcome.spared_bytes = reply_->spared_bytes;
-  outcome.lanes = reply_->lanes;
   outcome.pause_ms = reply_->pause_ms;
   outcome.method = reply_->method;
   outcome.taken_monotonic_ns = reply_->taken_ns;

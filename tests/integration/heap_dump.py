@@ -3,10 +3,41 @@
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
+import pytest
 from conftest import clean_environment
+
+
+def find_quota():
+    """Processors' time that this process's cgroup may use at once; infinite without a limit."""
+    least = float("inf")
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        root = Path("/sys/fs/cgroup", controllers)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        folder = root / path.lstrip("/")
+        for at in [folder, *folder.parents]:
+            with contextlib.suppress(OSError, ValueError):
+                quota, period = (at / "cpu.max").read_text().split()
+                least = min(least, int(quota) / int(period))
+            with contextlib.suppress(OSError, ValueError):
+                quota = int((at / "cpu.cfs_quota_us").read_text())
+                period = int((at / "cpu.cfs_period_us").read_text())
+                least = min(least, quota / period if quota > 0 else least)
+    return least
+
+
+PROCESSORS, QUOTA = len(os.sched_getaffinity(0)), find_quota()
+# A dump has them only where there is room beside what the process does (decision 0016).
+needs_two_lanes = pytest.mark.skipif(
+    PROCESSORS < 2 or QUOTA < 4,
+    reason=f"dumps have one lane: {PROCESSORS} processors, a quota of {QUOTA}",
+)
 
 
 class Waiting:

@@ -9,15 +9,13 @@ from pathlib import Path
 
 import pytest
 from conftest import find_pythons, wait_for
-from heap_dump import proofs_by_type, view, waiting
+from heap_dump import needs_two_lanes, proofs_by_type, view, waiting
 
 MANY = Path(__file__).parent / "heap" / "many_objects.py"
 OBJECTS = 80_000  # with what they refer to some 300,000
 CLONE_NAME = "memwhy-dump"
 
-pytestmark = pytest.mark.skipif(
-    len(os.sched_getaffinity(0)) < 2, reason="one processor: dumps have one lane"
-)
+pytestmark = needs_two_lanes
 
 
 def clones_of(pid):
@@ -65,8 +63,6 @@ def summary(memwhy, dump):
 
 
 def test_two_lanes_write_what_one_writes(memwhy, python, tmp_path):
-    if python.is_free_threaded:
-        pytest.skip("no clone of a free-threaded build")
     with waiting(memwhy, python, MANY, tmp_path, str(OBJECTS)) as target:
         allowed = os.sched_getaffinity(target.pid)
         two = target.dump("two.heap")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from conftest import FULL, find_pythons
-from heap_dump import view, waiting
+from heap_dump import needs_two_lanes, view, waiting
 
 HERE = Path(__file__).parent / "heap"
 CLIENTS = 4
@@ -211,7 +211,7 @@ def test_no_request_is_lost_with_torch(memwhy, tmp_path):
     check_service(memwhy, python, tmp_path / "run", "threads", count, "torch")
 
 
-@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor: dumps have one lane")
+@needs_two_lanes
 @pytest.mark.parametrize("kind", ["threads", "asyncio"])
 def test_no_request_is_lost_while_two_clones_write(memwhy, tmp_path, kind):
     python = find_pythons()[0][-1 if kind == "asyncio" else 0]
