@@ -61,6 +61,8 @@ OsSampler::OsSampler(const FileSystem* fs, pid_t pid, std::uint32_t process)
 
 Result<model::OsSample> OsSampler::Sample() {
   MEMWHY_TRY(const os::Statm statm, os::ReadStatm(*fs_, pid_));
+  // A process that has ended and waits for its parent has no memory: that is no sample of it.
+  if (statm.size == 0) return Error("the process has ended");
   MEMWHY_TRY(const std::string stat, fs_->ReadSmall(fmt::format("/proc/{}/stat", pid_)));
   model::OsSample sample;
   sample.process = model::ProcessId{process_};
