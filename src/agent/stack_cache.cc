@@ -7,9 +7,9 @@
 #include "agent/agent.h"
 #include "agent/attached_state.h"
 #include "agent/code_definition.h"
+#include "agent/name_thread.h"
 #include "agent/private_memory.h"
 #include "agent/stream.h"
-#include "agent/thread_name.h"
 #include "agent/thread_state.h"
 #include "cpython/frames.h"
 

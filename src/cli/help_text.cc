@@ -4,7 +4,7 @@
 #include <sstream>
 
 #include "base/strings.h"
-#include "report/verdict_text.h"
+#include "report/wrap.h"
 
 namespace memwhy::cli {
 namespace {

@@ -9,7 +9,7 @@
 #include "base/bytes.h"
 #include "base/strings.h"
 #include "report/columns.h"
-#include "report/verdict_text.h"
+#include "report/wrap.h"
 
 namespace memwhy::report {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <optional>
 
-#include "report/verdict_text.h"
+#include "report/wrap.h"
 
 namespace memwhy::report {
 namespace {

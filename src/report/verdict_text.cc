@@ -13,6 +13,7 @@
 #include "report/ledger_rows.h"
 #include "report/ledger_text.h"
 #include "report/rss_points.h"
+#include "report/wrap.h"
 
 namespace memwhy::report {
 namespace {
@@ -120,24 +121,6 @@ std::string ChecksText(const Verdict& verdict) {
 }
 
 }  // namespace
-
-std::string Wrap(const std::string& head, const std::string& text, std::size_t width) {
-  const std::string indent(std::min(head.size(), width / 2), ' ');
-  std::string out;
-  std::string line = head;
-  bool is_empty = true;
-  for (const std::string_view word : SplitFields(text)) {
-    if (!is_empty && line.size() + 1 + word.size() > width) {
-      out += line + "\n";
-      line = indent;
-      is_empty = true;
-    }
-    if (!is_empty) line += ' ';
-    line += word;
-    is_empty = false;
-  }
-  return out + line + "\n";
-}
 
 std::string VerdictText(const model::Recording& recording, const Verdict& verdict,
                         const std::vector<model::Ledger>& ledgers) {

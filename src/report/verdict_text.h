@@ -17,8 +17,4 @@ namespace memwhy::report {
 std::string VerdictText(const model::Recording& recording, const analysis::Verdict& verdict,
                         const std::vector<model::Ledger>& ledgers);
 
-// Breaks `text` at spaces so that no line is longer than `width`, the first line behind `head`,
-// the others indented by its length. Ends with a newline. Lengths are bytes.
-std::string Wrap(const std::string& head, const std::string& text, std::size_t width = 80);
-
 }  // namespace memwhy::report

@@ -9,6 +9,7 @@
 #include "analysis/fake_case.h"
 #include "base/strings.h"
 #include "report/ledger_rows.h"
+#include "report/wrap.h"
 
 namespace memwhy::report {
 namespace {
