@@ -5,7 +5,6 @@
 
 #include "agent/agent.h"
 #include "agent/code_definition.h"
-#include "agent/stack_cache.h"
 #include "agent/stream.h"
 #include "agent/thread_name.h"
 #include "agent/thread_state.h"
@@ -15,18 +14,17 @@ namespace memwhy::agent {
 using cpython::Address;
 using cpython::Layout;
 
-void NameThread(ThreadState& t, const FrameEntry* chain, std::size_t depth) noexcept {
-  if (t.is_named || depth == 0 || !HoldsGil(t)) return;
+void NameThread(ThreadState& t, Address frame, Address code) noexcept {
+  if (t.is_named || !HoldsGil(t)) return;
   if (static_cast<pid_t>(t.tid) == getpid()) {
     t.is_named = true;
     WriteThreadName(t, "MainThread", 10);
     return;
   }
   const Layout& layout = *g_agent.python.layout;
-  const Address code = chain[0].code;
   if (cpython::TypeOf(code) != g_agent.python.code_type) return;
   t.is_named = true;  // one look: the root of a thread does not change
-  const Address name = FindThreadName(chain[0].frame, code);
+  const Address name = FindThreadName(frame, code);
   if (name == 0) return;
   char text[256];
   const int n = cpython::PeekText(layout, name, text, sizeof(text));

@@ -4,14 +4,13 @@
 // Context: the owning thread, inside malloc; reads only while it holds the GIL.
 #pragma once
 
-#include <cstddef>
+#include "cpython/peek.h"
 
 namespace memwhy::agent {
 
-struct FrameEntry;
 struct ThreadState;
 
-// `chain` is the thread's stack, root first. Writes kThreadName once a name is known.
-void NameThread(ThreadState& t, const FrameEntry* chain, std::size_t depth) noexcept;
+// `frame` is the thread's outermost one and runs `code`. Writes kThreadName once a name is known.
+void NameThread(ThreadState& t, cpython::Address frame, cpython::Address code) noexcept;
 
 }  // namespace memwhy::agent

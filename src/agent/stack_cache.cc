@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <utility>
 
 #include "agent/agent.h"
 #include "agent/attached_state.h"
@@ -18,12 +19,13 @@ namespace {
 
 using cpython::Address;
 using cpython::Family;
+using cpython::FrameState;
 using cpython::Layout;
 using cpython::Peek;
 using cpython::PeekPointer;
 
 // Generations of code addresses, hashed; a collision only costs a look-up by content again.
-constexpr std::size_t kGenerations = 4096;
+constexpr std::size_t kGenerations = 16384;
 std::atomic<std::uint32_t> g_generations[kGenerations];
 std::atomic<std::uint64_t> g_code_epoch{1};
 void (*g_original_code_dealloc)(void*) = nullptr;
@@ -44,15 +46,17 @@ void OnCodeDealloc(void* code) noexcept {
   g_original_code_dealloc(code);
 }
 
-bool Grow(StackCache& cache, std::size_t used) noexcept {
-  const std::size_t capacity = cache.capacity == 0 ? 128 : cache.capacity * 2;
+// Room for `wanted` frames; keeps the chain, and the last `used` of scratch.
+bool Grow(StackCache& cache, std::size_t wanted, std::size_t used) noexcept {
+  std::size_t capacity = cache.capacity == 0 ? 128 : cache.capacity;
+  while (capacity < wanted) capacity *= 2;
   auto* chain = static_cast<FrameEntry*>(TakePrivate(capacity * sizeof(FrameEntry)));
-  auto* scratch = static_cast<FrameEntry*>(TakePrivate(capacity * sizeof(FrameEntry)));
+  auto* scratch = static_cast<Address*>(TakePrivate(capacity * sizeof(Address)));
   if (chain == nullptr || scratch == nullptr) return false;
   if (cache.capacity != 0) {
-    std::memcpy(chain, cache.chain, cache.depth * sizeof(FrameEntry));
+    std::memcpy(chain, cache.chain, cache.capacity * sizeof(FrameEntry));
     std::memcpy(scratch + capacity - used, cache.scratch + cache.capacity - used,
-                used * sizeof(FrameEntry));
+                used * sizeof(Address));
   }
   cache.chain = chain;
   cache.scratch = scratch;
@@ -60,44 +64,15 @@ bool Grow(StackCache& cache, std::size_t used) noexcept {
   return true;
 }
 
-// Fills the scratch, leaf last. Returns the number of frames, or -1 when memory ran out.
-template <Family family>
-int Walk(StackCache& cache, Address thread, bool* truncated) noexcept {
-  const Layout& layout = *g_agent.python.layout;
-  std::size_t count = 0;
-  for (Address frame = cpython::TopFrame<family>(layout, thread); frame != 0;
-       frame = PeekPointer(frame, layout.frame_previous)) {
-    if (count == cache.capacity) {
-      if (count >= static_cast<std::size_t>(wire::kMaxDepth)) {
-        *truncated = true;
-        break;
-      }
-      if (!Grow(cache, count)) return -1;
-    }
-    FrameEntry& entry = cache.scratch[cache.capacity - 1 - count];
-    entry.frame = frame;
-    if (cpython::ReadFrame<family>(layout, frame, &entry.code, &entry.instruction)) ++count;
-  }
-  return static_cast<int>(count);
+constexpr bool IsFull(std::size_t capacity, std::size_t count) noexcept {
+  return count * 8 >= capacity * 5;
 }
 
-int WalkFrames(StackCache& cache, Address thread, bool* truncated) noexcept {
-  switch (cpython::FamilyOf(*g_agent.python.layout)) {
-    case Family::kFrameObjects:
-      return Walk<Family::kFrameObjects>(cache, thread, truncated);
-    case Family::kCFrames:
-      return Walk<Family::kCFrames>(cache, thread, truncated);
-    case Family::kThreadFrames:
-      return Walk<Family::kThreadFrames>(cache, thread, truncated);
-  }
-  return -1;
-}
-
-// Doubles an open-addressing table when it is 5/8 full. False when memory ran out.
+// Doubles an open-addressing table when it is full. False when memory ran out.
 template <typename Slot, typename Used, typename Hash>
 bool Reserve(Slot*& slots, std::size_t& capacity, std::size_t count, std::size_t first,
              const Used& is_used, const Hash& hash) noexcept {
-  if (capacity != 0 && count * 8 < capacity * 5) return true;
+  if (!IsFull(capacity, count)) return true;
   const std::size_t wider = capacity == 0 ? first : capacity * 2;
   auto* table = static_cast<Slot*>(TakePrivate(wider * sizeof(Slot)));
   if (table == nullptr) return false;
@@ -113,7 +88,9 @@ bool Reserve(Slot*& slots, std::size_t& capacity, std::size_t count, std::size_t
 }
 
 std::size_t HashCode(const CodeSlot& slot) noexcept {
-  return Mix(slot.code ^ (static_cast<std::uint64_t>(slot.generation) << 48));
+  // Not shifted to the top: there it would not reach the bits that choose the slot, and all code
+  // that ever lay at one address would stand in one row.
+  return Mix((slot.code >> 4) + slot.generation * 0xc2b2ae3d27d4eb4full);
 }
 std::size_t HashNode(const NodeSlot& slot) noexcept {
   return Mix((static_cast<std::uint64_t>(slot.parent) << 32) ^
@@ -121,48 +98,85 @@ std::size_t HashNode(const NodeSlot& slot) noexcept {
              static_cast<std::uint32_t>(slot.instruction));
 }
 
-// The code id of a frame; kCodeUnknown when it cannot be read; false when there is no room.
-bool InternCode(ThreadState& t, const FrameEntry& entry, std::uint32_t* id) noexcept {
+bool IsGone(const CodeSlot& slot) noexcept {
+  return GenerationOf(slot.code).load(std::memory_order_relaxed) != slot.generation;
+}
+
+// Where most code objects of the full table are gone, leaves them out instead of making it larger.
+// The nodes are mostly of such code, too: they are forgotten, and those in use are defined again.
+bool ForgetCodes(StackCache& cache) noexcept {
+  constexpr std::uint32_t kLeastGone = 2048;
+  std::uint32_t gone = 0;
+  for (std::size_t i = 0; i < cache.code_capacity; ++i) {
+    if (cache.codes[i].id != 0 && IsGone(cache.codes[i])) ++gone;
+  }
+  if (gone < kLeastGone || gone * 2 < cache.code_count) return false;
+  const std::size_t bytes = cache.code_capacity * sizeof(CodeSlot);
+  if (cache.spare_codes == nullptr) {
+    cache.spare_codes = static_cast<CodeSlot*>(TakePrivate(bytes));
+    if (cache.spare_codes == nullptr) return false;
+  } else {
+    std::memset(cache.spare_codes, 0, bytes);
+  }
+  std::swap(cache.codes, cache.spare_codes);
+  cache.code_count = 0;
+  for (std::size_t i = 0; i < cache.code_capacity; ++i) {
+    const CodeSlot& slot = cache.spare_codes[i];
+    if (slot.id == 0 || IsGone(slot)) continue;
+    std::size_t at = HashCode(slot) & (cache.code_capacity - 1);
+    while (cache.codes[at].id != 0) at = (at + 1) & (cache.code_capacity - 1);
+    cache.codes[at] = slot;
+    ++cache.code_count;
+  }
+  cache.node_count = 0;
+  if (cache.nodes != nullptr) std::memset(cache.nodes, 0, cache.node_capacity * sizeof(NodeSlot));
+  return true;
+}
+
+bool ReserveCodes(StackCache& cache) noexcept {
+  if (!IsFull(cache.code_capacity, cache.code_count)) return true;
+  if (cache.code_capacity != 0 && ForgetCodes(cache)) return true;
+  cache.spare_codes = nullptr;
+  return Reserve(
+      cache.codes, cache.code_capacity, cache.code_count, 128,
+      [](const CodeSlot& s) { return s.id != 0; }, HashCode);
+}
+
+// The code id of a frame, and whether all of it is written; kCodeUnknown when it cannot be read;
+// false when there is no room.
+bool InternCode(ThreadState& t, Address frame, const CodeSlot& seen, CodeSlot* found) noexcept {
   StackCache& cache = t.stacks;
+  *found = seen;
   // A code object that is being destroyed, or no code object at all: never a guess.
-  if (cpython::TypeOf(entry.code) != g_agent.python.code_type ||
-      cpython::IsDying(*g_agent.python.layout, entry.code)) {
-    *id = wire::kCodeUnknown;
+  if (cpython::TypeOf(seen.code) != g_agent.python.code_type ||
+      cpython::IsDying(*g_agent.python.layout, seen.code)) {
+    found->id = wire::kCodeUnknown;
     return true;
   }
-  if (!Reserve(
-          cache.codes, cache.code_capacity, cache.code_count, 128,
-          [](const CodeSlot& s) { return s.id != 0; }, HashCode)) {
-    return false;
-  }
-  CodeSlot wanted{entry.code, GenerationOf(entry.code).load(std::memory_order_relaxed), 0, 0};
-  std::size_t at = HashCode(wanted) & (cache.code_capacity - 1);
+  if (!ReserveCodes(cache)) return false;
+  std::size_t at = HashCode(seen) & (cache.code_capacity - 1);
   while (cache.codes[at].id != 0) {
     CodeSlot& slot = cache.codes[at];
-    if (slot.code == wanted.code && slot.generation == wanted.generation) {
-      if (slot.needs_module != 0 && WriteCodeModule(t, slot.id, entry.frame)) {
-        slot.needs_module = 0;
-      }
-      *id = slot.id;
+    if (slot.code == seen.code && slot.generation == seen.generation) {
+      if (slot.needs_module != 0 && WriteCodeModule(t, slot.id, frame)) slot.needs_module = 0;
+      *found = slot;
       return true;
     }
     at = (at + 1) & (cache.code_capacity - 1);
   }
   bool has_module = false;
-  if (!WriteCodeDefinition(t, entry.code, entry.frame, &has_module)) return false;
-  wanted.id = wire::kFirstCode + cache.code_count++;
-  wanted.needs_module = has_module ? 0 : 1;
-  cache.codes[at] = wanted;
-  *id = wanted.id;
+  if (!WriteCodeDefinition(t, seen.code, frame, &has_module)) return false;
+  found->id = wire::kFirstCode + cache.codes_defined++;
+  found->needs_module = has_module ? 0 : 1;
+  ++cache.code_count;
+  cache.codes[at] = *found;
   return true;
 }
 
-bool InternNode(ThreadState& t, std::uint32_t parent, const FrameEntry& entry,
+bool InternNode(ThreadState& t, std::uint32_t parent, std::uint32_t code, std::int32_t instruction,
                 std::uint32_t* node) noexcept {
   StackCache& cache = t.stacks;
-  NodeSlot wanted{parent, 0, entry.instruction, 0};
-  if (!InternCode(t, entry, &wanted.code)) return false;
-  if (wanted.code == wire::kCodeUnknown) wanted.instruction = -1;
+  NodeSlot wanted{parent, code, code == wire::kCodeUnknown ? -1 : instruction, 0};
   if (!Reserve(
           cache.nodes, cache.node_capacity, cache.node_count, 256,
           [](const NodeSlot& s) { return s.node != 0; }, HashNode)) {
@@ -185,14 +199,166 @@ bool InternNode(ThreadState& t, std::uint32_t parent, const FrameEntry& entry,
   out = wire::PutVarint(out, static_cast<std::uint64_t>(wanted.instruction + 1));
   t.write = out;
   Commit(t);
-  wanted.node = wire::kFirstNode + cache.node_count++;
+  wanted.node = wire::kFirstNode + cache.nodes_defined++;
+  ++cache.node_count;
   cache.nodes[at] = wanted;
   *node = wanted.node;
   return true;
 }
 
-bool SameFrame(const FrameEntry& a, const FrameEntry& b) noexcept {
-  return a.code == b.code && a.instruction == b.instruction;
+// Brings the chain's entry of one frame up to date; `node` is its caller's and becomes its own.
+// False: no room.
+template <Family family>
+bool Update(ThreadState& t, FrameEntry& entry, std::uint32_t* node) noexcept {
+  const Layout& layout = *g_agent.python.layout;
+  entry.state = cpython::ReadState<family>(layout, entry.frame);
+  Address code = 0;
+  std::int32_t instruction = 0;
+  const bool is_counted = cpython::UnpackState<family>(layout, entry.state, &code, &instruction);
+  const std::uint32_t generation =
+      code == 0 ? 0 : GenerationOf(code).load(std::memory_order_relaxed);
+  if (is_counted) {
+    if (entry.code != code || entry.generation != generation) {
+      CodeSlot found;
+      if (!InternCode(t, entry.frame, {code, generation, 0, 0}, &found)) return false;
+      entry.code_id = found.id;
+      entry.code = found.id == wire::kCodeUnknown || found.needs_module != 0 ? 0 : code;
+      entry.generation = generation;
+    }
+    if (!InternNode(t, *node, entry.code_id, instruction, node)) return false;
+    // What it runs is on its way out: soon it will be something else.
+    if (entry.code_id == wire::kCodeUnknown) entry.state.code = 0;
+  } else {
+    entry.code = 0;
+  }
+  entry.generation = generation;
+  entry.node = *node;
+  return true;
+}
+
+template <Family family>
+void NameByRoot(ThreadState& t, std::size_t depth) noexcept {
+  for (std::size_t i = 0; i < depth; ++i) {
+    const Address frame = t.stacks.chain[i].frame;
+    Address code;
+    std::int32_t instruction;
+    if (!cpython::ReadFrame<family>(*g_agent.python.layout, frame, &code, &instruction)) continue;
+    return NameThread(t, frame, code);
+  }
+}
+
+// Updates the chain from `begin` on; its entries have their frames. Returns the leaf's node.
+template <Family family>
+std::uint32_t UpdateFrom(ThreadState& t, std::size_t begin, std::size_t depth,
+                         std::uint32_t root) noexcept {
+  StackCache& cache = t.stacks;
+  std::uint32_t node = begin == 0 ? root : cache.chain[begin - 1].node;
+  cache.depth = begin;
+  if (!t.is_named) NameByRoot<family>(t, depth);
+  for (std::size_t i = begin; i < depth; ++i) {
+    if (!Update<family>(t, cache.chain[i], &node)) return wire::kStackUnknown;
+  }
+  cache.depth =
+      root == wire::kStackNone ? depth : 0;  // of a cut chain the root is another one soon
+  return node;
+}
+
+// Moves `count` frames of scratch behind the first `begin` ones of the chain.
+void Append(StackCache& cache, std::size_t begin, std::size_t count) noexcept {
+  const Address* frames = cache.scratch + cache.capacity - count;
+  for (std::size_t i = 0; i < count; ++i) cache.chain[begin + i].frame = frames[i];
+}
+
+// The stack of a thread whose frames do not lead to those of the chain: another greenlet's, or of
+// very many frames.
+template <Family family>
+std::uint32_t CaptureAfresh(ThreadState& t, Address thread) noexcept {
+  const Layout& layout = *g_agent.python.layout;
+  StackCache& cache = t.stacks;
+  std::size_t count = 0;
+  int counted = 0;
+  std::uint32_t root = wire::kStackNone;
+  for (Address frame = cpython::TopFrame<family>(layout, thread); frame != 0;
+       frame = PeekPointer(frame, layout.frame_previous)) {
+    if (counted == wire::kMaxDepth) {
+      root = wire::kStackTruncated;
+      break;
+    }
+    if (count == cache.capacity && !Grow(cache, count + 1, count)) return wire::kStackUnknown;
+    cache.scratch[cache.capacity - 1 - count++] = frame;
+    Address code;
+    std::int32_t instruction;
+    if (cpython::ReadFrame<family>(layout, frame, &code, &instruction)) ++counted;
+  }
+  std::size_t same = 0;
+  if (root == wire::kStackNone) {
+    const Address* frames = cache.scratch + cache.capacity - count;
+    const std::size_t most = count < cache.depth ? count : cache.depth;
+    while (same < most && cache.chain[same].frame == frames[same] &&
+           cpython::ReadState<family>(layout, frames[same]) == cache.chain[same].state) {
+      ++same;
+    }
+  }
+  Append(cache, 0, count);
+  return UpdateFrom<family>(t, same, count, root);
+}
+
+// Where among the first `depth` entries of the chain `frame` is, and one; 0: not near their end.
+std::size_t FindFrame(const StackCache& cache, std::size_t depth, Address frame) noexcept {
+  constexpr std::size_t kNear = 16;
+  const std::size_t least = depth > kNear ? depth - kNear : 0;
+  while (depth > least && cache.chain[depth - 1].frame != frame) --depth;
+  return depth > least ? depth : 0;
+}
+
+template <Family family>
+std::uint32_t Capture(ThreadState& t, Address thread) noexcept {
+  const Layout& layout = *g_agent.python.layout;
+  StackCache& cache = t.stacks;
+  // New frames, until one that is known.
+  std::size_t fresh = 0;
+  std::size_t known = 0;
+  Address frame = cpython::TopFrame<family>(layout, thread);
+  for (; frame != 0; frame = PeekPointer(frame, layout.frame_previous)) {
+    known = FindFrame(cache, cache.depth, frame);
+    if (known != 0) break;
+    if (fresh == cache.capacity) return CaptureAfresh<family>(t, thread);
+    cache.scratch[cache.capacity - 1 - fresh++] = frame;
+  }
+  if (known + fresh > static_cast<std::size_t>(wire::kMaxDepth)) {
+    return CaptureAfresh<family>(t, thread);
+  }
+  // The known ones down to the root: are they still the thread's, and which have moved on?
+  std::size_t same = known;
+  for (std::size_t i = known; i > 0; --i) {
+    const FrameEntry& entry = cache.chain[i - 1];
+    if (frame != entry.frame) return CaptureAfresh<family>(t, thread);
+    // The same, but the processor need not wait for the frame before it.
+    Address here = entry.frame;
+    asm("" : "+r"(here));
+    if (!(cpython::ReadState<family>(layout, here) == entry.state)) same = i - 1;
+    frame = PeekPointer(here, layout.frame_previous);
+  }
+  if (frame != 0) return CaptureAfresh<family>(t, thread);
+  const std::size_t depth = known + fresh;
+  if (same == depth) {
+    cache.depth = depth;  // what lay above has returned
+    return depth == 0 ? std::uint32_t{wire::kStackNone} : cache.chain[depth - 1].node;
+  }
+  if (depth > cache.capacity && !Grow(cache, depth, fresh)) return wire::kStackUnknown;
+  Append(cache, known, fresh);
+  return UpdateFrom<family>(t, same, depth, wire::kStackNone);
+}
+
+// Code objects have gone since: the chain holds up to the first frame that ran one of them.
+void DropGone(StackCache& cache) noexcept {
+  for (std::size_t i = 0; i < cache.depth; ++i) {
+    const FrameEntry& entry = cache.chain[i];
+    const Address code = entry.state.code & ~Address{g_agent.python.layout->frame_tag};
+    if (code != 0 && GenerationOf(code).load(std::memory_order_relaxed) != entry.generation) {
+      cache.depth = i;
+    }
+  }
 }
 
 }  // namespace
@@ -212,34 +378,20 @@ std::uint32_t CaptureStack(ThreadState& t) noexcept {
     if (g_finalizing.load(std::memory_order_relaxed) != thread) return wire::kStackUnknown;
   }
   StackCache& cache = t.stacks;
-  bool truncated = false;
-  const int walked = WalkFrames(cache, thread, &truncated);
-  if (walked < 0) return wire::kStackUnknown;
-  const auto depth = static_cast<std::size_t>(walked);
-  const FrameEntry* fresh = cache.scratch + cache.capacity - depth;  // root first
-
   const std::uint64_t epoch = g_code_epoch.load(std::memory_order_acquire);
-  std::size_t common = 0;
-  if (epoch == cache.code_epoch && !truncated) {
-    const std::size_t most = depth < cache.depth ? depth : cache.depth;
-    while (common < most && SameFrame(fresh[common], cache.chain[common])) ++common;
+  if (__builtin_expect(epoch != cache.code_epoch, false)) {
+    DropGone(cache);
+    cache.code_epoch = epoch;
   }
-  if (common == depth && depth != 0) {
-    cache.depth = depth;  // what lay above has returned
-    return cache.chain[depth - 1].node;
+  switch (cpython::FamilyOf(layout)) {
+    case Family::kFrameObjects:
+      return Capture<Family::kFrameObjects>(t, thread);
+    case Family::kCFrames:
+      return Capture<Family::kCFrames>(t, thread);
+    case Family::kThreadFrames:
+      return Capture<Family::kThreadFrames>(t, thread);
   }
-  std::uint32_t node = common == 0 ? (truncated ? wire::kStackTruncated : wire::kStackNone)
-                                   : cache.chain[common - 1].node;
-  cache.depth = 0;  // no valid cache until all is written
-  if (common == 0) NameThread(t, fresh, depth);
-  for (std::size_t i = common; i < depth; ++i) {
-    cache.chain[i] = fresh[i];
-    if (!InternNode(t, node, fresh[i], &node)) return wire::kStackUnknown;
-    cache.chain[i].node = node;
-  }
-  cache.code_epoch = truncated ? 0 : epoch;
-  cache.depth = depth;
-  return node;
+  return wire::kStackUnknown;
 }
 
 void WatchCodeObjects() noexcept {
@@ -253,10 +405,11 @@ void WatchCodeObjects() noexcept {
 }
 
 void ResetStackCache(StackCache& cache) noexcept {
+  if (cache.chain != nullptr) std::memset(cache.chain, 0, cache.capacity * sizeof(FrameEntry));
   cache.depth = 0;
   cache.code_epoch = 0;
-  cache.code_count = 0;
-  cache.node_count = 0;
+  cache.code_count = cache.codes_defined = 0;
+  cache.node_count = cache.nodes_defined = 0;
   if (cache.codes != nullptr) std::memset(cache.codes, 0, cache.code_capacity * sizeof(CodeSlot));
   if (cache.nodes != nullptr) std::memset(cache.nodes, 0, cache.node_capacity * sizeof(NodeSlot));
 }

@@ -3,16 +3,19 @@
 // A thread's Python stack as a node id of its stream, at the cost of a walk over its frames.
 //
 // Invariant: a stack id always means the frames that the thread had at that moment. The whole chain
-// is walked at every event and compared frame by frame with the previous one (code and instruction
-// of every caller); only frames that differ are looked up. A code object's address is no identity:
-// each address carries a generation that PyCode_Type's dealloc bumps (CodeGeneration), so a new
-// code object at an old address is a new code. Incomplete frames (3.11+: pushed, not yet started)
-// are left out, as the interpreter itself leaves them out of tracebacks.
+// of frames is walked at every event, and each is compared with what the frame at that address was
+// at the event before (code, instruction, owner); only frames that differ, and those that these
+// called, are looked up. A code object's address is no identity: each address carries a generation
+// that PyCode_Type's dealloc bumps, so a new code object at an old address is a new code. Frames
+// that tracebacks leave out (shims; 3.11+: pushed, not yet started) have the node of their caller.
+// Code objects that are gone are forgotten from time to time, and all nodes with them: what is met
+// again is defined again, under a new id.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
+#include "cpython/frames.h"
 #include "cpython/peek.h"
 
 namespace memwhy::agent {
@@ -20,10 +23,12 @@ namespace memwhy::agent {
 struct ThreadState;
 
 struct FrameEntry {
-  cpython::Address code;
-  cpython::Address frame;    // only valid during the walk that wrote it
-  std::int32_t instruction;  // code units; -1: not started
-  std::uint32_t node;        // stack id; only in the cached chain
+  cpython::Address frame;     // not to be read before the walk has come to it
+  cpython::FrameState state;  // a code of 0: equal to none
+  cpython::Address code;  // whose id `code_id` is; 0: of none, or one that still lacks its module
+  std::uint32_t generation;  // of state.code
+  std::uint32_t code_id;
+  std::uint32_t node;  // stack id, up to this frame
 };
 
 struct CodeSlot {
@@ -41,17 +46,20 @@ struct NodeSlot {
 };
 
 struct StackCache {
-  FrameEntry* chain = nullptr;    // previous chain, root first
-  FrameEntry* scratch = nullptr;  // filled from its end towards the front: leaf last
-  std::size_t capacity = 0;       // of both
-  std::size_t depth = 0;          // of chain; 0 is no valid cache
+  FrameEntry* chain = nullptr;          // root first; what lies behind `depth` may still be of use
+  cpython::Address* scratch = nullptr;  // frames of a walk, filled from the end: leaf last
+  std::size_t capacity = 0;             // of both
+  std::size_t depth = 0;                // of chain, at the event before
   std::uint64_t code_epoch = 0;
   CodeSlot* codes = nullptr;
-  std::size_t code_capacity = 0;  // power of two
-  std::uint32_t code_count = 0;
+  CodeSlot* spare_codes = nullptr;  // of the same capacity, or null
+  std::size_t code_capacity = 0;    // power of two
+  std::uint32_t code_count = 0;     // in the table
+  std::uint32_t codes_defined = 0;
   NodeSlot* nodes = nullptr;
   std::size_t node_capacity = 0;  // power of two
-  std::uint32_t node_count = 0;
+  std::uint32_t node_count = 0;   // in the table
+  std::uint32_t nodes_defined = 0;
 };
 
 // The calling thread's stack now; writes definitions of new frames into the stream.

@@ -28,28 +28,52 @@ Address TopFrame(const Layout& layout, Address thread) noexcept {
   }
 }
 
-// Reads the code object and the instruction (in code units, -1: not started) of one frame. False:
-// it is none of the program's: a shim, or pushed and not started yet, as tracebacks leave it out
-// too.
+// What a frame says of itself. Two frames of equal states stand at the same instruction of the same
+// code object, as long as that code object lives.
+struct FrameState {
+  Address code;               // as the frame has it, with its tag
+  std::uint64_t instruction;  // f_lasti, or a pointer into the code
+  char owner;
+  friend bool operator==(const FrameState&, const FrameState&) = default;
+};
+
 template <Family family>
-bool ReadFrame(const Layout& layout, Address frame, Address* code,
-               std::int32_t* instruction) noexcept {
-  *code = PeekPointer(frame, layout.frame_code);
+FrameState ReadState(const Layout& layout, Address frame) noexcept {
   if constexpr (family == Family::kFrameObjects) {
-    const int lasti = Peek<int>(frame, layout.frame_instruction);
+    return {PeekPointer(frame, layout.frame_code),
+            static_cast<std::uint32_t>(Peek<int>(frame, layout.frame_instruction)), 0};
+  } else {
+    return {PeekPointer(frame, layout.frame_code), PeekPointer(frame, layout.frame_instruction),
+            Peek<char>(frame, layout.frame_owner)};
+  }
+}
+
+// The code object and the instruction (in code units, -1: not started) of a frame. False: it is
+// none of the program's: a shim, or pushed and not started yet, as tracebacks leave it out too.
+template <Family family>
+bool UnpackState(const Layout& layout, const FrameState& state, Address* code,
+                 std::int32_t* instruction) noexcept {
+  *code = state.code;
+  if constexpr (family == Family::kFrameObjects) {
+    const auto lasti = static_cast<std::int32_t>(state.instruction);
     // f_lasti counts bytes up to 3.9.
     *instruction = layout.minor >= 10 || lasti < 0 ? lasti : lasti / 2;
     return true;
   } else {
     if constexpr (family == Family::kThreadFrames) *code &= ~Address{layout.frame_tag};
-    const char owner = Peek<char>(frame, layout.frame_owner);
-    if (owner >= kOwnedByCStack || *code == 0) return false;
-    const auto at = static_cast<std::int64_t>(PeekPointer(frame, layout.frame_instruction));
+    if (state.owner >= kOwnedByCStack || *code == 0) return false;
+    const auto at = static_cast<std::int64_t>(state.instruction);
     *instruction = static_cast<std::int32_t>(
         (at - static_cast<std::int64_t>(*code + layout.code_instructions)) / 2);
-    return owner == kOwnedByGenerator ||
+    return state.owner == kOwnedByGenerator ||
            *instruction >= Peek<int>(*code, layout.code_first_traceable);
   }
+}
+
+template <Family family>
+bool ReadFrame(const Layout& layout, Address frame, Address* code,
+               std::int32_t* instruction) noexcept {
+  return UnpackState<family>(layout, ReadState<family>(layout, frame), code, instruction);
 }
 
 }  // namespace memwhy::cpython

@@ -17,7 +17,7 @@ FOLDER = Path(__file__).resolve().parent / "stack_truth"
 GREENLETS = Path(os.environ.get("MEMWHY_PACKAGES", Path.home() / ".cache/memwhy/greenlets"))
 
 
-def compare(python, memwhy, folder, marked, family, blocks, packages=""):
+def compare(python, memwhy, folder, marked, family, blocks, packages="", only=None):
     """Records the driver's family and compares; returns what the comparison printed."""
     judge = BUILD / "bin" / "stack_truth_compare"
     if not judge.is_file():
@@ -25,6 +25,7 @@ def compare(python, memwhy, folder, marked, family, blocks, packages=""):
     build_extension(python, FOLDER / "truth.c", folder)
     session, notes = folder / "s.mwy", folder / "notes"
     command = [python.path, str(FOLDER / "driver.py"), str(notes), "--family", family]
+    command += ["--only", only] if only else []
     recorded = subprocess.run(
         [memwhy, "run", "-o", str(session), "--", *command, "--ops", str(blocks)],
         env=clean_environment(PYTHONPATH=f"{folder}:{packages}", **marked),
@@ -55,6 +56,11 @@ def greenlets_for(python):
 
 def test_every_stack_is_the_interpreters(python, memwhy, tmp_path, marked):
     compare(python, memwhy, tmp_path, marked, "python", 1_000_000 if FULL else 100_000)
+
+
+def test_code_that_is_gone_is_forgotten(python, memwhy, tmp_path, marked):
+    """So many code objects that the tables of a thread are emptied on the way."""
+    compare(python, memwhy, tmp_path, marked, "python", 40_000, only="code_made_and_destroyed")
 
 
 @pytest.mark.parametrize("family", ["greenlet", "gevent"])
