@@ -41,8 +41,9 @@ constexpr int kCollectionTries = 400;  // of 5 ms: for a collection under way to
 
 // With the GIL held, and closed before it is given back: a child that Python forks has no copy.
 int OpenOutput(const char* path) noexcept {
-  // A FIFO without a reader fails at once instead of waiting for ever.
-  int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
+  // A FIFO without a reader fails at once instead of waiting for ever. Nothing is made here: who
+  // asked has made it, and may be gone.
+  int fd = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return fd;
   const int flags = fcntl(fd, F_GETFL);
   if (flags >= 0) fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);

@@ -2,12 +2,14 @@
 #include "recorder/heap_dump.h"
 
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <memory>
 
 #include "base/strings.h"
 #include "os/smaps.h"
 #include "recorder/heap_dump_run.h"
+#include "recorder/meeting_place.h"
 #include "wire/ring.h"
 
 namespace memwhy::recorder {
@@ -23,7 +25,14 @@ Result<std::string> FindRingOf(const FileSystem& fs, pid_t pid) {
     if (!fs.Exists(fmt::format("/proc/{}", pid))) {
       return Error::Of("there is no process {}", pid);
     }
-    return maps.error().With("process {} cannot be looked into (the same user or root may)", pid);
+    const auto user = UserOf(fs, pid);
+    if (user && geteuid() != 0 && user->first != geteuid()) {
+      return Error::Of("process {} runs as {}: only that user and root may look into it", pid,
+                       UserText(user->first));
+    }
+    return maps.error().With(
+        "process {} cannot be looked into ({})", pid,
+        geteuid() == 0 ? "this root has no right to: CAP_SYS_PTRACE" : "it does not let its user");
   }
   for (const os::Vma& vma : *maps) {
     if (vma.is_shared() && wire::IsRingName(Basename(vma.name))) return vma.name;

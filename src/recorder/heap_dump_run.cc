@@ -19,6 +19,7 @@
 #include "recorder/holder_answers.h"
 #include "recorder/holder_names.h"
 #include "recorder/left_behind.h"
+#include "recorder/meeting_place.h"
 #include "session/dump_file.h"
 #include "wire/clock.h"
 
@@ -129,17 +130,20 @@ Result<HeapDumpOutcome> HeapDumpRun::RunToEnd() {
 Result<void> HeapDumpRun::Post(const std::string& ring_path) {
   const pid_t pid = options_.pid;
   MEMWHY_TRY(ring_, RingMap::Open(OurPath(fs_, pid, ring_path)));
-  const std::string name = fmt::format("/dump.{}.{}", pid, getpid());
+  const std::string name = fmt::format("dump.{}.{}", pid, getpid());
   const std::string folder = ring_path.substr(0, ring_path.rfind('/'));
   RemoveLeftBehind(OurPath(fs_, pid, folder), pid);
-  base_ = OurPath(fs_, pid, folder) + name;
+  MEMWHY_TRY(place_, MeetingPlace::Open(fs_, pid, folder));
+  base_ = place_->Ours(name);
   MEMWHY_TRY(fifo_, Fifo::Make(base_));
+  MEMWHY_TRY_VOID(place_->HandOver(name));
   MEMWHY_TRY_VOID(sink_->AddFact(BeginFact(fs_, *ring_, pid)));
 
   HeapDumpLimits limits;
   limits.has_blocks = !options_.blocks.empty();
   if (limits.has_blocks) {
     MEMWHY_TRY_VOID(WriteBlocks(base_ + wire::kBlocksSuffix, options_.blocks));
+    MEMWHY_TRY_VOID(place_->HandOver(name + wire::kBlocksSuffix));
     options_.blocks = {};
   }
   limits.pause_ms = options_.max_pause_ms;
@@ -148,8 +152,9 @@ Result<void> HeapDumpRun::Post(const std::string& ring_path) {
   limits.in_place = options_.in_place;
   limits.may_split = MayUseTwo(fs_, pid);
   limits.is_census = is_census_;
-  if (options_.scans) limits.scan_path = folder + name + kQuestionsSuffix;
-  MEMWHY_TRY(HeapRequest request, HeapRequest::Post(fs_, ring_.get(), folder + name, limits));
+  if (options_.scans) limits.scan_path = place_->Theirs(name + kQuestionsSuffix);
+  MEMWHY_TRY(HeapRequest request,
+             HeapRequest::Post(fs_, ring_.get(), place_->Theirs(name), limits));
   request_.emplace(std::move(request));
   if (options_.scans && !options_.in_place) asking_.emplace();
   began_ = wire::MonotonicNs();
@@ -182,9 +187,12 @@ void HeapDumpRun::AskWhenReady() {
   Drain();
   if (!is_waiting) return;
   if (!failure_ && asking_) questions_ = asking_->Finish(kMostQuestions);
-  if (auto written = WriteQuestions(base_ + kQuestionsSuffix, questions_); !written && !failure_) {
-    failure_ = written.error();
+  auto written = WriteQuestions(base_ + kQuestionsSuffix, questions_);
+  if (written) {
+    written =
+        place_->HandOver(fmt::format("dump.{}.{}{}", options_.pid, getpid(), kQuestionsSuffix));
   }
+  if (!written && !failure_) failure_ = written.error();
   is_asked_ = true;
   request_->Ask();
 }

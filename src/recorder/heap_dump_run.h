@@ -19,6 +19,7 @@
 #include "recorder/fifo.h"
 #include "recorder/heap_dump.h"
 #include "recorder/heap_request.h"
+#include "recorder/meeting_place.h"
 #include "recorder/ring_map.h"
 
 namespace memwhy::recorder {
@@ -63,6 +64,7 @@ class HeapDumpRun {
   OnPrediction on_prediction_;
   std::string base_;  // of the names of what lies beside the ring, as we see it
   std::unique_ptr<RingMap> ring_;
+  std::unique_ptr<MeetingPlace> place_;  // outlives the pipe in it
   std::unique_ptr<Fifo> fifo_;
   std::optional<HeapRequest> request_;
   std::optional<HeapReply> reply_;

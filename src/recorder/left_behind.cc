@@ -22,7 +22,7 @@ bool IsLeftBehind(const std::string& path) {
   struct stat status{};
   if (lstat(path.c_str(), &status) != 0 || !S_ISFIFO(status.st_mode)) return false;
   if (std::time(nullptr) - status.st_mtime < kYoung_s) return false;
-  const UniqueFd fd(open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+  const UniqueFd fd(open(path.c_str(), O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
   return !fd && errno == ENXIO;
 }
 
