@@ -42,32 +42,6 @@ void NoteExit(int code) noexcept {
 
 void OnExit(int code, void*) { NoteExit(code); }
 
-// Around an exec. It is noted before, and taken back when the call returns.
-class ExecNote {
- public:
-  ExecNote() noexcept : ring_(OwnRing()) {
-    if (ring_ != nullptr) Store(wire::ReadAfter(g_agent.clock));
-  }
-  ~ExecNote() {
-    if (ring_ != nullptr) Store(0);
-  }
-  ExecNote(const ExecNote&) = delete;
-  ExecNote& operator=(const ExecNote&) = delete;
-
- private:
-  void Store(std::uint64_t clock) noexcept {
-    ring_->exec_clock.store(clock, std::memory_order_relaxed);
-  }
-  RingHeader* ring_;
-};
-
-template <typename Call>
-int Execute(Call call) noexcept {
-  if (!g_resolved) ResolveRealFunctions();
-  const ExecNote note;
-  return call();
-}
-
 void EndImage(const char* path, std::uint64_t start_ticks) noexcept {
   const int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
   if (fd < 0) return;
@@ -79,19 +53,30 @@ void EndImage(const char* path, std::uint64_t start_ticks) noexcept {
   close(fd);
   if (at == MAP_FAILED) return;
   auto* ring = static_cast<RingHeader*>(at);
-  if (std::memcmp(ring->magic, wire::kRingMagic, sizeof(ring->magic)) == 0 &&
-      ring->pid == static_cast<std::uint32_t>(getpid()) && ring->start_ticks == start_ticks) {
-    std::uint64_t clock = ring->exec_clock.load(std::memory_order_relaxed);
-    if (clock == 0) clock = wire::ReadAfter(static_cast<wire::ClockKind>(ring->clock_kind));
+  // Without a noted exec it may be of another process: of one that had this number before, or has
+  // it in another namespace.
+  const std::uint64_t clock = ring->exec_clock.load(std::memory_order_relaxed);
+  if (std::memcmp(ring->magic, wire::kRingMagic, sizeof(ring->magic)) == 0 && clock != 0 &&
+      ring->pid == static_cast<std::uint32_t>(getpid()) && ring->start_ticks == start_ticks &&
+      ring->state.load(std::memory_order_acquire) ==
+          static_cast<std::uint32_t>(AgentState::kRecording)) {
     ring->end_clock.store(clock, std::memory_order_relaxed);
-    auto expected = static_cast<std::uint32_t>(AgentState::kRecording);
-    ring->state.compare_exchange_strong(expected, static_cast<std::uint32_t>(AgentState::kReplaced),
-                                        std::memory_order_release);
+    ring->state.store(static_cast<std::uint32_t>(AgentState::kReplaced), std::memory_order_release);
   }
   UnmapRaw(at, sizeof(RingHeader));
 }
 
 }  // namespace
+
+ExecNote::ExecNote() noexcept : ring_(OwnRing()) {
+  if (ring_ != nullptr) {
+    ring_->exec_clock.store(wire::ReadAfter(g_agent.clock), std::memory_order_relaxed);
+  }
+}
+
+ExecNote::~ExecNote() {
+  if (ring_ != nullptr) ring_->exec_clock.store(0, std::memory_order_relaxed);
+}
 
 bool InstallExitNote() noexcept { return on_exit(&OnExit, nullptr) == 0; }
 
@@ -127,25 +112,5 @@ MEMWHY_EXPORT __attribute__((noreturn)) void _exit(int code) {
 }
 
 MEMWHY_EXPORT __attribute__((noreturn)) void _Exit(int code) noexcept { _exit(code); }
-
-MEMWHY_EXPORT int execve(const char* path, char* const argv[], char* const envp[]) noexcept {
-  return Execute([=] { return g_real.execve(path, argv, envp); });
-}
-
-MEMWHY_EXPORT int execv(const char* path, char* const argv[]) noexcept {
-  return Execute([=] { return g_real.execv(path, argv); });
-}
-
-MEMWHY_EXPORT int execvp(const char* file, char* const argv[]) noexcept {
-  return Execute([=] { return g_real.execvp(file, argv); });
-}
-
-MEMWHY_EXPORT int execvpe(const char* file, char* const argv[], char* const envp[]) noexcept {
-  return Execute([=] { return g_real.execvpe(file, argv, envp); });
-}
-
-MEMWHY_EXPORT int fexecve(int fd, char* const argv[], char* const envp[]) noexcept {
-  return Execute([=] { return g_real.fexecve(fd, argv, envp); });
-}
 
 }  // extern "C"

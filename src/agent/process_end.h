@@ -8,10 +8,25 @@
 
 #include <cstdint>
 
+#include "wire/ring.h"
+
 namespace memwhy::agent {
 
 // Called once by Start. False: ends are not noted.
 bool InstallExitNote() noexcept;
+
+// Around an exec. It is noted before, and taken back when the call returns.
+// Context: also a vfork'ed child and signal handlers.  Allocates: never.
+class ExecNote {
+ public:
+  ExecNote() noexcept;
+  ~ExecNote();
+  ExecNote(const ExecNote&) = delete;
+  ExecNote& operator=(const ExecNote&) = delete;
+
+ private:
+  wire::RingHeader* ring_;
+};
 
 // This process executed this program, and an image before it left a ring in the session: that is
 // over. Context: the constructor.  Allocates: never.

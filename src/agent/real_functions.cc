@@ -46,10 +46,11 @@ void ResolveRealFunctions() noexcept {
   Look(g_real.madvise, "madvise");
   Look(g_real.exit_now, "_exit");
   Look(g_real.execve, "execve");
-  Look(g_real.execv, "execv");
-  Look(g_real.execvp, "execvp");
   Look(g_real.execvpe, "execvpe");
   Look(g_real.fexecve, "fexecve");
+  Look(g_real.execveat, "execveat");
+  Look(g_real.posix_spawn, "posix_spawn");
+  Look(g_real.posix_spawnp, "posix_spawnp");
   g_resolved = true;
   t_resolving = false;
 }

@@ -4,6 +4,7 @@
 // preloaded or linked jemalloc, tcmalloc or mimalloc stays in charge.
 #pragma once
 
+#include <spawn.h>
 #include <sys/types.h>
 
 #include <cstddef>
@@ -30,10 +31,13 @@ struct RealFunctions {
   int (*madvise)(void*, std::size_t, int);
   void (*exit_now)(int);  // _exit
   int (*execve)(const char*, char* const[], char* const[]);
-  int (*execv)(const char*, char* const[]);
-  int (*execvp)(const char*, char* const[]);
   int (*execvpe)(const char*, char* const[], char* const[]);
   int (*fexecve)(int, char* const[], char* const[]);
+  int (*execveat)(int, const char*, char* const[], char* const[], int);  // null before glibc 2.34
+  int (*posix_spawn)(pid_t*, const char*, const posix_spawn_file_actions_t*,
+                     const posix_spawnattr_t*, char* const[], char* const[]);
+  int (*posix_spawnp)(pid_t*, const char*, const posix_spawn_file_actions_t*,
+                      const posix_spawnattr_t*, char* const[], char* const[]);
 };
 
 extern RealFunctions g_real;

@@ -15,6 +15,11 @@ namespace memwhy::agent {
 // Not recording yet, or a thread without a state. Keeps errno. (thread_state.cc)
 ThreadState* RecordingThreadSlow() noexcept;
 
+// An event of a signal handler that interrupts our own code finds its thread's stream half written:
+// it cannot be recorded, but is counted.
+inline constexpr std::uint32_t kOwnCode = 0x10000;  // of ThreadState::depth
+void CountInterrupting() noexcept;                  // (thread_state.cc)
+
 // The calling thread's state, or null: dormant, inside of another recorded call or of our own code,
 // or out of memory (counted). In a forked child the first call opens its own ring.
 inline ThreadState* RecordingThread() noexcept {
@@ -23,15 +28,17 @@ inline ThreadState* RecordingThread() noexcept {
     t = RecordingThreadSlow();
     if (t == nullptr) return nullptr;
   }
-  return __builtin_expect(t->depth == 0, true) ? t : nullptr;
+  if (__builtin_expect(t->depth == 0, true)) return t;
+  if (__builtin_expect(t->depth >= kOwnCode, false)) CountInterrupting();
+  return nullptr;
 }
 
 // Keeps errno over the recording of an event, and tells calls inside of it apart.
 class Recording {
  public:
-  explicit Recording(ThreadState& t) noexcept : t_(t), errno_(errno) { ++t_.depth; }
+  explicit Recording(ThreadState& t) noexcept : t_(t), errno_(errno) { t_.depth += kOwnCode; }
   ~Recording() {
-    --t_.depth;
+    t_.depth -= kOwnCode;
     errno = errno_;
   }
   Recording(const Recording&) = delete;

@@ -19,6 +19,7 @@
 #include "agent/arena_hook.h"
 #include "agent/collection_hold.h"
 #include "agent/fork_gate.h"
+#include "agent/given_variables.h"
 #include "agent/object_hook.h"
 #include "agent/private_memory.h"
 #include "agent/process_end.h"
@@ -29,8 +30,10 @@
 #include "agent/request.h"
 #include "agent/stack_cache.h"
 #include "agent/stream.h"
+#include "agent/tally.h"
 #include "agent/text_buffer.h"
 #include "agent/thread_state.h"
+#include "program/program_file.h"
 
 namespace memwhy::agent {
 
@@ -89,14 +92,14 @@ bool CycleCounterIsTrusted() noexcept {
 }
 
 std::uint64_t PoolBytes() noexcept {
-  const char* text = std::getenv("MEMWHY_POOL_BYTES");
+  const char* text = GivenVariable(kPoolBytes);
   std::uint64_t bytes = text == nullptr ? wire::kMaxPoolBytes : std::strtoull(text, nullptr, 10);
   if (bytes < wire::kMinPoolBytes) bytes = wire::kMinPoolBytes;
   return bytes > wire::kMaxPoolBytes ? wire::kMaxPoolBytes : bytes;
 }
 
 bool WantsObjects() noexcept {
-  const char* modes = std::getenv("MEMWHY_MODES");
+  const char* modes = GivenVariable(kModes);
   return modes != nullptr && std::strstr(modes, "objects") != nullptr;
 }
 
@@ -156,7 +159,7 @@ void FillHeader(RingHeader& ring, std::uint32_t chunk_count) noexcept {
 }
 
 Follow ReadFollow() noexcept {
-  const char* follow = std::getenv("MEMWHY_FOLLOW");
+  const char* follow = GivenVariable(kFollow);
   if (follow != nullptr && std::strcmp(follow, "none") == 0) return Follow::kNone;
   if (follow != nullptr && std::strcmp(follow, "fork") == 0) return Follow::kFork;
   return Follow::kAll;
@@ -190,6 +193,34 @@ void ChooseRingPath(char* out, std::size_t room, std::uint64_t start) noexcept {
     WriteRingPath(out, room, g_session, start, image);
     if (access(out, F_OK) != 0) return;
   }
+}
+
+// Whether the target's calls come to us: an executable with a malloc of its own, or a library that
+// is preloaded before us, has them first.
+bool HasTheCalls() noexcept {
+  if (program::LookAtProgram(AT_FDCWD, "/proc/self/exe").defines_malloc) return false;
+  char path[1024];
+  const char* begin = nullptr;
+  const char* end = std::getenv("LD_PRELOAD");
+  while (end != nullptr && NextPreload(end, &begin, &end) && !IsAgentEntry(begin, end)) {
+    const auto length = static_cast<std::size_t>(end - begin);
+    if (length >= sizeof(path)) continue;
+    std::memcpy(path, begin, length);
+    path[length] = 0;
+    if (program::LookAtProgram(AT_FDCWD, path).defines_malloc) return false;
+    // Found by the loader, and not by us.
+    if (std::strchr(path, '/') == nullptr && std::strstr(path, "malloc") != nullptr) return false;
+  }
+  return true;
+}
+
+// Why this CPython cannot be recorded, where that is known.
+void NoteUnseen(wire::Unseen why) noexcept {
+  TallyNote(why, static_cast<std::uint32_t>(getpid()), program_invocation_name);
+}
+
+void NoteNoRing() noexcept {
+  NoteUnseen(access(g_session, W_OK) == 0 ? wire::Unseen::kNoRing : wire::Unseen::kNoAccess);
 }
 
 // A CPython whose stacks cannot be read is recorded without them; a free-threaded one not at all.
@@ -261,22 +292,32 @@ bool Start() noexcept {
   g_agent.main_thread = pthread_self();
   const char* disabled = std::getenv("MEMWHY_DISABLE");
   if (disabled != nullptr && std::strcmp(disabled, "1") == 0) return false;
-  const char* session = std::getenv("MEMWHY_SESSION");
+  const char* session = GivenVariable(kSession);
   if (session == nullptr || session[0] != '/') return false;
   if (std::strlen(session) >= sizeof(g_session)) return false;
   TextBuffer(g_session, sizeof(g_session)).Text(session);
+  if (const char* tally = GivenVariable(kTally); tally != nullptr) MapTally(tally);
   EndEarlierImages(g_session, ReadStatField(kStartTicksField));
   g_agent.follow = ReadFollow();
   if (!FindPython(g_agent.python)) return false;  // a shell, a tool: nothing to do here
   if (RecorderIsGone()) return false;
-  if (!MayRecord(session) || !ReservePrivateMemory()) return false;
+  if (!MayRecord(session)) return false;
+  if (!ReservePrivateMemory()) {
+    NoteUnseen(wire::Unseen::kNoMemory);
+    return false;
+  }
   const bool cycles = CycleCounterIsTrusted();
   g_agent.clock = cycles ? wire::ClockKind::kTsc : wire::ClockKind::kMonotonicNs;
   g_agent.clock_shift = cycles ? 5 : 3;  // about 10 ns: finer than a hand-over between processors
   g_agent.wait_budget_ns = 10'000'000'000;
+  if (!HasTheCalls()) NoteUnseen(wire::Unseen::kAllocatorFirst);
   const bool is_dormant = g_agent.python.free_threaded;
   // A dormant agent only leaves a note: the smallest ring will do.
-  if (!OpenRing(is_dormant ? wire::kMinPoolBytes : PoolBytes(), is_dormant)) return false;
+  if (!OpenRing(is_dormant ? wire::kMinPoolBytes : PoolBytes(), is_dormant)) {
+    NoteNoRing();
+    return false;
+  }
+  if (is_dormant) NoteUnseen(wire::Unseen::kFreeThreaded);
   if (is_dormant || !InstallThreadEnd()) return false;
   if (madvise(g_mode_memory, sizeof(g_mode_memory), MADV_WIPEONFORK) != 0) return false;
   if (g_agent.python.layout != nullptr) WatchCodeObjects();
@@ -297,7 +338,10 @@ bool StartInChild() noexcept {
   const std::uint64_t pool = PoolBytes();
   g_agent.waiting.store(0, std::memory_order_relaxed);
   ForgetThreadsAfterFork();
-  if (!OpenRing(pool < kChildPoolBytes ? pool : kChildPoolBytes, false)) return false;
+  if (!OpenRing(pool < kChildPoolBytes ? pool : kChildPoolBytes, false)) {
+    NoteNoRing();
+    return false;
+  }
   UnmapRaw(parents, parents_bytes);
   g_agent.ring->request_signal = signal;
   if (g_inherited_arenas != nullptr) {
@@ -311,7 +355,9 @@ bool StartInChild() noexcept {
 __attribute__((constructor)) void OnLoad() {
   const int saved = errno;
   ResolveRealFunctions();
+  KeepVariables();
   SetMode(Start() ? kModeRecording : kModeDormant);
+  HideAddedVariables();
   errno = saved;
 }
 

@@ -122,6 +122,10 @@ ThreadState* EnterThread() noexcept {
   return t;
 }
 
+void CountInterrupting() noexcept {
+  g_agent.ring->lost_events.fetch_add(1, std::memory_order_relaxed);
+}
+
 ThreadState* RecordingThreadSlow() noexcept {
   if (t_serves_request) return nullptr;
   const int saved = errno;

@@ -5,6 +5,9 @@
 
 #include <algorithm>
 
+#include "base/strings.h"
+#include "model/missing_note.h"
+
 namespace memwhy::analysis {
 namespace {
 
@@ -23,9 +26,7 @@ std::uint64_t Allocations(const Case& one) {
 Check Complete(const Case& one) {
   if (!one.is_lossy) return {"capture.complete", CheckResult::kPass, "no event was lost"};
   return {"capture.complete", CheckResult::kFail,
-          one.recording.damage.empty() ? fmt::format("{} events were lost: confidence is lowered",
-                                                     FormatCount(one.recording.lost_events))
-                                       : one.recording.damage};
+          IncompleteText(one.recording) + ": confidence is lowered"};
 }
 
 Check LongEnough(const Case& one) {
@@ -84,6 +85,23 @@ double RecordingFor(const Case& one, double seconds) {
 }
 
 }  // namespace
+
+std::string IncompleteText(const model::Recording& recording) {
+  std::vector<std::string> parts;
+  if (recording.lost_events > 0) {
+    parts.push_back(FormatCount(recording.lost_events) + " events were lost");
+  }
+  if (!recording.damage.empty()) parts.push_back(recording.damage);
+  const auto missing =
+      std::find_if(recording.notes.begin(), recording.notes.end(), &model::IsMissingNote);
+  if (missing != recording.notes.end()) {
+    parts.push_back(*missing);
+    const auto more = std::count_if(missing + 1, recording.notes.end(), &model::IsMissingNote);
+    if (more > 0) parts.push_back(fmt::format("and {} more, which the session names", more));
+  }
+  if (parts.empty()) parts.emplace_back("recording stopped before the program did");
+  return Join(parts, "; ");
+}
 
 std::vector<Check> CaptureChecks(const Case& one) {
   return {Complete(one),

@@ -15,6 +15,9 @@ namespace memwhy::analysis {
 
 std::vector<Check> CaptureChecks(const Case& one);
 
+// What an incomplete recording lacks, in a line: lost events, damage, processes.
+std::string IncompleteText(const model::Recording& recording);
+
 struct Missing {
   std::string why;
   double wanted_seconds = 0;  // a recording so long would do

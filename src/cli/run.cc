@@ -104,6 +104,9 @@ int Run(const Options& options) {
   if (const std::string trouble = (*runner)->Trouble(); !trouble.empty()) {
     fmt::print(stderr, "memwhy: recording is incomplete: {}\n", trouble);
   }
+  if (const std::string unseen = (*runner)->Unseen(); !unseen.empty()) {
+    fmt::print(stderr, "memwhy: recording is incomplete: {}\n", unseen);
+  }
   fmt::print(stderr, "memwhy: session {}\n",
              options.session.empty() ? (*runner)->session() : options.session);
   runner->reset();

@@ -48,6 +48,7 @@ const Mapping* Containing(std::span<const Mapping> mappings, std::uint64_t addre
 
 MappingKind KindOf(const Mapping& mapping) {
   const std::string_view name = mapping.name;
+  if (StartsWith(name, "/memfd:memwhy-")) return MappingKind::kMemwhy;
   if (StartsWith(name, "/dev/shm/") || StartsWith(name, "/memfd:") || StartsWith(name, "/SYSV") ||
       StartsWith(name, "/dev/zero") || StartsWith(name, "[anon_shmem")) {
     return MappingKind::kSharedMemory;

@@ -14,6 +14,7 @@
 #include "base/file_system.h"
 #include "base/strings.h"
 #include "base/unique_fd.h"
+#include "program/program_file.h"
 #include "recorder/signal_relay.h"
 
 namespace memwhy::recorder {
@@ -29,6 +30,24 @@ bool IsFile(const std::string& path) {
 std::string Absolute(const std::string& path) {
   char resolved[PATH_MAX];
   return realpath(path.c_str(), resolved) == nullptr ? path : std::string(resolved);
+}
+
+// A static program takes none and may still execute one that does.
+bool TakesAgent(const LaunchOptions& options) {
+  const auto path = FindProgram(options.argv.empty() ? "" : options.argv[0]);
+  if (!path) return true;
+  const program::ProgramFile file = program::LookAtProgram(AT_FDCWD, path->c_str());
+  if (file.loader == program::Loader::kOther || file.has_sanitizer) return false;
+  return file.loader != program::Loader::kGlibc || file.is_our_machine;
+}
+
+bool HasSanitizer(std::string_view preload) {
+  for (const std::string_view part : Split(preload, ':')) {
+    for (const std::string_view entry : Split(part, ' ')) {
+      if (program::IsSanitizerName(std::string(entry).c_str())) return true;
+    }
+  }
+  return false;
 }
 
 }  // namespace
@@ -70,23 +89,30 @@ Result<std::string> FindProgram(const std::string& name) {
 std::vector<std::string> TargetEnvironment(const LaunchOptions& options,
                                            const char* const* environment) {
   std::vector<std::string> result;
-  std::string preload = options.agent;
+  std::string theirs;
+  bool has_sanitizer = false;
   for (const char* const* entry = environment; entry != nullptr && *entry != nullptr; ++entry) {
     std::string_view text = *entry;
     if (StartsWith(text, "MEMWHY_SESSION=") || StartsWith(text, "MEMWHY_POOL_BYTES=") ||
-        StartsWith(text, "MEMWHY_FOLLOW=") || StartsWith(text, "MEMWHY_MODES=")) {
+        StartsWith(text, "MEMWHY_FOLLOW=") || StartsWith(text, "MEMWHY_MODES=") ||
+        StartsWith(text, "MEMWHY_TALLY=") || StartsWith(text, "MEMWHY_ADDED=")) {
       continue;
     }
     if (ConsumePrefix(text, "LD_PRELOAD=")) {
-      if (!text.empty()) preload += ":" + std::string(text);
+      has_sanitizer = has_sanitizer || HasSanitizer(text);
+      theirs = text;
       continue;
     }
     result.emplace_back(*entry);
   }
-  result.push_back("LD_PRELOAD=" + preload);
+  std::string preload = has_sanitizer || !TakesAgent(options) ? "" : options.agent;
+  if (!preload.empty() && !theirs.empty()) preload += ":";
+  preload += theirs;
+  if (!preload.empty()) result.push_back("LD_PRELOAD=" + preload);
   result.push_back("MEMWHY_SESSION=" + options.session);
   result.push_back("MEMWHY_POOL_BYTES=" + std::to_string(options.pool_bytes));
   result.push_back("MEMWHY_FOLLOW=" + options.follow);
+  if (!options.tally.empty()) result.push_back("MEMWHY_TALLY=" + options.tally);
   if (options.has_objects) result.emplace_back("MEMWHY_MODES=objects");
   return result;
 }

@@ -28,10 +28,12 @@ struct LaunchOptions {
   std::uint64_t pool_bytes = 0;
   std::string follow = "fork";  // none, fork, all
   bool has_objects = false;     // record the interpreter's object domains as well
+  std::string tally;            // TallyMap::address(), or ""
 };
 
 // The environment of the target: ours, with LD_PRELOAD (what is there stays behind the agent) and
-// the MEMWHY_ variables.
+// the MEMWHY_ variables. A program that cannot take the agent (agent/exec_environment.h) gets the
+// LD_PRELOAD that we were given.
 std::vector<std::string> TargetEnvironment(const LaunchOptions& options,
                                            const char* const* environment);
 

@@ -120,8 +120,8 @@ std::vector<std::uint64_t> RingMap::Arenas() const {
   return arenas;
 }
 
-void RingMap::Beat() {
-  header_->recorder_beat_ns.store(wire::MonotonicNs(), std::memory_order_relaxed);
+void RingMap::Beat(std::uint64_t shift_ns) {
+  header_->recorder_beat_ns.store(wire::MonotonicNs() + shift_ns, std::memory_order_relaxed);
 }
 
 void RingMap::Wait(std::uint64_t timeout_ns) {

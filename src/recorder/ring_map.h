@@ -45,8 +45,8 @@ class RingMap {
   // Addresses of live pymalloc arenas, sorted.
   std::vector<std::uint64_t> Arenas() const;
 
-  // Tells the agent that the recorder lives.
-  void Beat();
+  // Tells the agent that the recorder lives. `shift_ns`: of the agent's clock.
+  void Beat(std::uint64_t shift_ns = 0);
   // Waits until the agent wakes us, a signal arrives, or the time is over.
   void Wait(std::uint64_t timeout_ns);
   // The agent records no more.

@@ -24,6 +24,7 @@
 #include "recorder/redact.h"
 #include "recorder/run_environment.h"
 #include "recorder/signal_relay.h"
+#include "recorder/tally_map.h"
 #include "recorder/target_set.h"
 #include "session/facts.h"
 #include "session/writer.h"
@@ -66,6 +67,7 @@ class Runner::Impl {
   pid_t child() const { return child_; }
   Target* Main() const { return targets_->main(); }
   std::string Trouble() const;
+  std::string Unseen() const { return targets_ == nullptr ? "" : targets_->UnseenText(); }
 
  private:
   bool IsWriting() const { return targets_ != nullptr && targets_->IsWriting(); }
@@ -111,6 +113,8 @@ Result<void> Runner::Impl::Start() {
   launch.follow = options_.follow;
   launch.has_objects = options_.has_objects;
   launch.pool_bytes = PoolBytes(fs_);
+  std::unique_ptr<TallyMap> tally = TallyMap::Make();
+  if (tally != nullptr) launch.tally = tally->address();
   // Nothing of a recording that does not come about stays behind.
   const auto undo = [&](const Error& error) {
     writer_.reset();
@@ -142,7 +146,8 @@ Result<void> Runner::Impl::Start() {
   child_ = *child;
   SignalRelay::SetTarget(child_);
   targets_ = std::make_unique<TargetSet>(session_, writer_.get(), &fs_);
-  targets_->SetChild(child_);
+  targets_->SetChild(child_, options_.follow == "all");
+  targets_->SetTally(std::move(tally));
   folder_ = std::make_unique<Folder>(options_.fold, session_, writer_.get(),
                                      [this] { static_cast<void>(targets_->PassAll("")); });
   return {};
@@ -171,6 +176,7 @@ void Runner::Impl::Step() {
     next_drain_ns_ = now + session::kBlockNs;
   }
   targets_->Sample(now);
+  targets_->TakeUnseen();
   targets_->Pass(now);
   targets_->FinishGone();
   folder_->NotePass(targets_->last_pass_ns());
@@ -220,7 +226,7 @@ Result<HeapDumpOutcome> Runner::Impl::TakeHeapDump(std::span<const NativeBlock> 
   if (target == nullptr) return Error("no process is being recorded (any more)");
   const std::string file = fmt::format("dump.{}.heap", ++heap_dumps_);
   HeapDumpOptions options;
-  options.pid = static_cast<pid_t>(target->ring().info().pid);
+  options.pid = target->pid();
   options.output = JoinPath(session_, file);
   options.max_pause_ms = max_pause_ms;
   options.scans = false;
@@ -327,6 +333,8 @@ Result<ExitStatus> Runner::Impl::Finish(StopTarget how) {
     Step();
   }
   targets_->FinishAll();
+  targets_->TakeUnseen();
+  targets_->WriteUnseenRest();
   if (IsWriting() && targets_->count_ever() == 0) WriteBareProcess();
   if (IsWriting() && !Trouble().empty()) {
     static_cast<void>(writer_->AddFact(session::NoteToJson(Trouble())).has_value());
@@ -391,5 +399,6 @@ const std::string& Runner::session() const { return impl_->session(); }
 pid_t Runner::child() const { return impl_->child(); }
 bool Runner::IsRecording() const { return impl_->Main() != nullptr; }
 std::string Runner::Trouble() const { return impl_->Trouble(); }
+std::string Runner::Unseen() const { return impl_->Unseen(); }
 
 }  // namespace memwhy::recorder

@@ -72,6 +72,8 @@ class Runner {
   bool IsRecording() const;
   // "" or why nothing, or no more, is recorded; fit for people.
   std::string Trouble() const;
+  // "" or which processes of the tree are not recorded; fit for people.
+  std::string Unseen() const;
 
  private:
   class Impl;

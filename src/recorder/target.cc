@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/strings.h"
 #include "os/process.h"
 #include "recorder/redact.h"
 #include "wire/clock.h"
@@ -13,22 +14,54 @@ namespace {
 // The interpreter has imported its modules by then, in most programs.
 constexpr std::uint64_t kFirstPassNs = 1'000'000'000;
 
+// Seconds and nanoseconds of the line "monotonic" of timens_offsets.
+std::int64_t MonotonicOffset(const FileSystem& fs, const std::string& process) {
+  const auto text = fs.ReadSmall("/proc/" + process + "/timens_offsets");
+  if (!text) return 0;
+  for (std::string_view line : SplitLines(*text)) {
+    if (!ConsumePrefix(line, "monotonic")) continue;
+    const auto fields = SplitFields(line);
+    if (fields.size() != 2) return 0;
+    const bool is_negative = fields[0].substr(0, 1) == "-";
+    const auto seconds = ParseUint(fields[0].substr(is_negative ? 1 : 0));
+    const auto ns = ParseUint(fields[1]);
+    if (!seconds || !ns) return 0;
+    const auto whole = static_cast<std::int64_t>(*seconds) * 1'000'000'000;
+    return (is_negative ? -whole : whole) + static_cast<std::int64_t>(*ns);
+  }
+  return 0;
+}
+
+// How far CLOCK_MONOTONIC is ahead in the process's time namespace; wraps when it is behind.
+std::uint64_t MonotonicShift(const FileSystem& fs, pid_t pid) {
+  const std::string process = std::to_string(pid);
+  const auto ours = fs.ReadLink("/proc/self/ns/time");
+  const auto theirs = fs.ReadLink("/proc/" + process + "/ns/time");
+  if (!ours || !theirs || *ours == *theirs) return 0;
+  return static_cast<std::uint64_t>(MonotonicOffset(fs, process) - MonotonicOffset(fs, "self"));
+}
+
 }  // namespace
 
-Target::Target(std::unique_ptr<RingMap> ring, std::uint32_t process, const FileSystem* fs)
+Target::Target(std::unique_ptr<RingMap> ring, std::uint32_t process, const FileSystem* fs,
+               pid_t pid, std::uint64_t start_ticks)
     : ring_(std::move(ring)),
       process_(process),
+      pid_(pid),
+      start_ticks_(start_ticks),
       drain_(ring_.get(), process),
-      watch_(static_cast<pid_t>(ring_->info().pid), ring_->info().start_ticks),
+      watch_(pid, start_ticks),
       fs_(fs),
-      sampler_(fs, static_cast<pid_t>(ring_->info().pid), process),
-      next_pass_ns_(wire::MonotonicNs() + kFirstPassNs) {
-  if (const auto arguments = os::ReadCommandLine(*fs, pid())) command_ = RedactCommand(*arguments);
+      sampler_(fs, pid, process),
+      next_pass_ns_(wire::MonotonicNs() + kFirstPassNs),
+      clock_shift_ns_(MonotonicShift(*fs, pid)) {
+  if (const auto arguments = os::ReadCommandLine(*fs, pid_)) command_ = RedactCommand(*arguments);
 }
 
 Result<void> Target::WriteFact(session::SessionWriter* writer) {
   session::ProcessFact fact = session::ToProcessFact(ring_->info(), process_);
   fact.command = command_;
+  fact.clock.monotonic_ns -= clock_shift_ns_;
   const nlohmann::json json = session::ToJson(fact);
   std::string text = json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   if (text == written_) return {};
@@ -52,9 +85,10 @@ std::optional<nlohmann::json> Target::EndFact(const std::string& ended) {
   ring_->Refresh();
   const session::RingInfo& info = ring_->info();
   const std::uint64_t clock = info.end_clock != 0 ? info.end_clock : info.exec_clock;
+  const std::uint64_t detached = info.detached_ns == 0 ? 0 : info.detached_ns - clock_shift_ns_;
   return session::ToJson(session::ProcessEndFact{process_, wire::MonotonicNs(), ended,
                                                  info.lost_events, info.lost_bytes, info.waited_ns,
-                                                 info.detached_ns, clock});
+                                                 detached, clock});
 }
 
 Result<void> Target::WriteEnd(const std::string& ended, session::SessionWriter* writer) {
@@ -78,7 +112,7 @@ bool Target::IsReplaced(bool looks_at_procfs) {
   if (info.state == wire::AgentState::kReplaced) return true;
   if (!looks_at_procfs || info.start_stack == 0) return false;
   const auto stat = os::ReadProcessStat(*fs_, pid());
-  return stat && stat->start_ticks == info.start_ticks && stat->start_stack != 0 &&
+  return stat && stat->start_ticks == start_ticks_ && stat->start_stack != 0 &&
          stat->start_stack != info.start_stack;
 }
 

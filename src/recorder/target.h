@@ -21,13 +21,19 @@ namespace memwhy::recorder {
 
 class Target {
  public:
-  Target(std::unique_ptr<RingMap> ring, std::uint32_t process, const FileSystem* fs);
+  // `pid` and `start_ticks` as /proc shows them to us: in a namespace of its own the ring's process
+  // knows itself by others.
+  Target(std::unique_ptr<RingMap> ring, std::uint32_t process, const FileSystem* fs, pid_t pid,
+         std::uint64_t start_ticks);
 
+  // Tells the agent that the recorder lives.
+  void Beat() { ring_->Beat(clock_shift_ns_); }
   RingMap& ring() { return *ring_; }
   const RingMap& ring() const { return *ring_; }
   Drain& drain() { return drain_; }
   std::uint32_t process() const { return process_; }
-  pid_t pid() const { return static_cast<pid_t>(ring_->info().pid); }
+  pid_t pid() const { return pid_; }
+  std::uint64_t start_ticks() const { return start_ticks_; }
   const ProcessWatch& watch() const { return watch_; }
   // Whether it has left its program or is about to, as it says itself or the kernel.
   bool IsOver();
@@ -55,6 +61,8 @@ class Target {
  private:
   std::unique_ptr<RingMap> ring_;
   std::uint32_t process_;
+  pid_t pid_;
+  std::uint64_t start_ticks_;
   Drain drain_;
   ProcessWatch watch_;
   const FileSystem* fs_;
@@ -63,6 +71,7 @@ class Target {
   std::string written_;  // the last process fact
   std::uint64_t next_pass_ns_;
   bool has_passes_ = false;
+  std::uint64_t clock_shift_ns_;  // of its CLOCK_MONOTONIC, in a time namespace of its own
 };
 
 }  // namespace memwhy::recorder

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "model/missing_note.h"
+#include "os/process.h"
 #include "recorder/clock_pair.h"
 #include "recorder/drain_round.h"
 #include "wire/clock.h"
@@ -20,6 +22,7 @@ constexpr std::uint64_t kMillisecond = 1'000'000;
 constexpr std::uint64_t kSampleNs = 100 * kMillisecond;
 constexpr std::size_t kSamplesPerFact = 2;  // so that 200 ms are lost at most
 constexpr std::uint64_t kPassNs = 30'000 * kMillisecond;
+constexpr std::uint64_t kMaxUnseen = 20;        // that the session names
 constexpr std::size_t kMostHeldSamples = 6000;  // before it is clear that nothing records
 
 bool IsKill(int wait_status) {
@@ -38,8 +41,10 @@ TargetSet::TargetSet(std::string session, session::SessionWriter* writer, const 
   reserve_.Make(session_);
 }
 
-void TargetSet::SetChild(pid_t child) {
+void TargetSet::SetChild(pid_t child, bool follows_all) {
   child_ = child;
+  follows_all_ = follows_all;
+  descendants_.emplace(fs_, child_, session_);
   child_sampler_.emplace(fs_, child_, 0);
 }
 
@@ -70,20 +75,25 @@ void TargetSet::Discover() {
 
 void TargetSet::Add(std::unique_ptr<RingMap> ring) {
   if (next_process_ >= session::kMaxProcesses) return;
-  // A process that replaced itself (exec) records on as a new one.
-  const auto is_old_image = [&](const auto& old) {
-    return old->ring().info().pid == ring->info().pid &&
-           old->ring().info().start_ticks == ring->info().start_ticks;
+  const Descendants::Identity owner = OwnerOf(*ring);
+  // Of one process, or of one number, the newest lives.
+  const std::uint64_t began = ring->info().monotonic_ns_at_start;
+  const auto is_of_owner = [&](const auto& old) {
+    return old->pid() == owner.pid && old->start_ticks() == owner.start_ticks;
   };
+  const auto is_earlier = [&](const auto& old) {
+    return is_of_owner(old) && old->ring().info().monotonic_ns_at_start <= began;
+  };
+  const bool has_later = std::any_of(targets_.begin(), targets_.end(), [&](const auto& old) {
+    return is_of_owner(old) && !is_earlier(old);
+  });
   for (const auto& old : targets_) {
-    if (!is_old_image(old)) continue;
-    FinishTarget(old.get(), "exit:0");
-    if (old->process() == main_process_) has_main_ = false;
-    if (busiest_ == old.get()) busiest_ = nullptr;
+    if (is_earlier(old)) FinishEarlier(old.get());
   }
-  std::erase_if(targets_, is_old_image);
-  auto target = std::make_unique<Target>(std::move(ring), next_process_++, fs_);
-  target->ring().Beat();
+  std::erase_if(targets_, is_earlier);
+  auto target =
+      std::make_unique<Target>(std::move(ring), next_process_++, fs_, owner.pid, owner.start_ticks);
+  target->Beat();
   if (IsWriting()) static_cast<void>(target->WriteFact(writer_).has_value());
   if (target->is_recording() && !has_main_) {
     has_main_ = true;
@@ -96,6 +106,27 @@ void TargetSet::Add(std::unique_ptr<RingMap> ring) {
     dormant_note_ = target->ring().info().note;
   }
   targets_.push_back(std::move(target));
+  if (!has_later) return;
+  FinishEarlier(targets_.back().get());
+  targets_.pop_back();
+}
+
+Descendants::Identity TargetSet::OwnerOf(const RingMap& ring) {
+  const Descendants::Identity named{static_cast<pid_t>(ring.info().pid), ring.info().start_ticks};
+  const auto stat = os::ReadProcessStat(*fs_, named.pid);
+  if ((stat && stat->start_ticks == named.start_ticks) || !descendants_) return named;
+  // Most of those that are not there have ended.
+  if (ring.info().end_clock != 0) return named;
+  return descendants_->FindOwner(ring.path(), named.pid).value_or(named);
+}
+
+void TargetSet::FinishEarlier(Target* old) {
+  Refresh(old);
+  const session::RingInfo& info = old->ring().info();
+  const bool has_left = info.state == wire::AgentState::kEnded && info.end_clock != 0;
+  FinishTarget(old, has_left ? session::EndedText(info) : "exit:0");
+  if (old->process() == main_process_) has_main_ = false;
+  if (busiest_ == old) busiest_ = nullptr;
 }
 
 void TargetSet::Drain() {
@@ -211,6 +242,47 @@ void TargetSet::FinishGone() {
   looks_for_execs_ = false;
 }
 
+void TargetSet::WriteMissing(const std::string& text) {
+  if (IsWriting() &&
+      !writer_->AddFact(session::NoteToJson(std::string(model::kMissingNote) + text))) {
+    GiveUpWriting();
+  }
+}
+
+void TargetSet::WriteUnseen(const UnseenProcess& process) {
+  const std::string text =
+      fmt::format("process {} ({}): {}", process.pid, process.program, process.why);
+  if (++unseen_count_ == 1) first_unseen_ = text;
+  if (unseen_count_ <= kMaxUnseen) WriteMissing(text);
+}
+
+void TargetSet::WriteUnseenRest() {
+  if (unseen_count_ > kMaxUnseen) {
+    WriteMissing(fmt::format("{} more processes", unseen_count_ - kMaxUnseen));
+  }
+}
+
+std::string TargetSet::UnseenText() const {
+  if (unseen_count_ < 2) return first_unseen_;
+  return fmt::format("{}; and {} more processes", first_unseen_, unseen_count_ - 1);
+}
+
+void TargetSet::TakeUnseen() {
+  if (descendants_ && follows_all_) {
+    const auto is_recorded = [this](pid_t pid, std::uint64_t start_ticks) {
+      return std::any_of(targets_.begin(), targets_.end(), [&](const auto& target) {
+        return target->pid() == pid && target->start_ticks() == start_ticks;
+      });
+    };
+    for (const UnseenProcess& process : descendants_->Look(wire::MonotonicNs(), is_recorded)) {
+      WriteUnseen(process);
+    }
+  }
+  if (tally_ == nullptr) return;
+  for (const UnseenProcess& process : tally_->Take()) WriteUnseen(process);
+  unseen_count_ += tally_->TakeUntold();
+}
+
 void TargetSet::Refresh(Target* target) {
   const bool was_lost = target->ring().is_lost();
   target->ring().Refresh();
@@ -225,7 +297,7 @@ void TargetSet::Refresh() {
   for (const auto& target : targets_) {
     Refresh(target.get());
     // Without a writer the agents must take us for gone instead of waiting for room.
-    if (IsWriting()) target->ring().Beat();
+    if (IsWriting()) target->Beat();
     if (target->drain().IsUrgent()) busiest_ = target.get();
   }
 }

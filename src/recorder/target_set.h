@@ -19,7 +19,9 @@
 
 #include "base/file_system.h"
 #include "base/result.h"
+#include "recorder/descendants.h"
 #include "recorder/disk_reserve.h"
+#include "recorder/tally_map.h"
 #include "recorder/target.h"
 #include "session/facts.h"
 #include "session/writer.h"
@@ -32,7 +34,9 @@ class TargetSet {
   TargetSet(std::string session, session::SessionWriter* writer, const FileSystem* fs);
 
   // The program started. Its end is told by its parent, which alone can wait for it.
-  void SetChild(pid_t child);
+  // `follows_all`: every CPython below it is to be recorded.
+  void SetChild(pid_t child, bool follows_all);
+  void SetTally(std::unique_ptr<TallyMap> tally) { tally_ = std::move(tally); }
   void SetChildStatus(int wait_status) { child_status_ = wait_status; }
   std::string ChildEnded();  // exit:N, signal:N, oom, open
 
@@ -48,6 +52,10 @@ class TargetSet {
   std::uint64_t last_pass_ns() const { return last_pass_ns_; }  // just before it; 0: none
   Result<void> PassAll(const std::string& at);
   void FinishGone();
+  // Writes down which processes are not recorded, as far as it has become known.
+  void TakeUnseen();
+  std::string UnseenText() const;  // "" or a line about them
+  void WriteUnseenRest();          // how many are not named; at the end
   // What still runs is recorded no more.
   void FinishAll();
 
@@ -74,6 +82,10 @@ class TargetSet {
   void Refresh(Target* target);
   bool HasNewcomer() const;
   void Add(std::unique_ptr<RingMap> ring);
+  // Which process has this ring, as /proc shows it to us.
+  Descendants::Identity OwnerOf(const RingMap& ring);
+  // Its process has another ring by now: the number is another's, or another image's.
+  void FinishEarlier(Target* old);
   bool WriteRest(Target* target, const std::string& ended);
   void FinishTarget(Target* target, const std::string& ended);
   std::string EndedOf(Target* target);
@@ -92,6 +104,14 @@ class TargetSet {
   std::optional<int> child_status_;
   std::optional<OsSampler> child_sampler_;
   std::string child_ended_;  // as its recording says, if there is one
+  void WriteMissing(const std::string& text);
+  void WriteUnseen(const UnseenProcess& process);
+
+  std::unique_ptr<TallyMap> tally_;
+  std::optional<Descendants> descendants_;
+  bool follows_all_ = false;
+  std::uint64_t unseen_count_ = 0;
+  std::string first_unseen_;
   DiskReserve reserve_;
   std::vector<nlohmann::json> last_facts_;
   std::vector<session::OsSampleFact> samples_;

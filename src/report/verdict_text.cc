@@ -9,6 +9,7 @@
 #include <optional>
 #include <string_view>
 
+#include "analysis/capture_checks.h"
 #include "base/strings.h"
 #include "report/ledger_rows.h"
 #include "report/ledger_text.h"
@@ -54,10 +55,8 @@ std::string Facts(const model::Recording& recording, const Verdict& verdict) {
                                          analysis::CountText(*verdict.operations_per_second)));
   }
   if (recording.lost_events > 0 || !recording.complete) {
-    text +=
-        Wrap("  warning   ", fmt::format("{} events were lost{}; confidence is lowered",
-                                         FormatCount(recording.lost_events),
-                                         recording.damage.empty() ? "" : ", " + recording.damage));
+    text += Wrap("  warning   ",
+                 fmt::format("{}; confidence is lowered", analysis::IncompleteText(recording)));
   }
   return text;
 }

@@ -8,6 +8,7 @@
 
 #include "base/file_system.h"
 #include "base/strings.h"
+#include "model/missing_note.h"
 #include "os/process.h"
 #include "session/pieces.h"
 
@@ -403,8 +404,8 @@ void Session::BuildEnd() {
         process.pid, *process.detached_at));
   }
   const bool is_cut_short = facts_.end && facts_.end->is_cut_short;
-  recording_.complete =
-      recording_.damage.empty() && recording_.lost_events == 0 && !is_cut_short && !is_detached;
+  recording_.complete = recording_.damage.empty() && recording_.lost_events == 0 && !is_cut_short &&
+                        !is_detached && !model::HasMissingNote(facts_.notes);
 }
 
 }  // namespace memwhy::session

@@ -360,17 +360,19 @@ def test_errno_is_what_the_call_left(python, memwhy, tmp_path, marked):
 
 EXPORTED = """malloc calloc realloc reallocarray free posix_memalign aligned_alloc memalign valloc
     pvalloc mmap mmap64 munmap mremap brk sbrk madvise
-    _exit _Exit execve execv execvp execvpe fexecve
+    _exit _Exit execve execv execvp execvpe execl execle execlp fexecve execveat
+    posix_spawn posix_spawnp
     memwhy_abi_version memwhy_enabled memwhy_mark"""
 # Of libc; none of them allocates, takes a lock that a forked child could inherit held, or unwinds,
 # when called where the agent calls it.
-UNDEFINED = """__errno_location __libc_current_sigrtmax __libc_current_sigrtmin __register_atfork
-    __sigsetjmp access clock_gettime close dlsym fcntl flock fstat getenv getpid getppid
-    gnu_get_libc_version memchr memcmp memcpy memmem memmove memset nanosleep on_exit open
-    posix_fallocate prctl pread pthread_attr_destroy pthread_attr_init pthread_attr_setdetachstate
-    pthread_attr_setstack pthread_create pthread_getspecific pthread_key_create pthread_self
-    pthread_setspecific pthread_sigmask read rename setitimer sigaction sigaddset sigaltstack
-    sigemptyset sigfillset siglongjmp sigprocmask strchr strcmp strlen strncmp strnlen strrchr strstr
+UNDEFINED = """__environ __errno_location __libc_current_sigrtmax __libc_current_sigrtmin __progname_full
+    __register_atfork __sigsetjmp access clock_gettime close dlsym environ fcntl flock fstat
+    getegid getenv geteuid getpid getppid gnu_get_libc_version memchr memcmp memcpy memmem memmove
+    memset nanosleep on_exit open posix_fallocate prctl pread program_invocation_name
+    pthread_attr_destroy pthread_attr_init pthread_attr_setdetachstate pthread_attr_setstack
+    pthread_create pthread_getspecific pthread_key_create pthread_self pthread_setspecific
+    pthread_sigmask read rename setitimer sigaction sigaddset sigaltstack sigemptyset sigfillset
+    siglongjmp sigprocmask stat strchr strchrnul strcmp strlen strncmp strnlen strrchr strstr
     strtol strtoul strtoull syscall unlink write"""
 WEAK = set(
     "_ITM_deregisterTMCloneTable _ITM_registerTMCloneTable __cxa_finalize __gmon_start__".split()
