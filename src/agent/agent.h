@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "agent/wait_budget.h"
 #include "cpython/layout.h"
 #include "cpython/peek.h"
 #include "wire/clock.h"
@@ -51,12 +52,13 @@ struct Agent {
   wire::RingHeader* ring = nullptr;
   wire::ChunkHeader* chunks = nullptr;
   std::uint64_t* arenas = nullptr;  // the ring file's arena table
+  wire::ThreadSlot* slots = nullptr;
   std::uint8_t* pool = nullptr;
   std::uint32_t chunk_count = 0;
   wire::ClockKind clock = wire::ClockKind::kMonotonicNs;
   std::uint32_t clock_shift = 0;
-  std::uint64_t wait_budget_ns = 0;       // per thread, for room in the ring
-  std::atomic<std::uint32_t> waiting{0};  // threads that wait for room
+  WaitBudget wait_budget;                 // for room in the ring
+  std::atomic<std::uint32_t> touched{0};  // chunks whose pages may be in our rss, exclusive
   Interpreter python;
   Follow follow = Follow::kAll;
   bool has_started = false;       // Start succeeded; an unset mode then means: forked child

@@ -111,7 +111,7 @@ RingHeader* CreateRing(const char* path, std::uint32_t chunk_count) noexcept {
   // Real blocks, not a hole: a full disk must fail here and not at a later store.
   void* at = MAP_FAILED;
   if (posix_fallocate(fd, 0, static_cast<off_t>(bytes)) == 0) {
-    at = g_real.mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+    at = g_real.mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   }
   close(fd);
   if (at == MAP_FAILED) {
@@ -242,7 +242,10 @@ bool OpenRing(std::uint64_t pool, bool is_dormant) noexcept {
   g_agent.ring = ring;
   g_agent.chunks = reinterpret_cast<wire::ChunkHeader*>(base + 4096);
   g_agent.arenas = reinterpret_cast<std::uint64_t*>(base + ring->arena_offset);
+  g_agent.slots = reinterpret_cast<wire::ThreadSlot*>(base + wire::SlotOffset(chunk_count));
   g_agent.pool = base + ring->pool_offset;
+  g_agent.touched.store(0, std::memory_order_relaxed);
+  g_agent.wait_budget.Start(wire::MonotonicNs());
   g_agent.chunk_count = chunk_count;
   if (const char* obstacle = g_agent.python.obstacle; obstacle != nullptr) {
     TextBuffer note(ring->note, sizeof(ring->note));
@@ -309,7 +312,6 @@ bool Start() noexcept {
   const bool cycles = CycleCounterIsTrusted();
   g_agent.clock = cycles ? wire::ClockKind::kTsc : wire::ClockKind::kMonotonicNs;
   g_agent.clock_shift = cycles ? 5 : 3;  // about 10 ns: finer than a hand-over between processors
-  g_agent.wait_budget_ns = 10'000'000'000;
   if (!HasTheCalls()) NoteUnseen(wire::Unseen::kAllocatorFirst);
   const bool is_dormant = g_agent.python.free_threaded;
   // A dormant agent only leaves a note: the smallest ring will do.
@@ -336,7 +338,6 @@ bool StartInChild() noexcept {
   const std::uint64_t parents_bytes = wire::RingFileBytes(g_agent.chunk_count);
   const std::uint32_t signal = parents->request_signal;
   const std::uint64_t pool = PoolBytes();
-  g_agent.waiting.store(0, std::memory_order_relaxed);
   ForgetThreadsAfterFork();
   if (!OpenRing(pool < kChildPoolBytes ? pool : kChildPoolBytes, false)) {
     NoteNoRing();

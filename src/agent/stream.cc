@@ -25,12 +25,8 @@ void WriteLost(ThreadState& t) noexcept {
   t.lost_bytes = 0;
 }
 
-// Room for one event and its stack, then the stack itself. False: dropped, counted.
+// The stack, then room for one event. False: dropped, counted.
 bool Prepare(ThreadState& t, std::size_t size, std::uint32_t* stack) noexcept {
-  if (!MakeRoom(t, kHotRoom)) {
-    CountLost(t, size);
-    return false;
-  }
   *stack = CaptureStack(t);
   if (!MakeRoom(t, kHotRoom)) {
     CountLost(t, size);
@@ -59,8 +55,14 @@ std::uint8_t* PutSizeAndStack(ThreadState& t, std::uint8_t* out, std::size_t siz
 bool MakeRoomSlow(ThreadState& t, std::ptrdiff_t bytes) noexcept {
   if (t.chunk != nullptr) SealChunk(t);
   wire::ChunkHeader* chunk = TakeChunk(t);
-  if (chunk == nullptr) return false;
+  if (chunk == nullptr) {
+    t.is_writing->store(0, std::memory_order_release);
+    return false;
+  }
+  // The recorder takes no chunk back that holds nothing; so this one is ours up to its first
+  // commit, and is_writing is set before that.
   t.chunk = chunk;
+  t.owned = wire::OwnedBy(t.thread_index);
   t.chunk_begin =
       g_agent.pool + static_cast<std::size_t>(chunk - g_agent.chunks) * wire::kChunkBytes;
   t.write = t.chunk_begin;
@@ -79,13 +81,15 @@ void CountLost(ThreadState& t, std::uint64_t bytes) noexcept {
 void SealChunk(ThreadState& t) noexcept {
   if (t.chunk == nullptr) return;
   t.stream_offset += static_cast<std::uint64_t>(t.write - t.chunk_begin);
-  GiveChunk(t.chunk, static_cast<std::uint32_t>(t.write - t.chunk_begin));
+  GiveChunk(t.chunk, t.owned);
   t.chunk = nullptr;
   t.write = t.limit = t.chunk_begin = nullptr;
 }
 
-void SealIfEnding(ThreadState& t) noexcept {
-  if (t.is_ending) SealChunk(t);
+// A thread that ends makes no further event that could seal the last one, and a chunk of a thread
+// without a slot cannot be taken back.
+void SealIfAsked(ThreadState& t) noexcept {
+  if (t.seals_each) SealChunk(t);
 }
 
 std::uint8_t* PutText(std::uint8_t* out, const char* text, std::size_t length) noexcept {

@@ -2,10 +2,11 @@
 //
 // Writes records into the thread's stream (wire/event.h has the grammar).
 // Context: the owning thread, inside malloc or after fork.  Allocates: never.
-// Blocks: only in MakeRoom on a full ring, within the thread's budget; beyond it the event is
-// dropped and counted.
+// Blocks: only in MakeRoom on a full ring, within the process's budget (agent/wait_budget.h);
+// beyond it the event is dropped and counted.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -17,21 +18,29 @@ namespace memwhy::agent {
 
 inline constexpr std::ptrdiff_t kHotRoom = 96;  // no event without text is longer
 
-// At least `bytes` (<= kMaxRecordBytes) of room at t.write. False: no room, nothing changed.
+// At least `bytes` (<= kMaxRecordBytes) of room at t.write, until the next Commit. False: no room,
+// nothing changed. From here to Commit the recorder leaves the chunk alone (wire/ring.h has the
+// order that this needs).
 bool MakeRoomSlow(ThreadState& t, std::ptrdiff_t bytes) noexcept;
 inline bool MakeRoom(ThreadState& t, std::ptrdiff_t bytes) noexcept {
-  return t.limit - t.write >= bytes || MakeRoomSlow(t, bytes);
+  t.is_writing->store(1, std::memory_order_relaxed);
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // for the compiler; the recorder does more
+  return (t.limit - t.write >= bytes &&
+          t.chunk->state.load(std::memory_order_relaxed) == t.owned) ||
+         MakeRoomSlow(t, bytes);
 }
 
 // Publishes everything written so far.
-void SealIfEnding(ThreadState& t) noexcept;
+void SealIfAsked(ThreadState& t) noexcept;
 inline void Commit(ThreadState& t) noexcept {
   t.chunk->committed.store(static_cast<std::uint32_t>(t.write - t.chunk_begin),
                            std::memory_order_release);
-  if (__builtin_expect(t.is_ending, false)) SealIfEnding(t);
+  t.is_writing->store(0, std::memory_order_release);
+  if (__builtin_expect(t.seals_each, false)) SealIfAsked(t);
 }
 
-// Gives the chunk to the recorder; the thread is left without one.
+// Gives the chunk to the recorder, if it has not been taken back; the thread is left without one.
+// All that was written is committed.
 void SealChunk(ThreadState& t) noexcept;
 
 // Counts one dropped event, in the ring's header at once and in the stream when there is room

@@ -18,6 +18,7 @@
 namespace memwhy::agent {
 
 __thread __attribute__((tls_model("initial-exec"))) ThreadState* t_self = nullptr;
+std::atomic<std::uint32_t> g_no_slot{0};
 
 namespace {
 
@@ -25,11 +26,13 @@ pthread_key_t g_key;
 bool g_key_made = false;
 // All states ever made. Pushed at the front, never removed: a walk needs no lock.
 std::atomic<ThreadState*> g_states{nullptr};
+std::atomic<std::uint32_t> g_state_count{0};
 // Set on a state whose stream is closed; taken by compare-and-swap by the thread that reuses it.
 // Kept outside of ThreadState so that the state itself has one writer only.
 
 struct Slot {
   std::atomic<std::uint32_t> retired_tid{0};  // kernel id of the thread that left it, 0: in use
+  std::uint32_t number = 0;                   // of the state: its slot in the ring
   ThreadState state;
 };
 
@@ -60,6 +63,7 @@ ThreadState* NewState() noexcept {
   void* memory = TakePrivate(sizeof(Slot));
   if (memory == nullptr) return nullptr;
   auto* slot = new (memory) Slot;
+  slot->number = g_state_count.fetch_add(1, std::memory_order_relaxed);
   ThreadState* head = g_states.load(std::memory_order_relaxed);
   do {
     slot->state.next = head;
@@ -79,7 +83,7 @@ void OnThreadEnd(void* value) {
   } else {
     WriteThreadEnd(*t);
     SealChunk(*t);
-    t->is_ending = true;
+    t->seals_each = true;
     SlotOf(t)->retired_tid.store(t->tid, std::memory_order_release);
   }
   --t->depth;
@@ -92,6 +96,16 @@ void Reset(ThreadState& t) noexcept {
   t.next = next;
   t.stacks = stacks;
   ResetStackCache(t.stacks);
+}
+
+void TakeSlot(ThreadState& t) noexcept {
+  const std::uint32_t number = SlotOf(&t)->number;
+  if (number < wire::kThreadSlots) {
+    t.slot = number;
+    t.is_writing = &g_agent.slots[number].is_writing;
+  } else {
+    t.seals_each = true;
+  }
 }
 
 }  // namespace
@@ -114,6 +128,7 @@ ThreadState* EnterThread() noexcept {
   }
   t->tid = static_cast<std::uint32_t>(syscall(SYS_gettid));
   t->thread_index = g_agent.ring->threads_started.fetch_add(1, std::memory_order_relaxed);
+  TakeSlot(*t);
   t->depth = 1;
   t_self = t;
   pthread_setspecific(g_key, t);
@@ -138,11 +153,14 @@ ThreadState* RecordingThreadSlow() noexcept {
 
 void ForgetThreadsAfterFork() noexcept {
   const auto self = static_cast<std::uint32_t>(syscall(SYS_gettid));
+  std::uint32_t count = 0;
   for (ThreadState* s = g_states.load(std::memory_order_acquire); s != nullptr; s = s->next) {
+    SlotOf(s)->number = count++;  // the first ones are used again first
     if (s == t_self) continue;
     // Any id that no thread of this process has: all others are gone.
     SlotOf(s)->retired_tid.store(self + 1, std::memory_order_relaxed);
   }
+  g_state_count.store(count, std::memory_order_relaxed);
   if (t_self != nullptr) {
     ThreadState* mine = t_self;
     Reset(*mine);

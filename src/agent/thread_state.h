@@ -5,6 +5,7 @@
 // end the slot is used again once the kernel says that the thread is gone.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "agent/attached_state.h"
@@ -13,13 +14,20 @@
 
 namespace memwhy::agent {
 
+// In place of a slot for threads that found none; nobody reads it.
+extern std::atomic<std::uint32_t> g_no_slot;
+
 struct ThreadState {
   // Stream: `write` runs in [chunk_begin, limit); null without a chunk.
   std::uint8_t* write = nullptr;
   std::uint8_t* limit = nullptr;
   std::uint8_t* chunk_begin = nullptr;
   wire::ChunkHeader* chunk = nullptr;
+  std::uint32_t owned = 0;          // the chunk's state as long as it is ours
   std::uint64_t stream_offset = 0;  // of chunk_begin
+  // The word of our slot in the ring, which says that we write; `slot` is its index.
+  std::atomic<std::uint32_t>* is_writing = &g_no_slot;
+  std::uint32_t slot = wire::kNoSlot;
 
   // Encoder.
   std::uint64_t last_ticks = 0;
@@ -30,12 +38,11 @@ struct ThreadState {
   // > 0: inside of a recorded call or of our own code; events of such calls are the allocator's
   // own.
   std::uint32_t depth = 0;
-  bool is_ending = false;       // its key destructor has run: each event is sealed at once
+  bool seals_each = false;      // each event is sealed at once: see SealIfAsked
   bool serves_request = false;  // a helper thread of ours: its memory comes from private memory
   std::uint32_t thread_index = 0;
   std::uint32_t tid = 0;
   std::uint32_t destructor_rounds = 0;
-  std::uint64_t charged_ns = 0;   // of its wait budget
   std::uint64_t lost_events = 0;  // not yet told in the stream
   std::uint64_t lost_bytes = 0;
   bool is_named = false;

@@ -24,8 +24,8 @@ void Drain::Look() {
       std::min(ring_->header().chunks_used.load(std::memory_order_acquire), ring_->chunk_count());
   for (std::uint32_t i = 0; i < used; ++i) {
     wire::ChunkHeader& chunk = ring_->chunk(i);
-    const auto state = static_cast<wire::ChunkState>(chunk.state.load(std::memory_order_acquire));
-    if (state != wire::ChunkState::kOwned && state != wire::ChunkState::kSealed) continue;
+    const auto state = wire::StateOf(chunk.state.load(std::memory_order_acquire));
+    if (state == wire::ChunkState::kFree) continue;
     const bool is_sealed = state == wire::ChunkState::kSealed;
     const std::uint32_t committed = chunk.committed.load(std::memory_order_acquire);
     if (committed > wire::kChunkBytes) continue;

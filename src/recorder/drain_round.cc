@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "wire/clock.h"
+
 namespace memwhy::recorder {
 namespace {
 
@@ -28,10 +30,20 @@ TimePrecision PrecisionOf(const Targets& targets, const std::function<bool()>& h
   return has_newcomer() ? TimePrecision::kExact : TimePrecision::kRounded;
 }
 
+// One barrier for all, and none where there is nothing to take back.
+void TakeBackQuiet(const Targets& targets) {
+  const std::uint64_t now = wire::MonotonicNs();
+  std::size_t wanted = 0;
+  for (const auto& target : targets) wanted += target->quiet().Want(now);
+  if (wanted == 0 || !OrderAllThreads()) return;
+  for (const auto& target : targets) target->quiet().Seal();
+}
+
 }  // namespace
 
 Result<void> DrainAll(const Targets& targets, const std::function<bool()>& has_newcomer,
                       session::SessionWriter* writer) {
+  TakeBackQuiet(targets);
   for (const auto& target : targets) target->drain().Look();
   const TimePrecision precision = PrecisionOf(targets, has_newcomer);
   for (const auto& target : targets) {

@@ -56,6 +56,7 @@ RingMap::RingMap(std::string path, void* base, std::uint64_t bytes, session::Rin
   auto* start = static_cast<std::uint8_t*>(base);
   chunks_ = reinterpret_cast<wire::ChunkHeader*>(start + 4096);
   arenas_ = reinterpret_cast<const std::uint64_t*>(start + wire::ArenaOffset(info_.chunk_count));
+  slots_ = reinterpret_cast<wire::ThreadSlot*>(start + wire::SlotOffset(info_.chunk_count));
   pool_ = start + wire::PoolOffset(info_.chunk_count);
 }
 

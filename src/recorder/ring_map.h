@@ -39,6 +39,7 @@ class RingMap {
   wire::RingHeader& header() { return *header_; }
   std::uint32_t chunk_count() const { return info_.chunk_count; }
   wire::ChunkHeader& chunk(std::uint32_t index) { return chunks_[index]; }
+  wire::ThreadSlot& slot(std::uint32_t index) { return slots_[index]; }
   // Copies bytes of a chunk; the range must lie in it. False when the file has become shorter: what
   // was copied may be zeros then.
   bool CopyBytes(std::uint32_t index, std::uint32_t begin, std::span<std::uint8_t> into) const;
@@ -70,6 +71,7 @@ class RingMap {
   wire::RingHeader* header_;
   wire::ChunkHeader* chunks_;
   const std::uint64_t* arenas_;
+  wire::ThreadSlot* slots_;
   const std::uint8_t* pool_;
 };
 

@@ -50,6 +50,7 @@ Target::Target(std::unique_ptr<RingMap> ring, std::uint32_t process, const FileS
       pid_(pid),
       start_ticks_(start_ticks),
       drain_(ring_.get(), process),
+      quiet_(ring_.get(), CanOrderAllThreads()),
       watch_(pid, start_ticks),
       fs_(fs),
       sampler_(fs, pid, process),

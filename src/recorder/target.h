@@ -13,6 +13,7 @@
 #include "recorder/drain.h"
 #include "recorder/os_sampler.h"
 #include "recorder/process_watch.h"
+#include "recorder/quiet_chunks.h"
 #include "recorder/ring_map.h"
 #include "session/facts.h"
 #include "session/writer.h"
@@ -31,6 +32,7 @@ class Target {
   RingMap& ring() { return *ring_; }
   const RingMap& ring() const { return *ring_; }
   Drain& drain() { return drain_; }
+  QuietChunks& quiet() { return quiet_; }
   std::uint32_t process() const { return process_; }
   pid_t pid() const { return pid_; }
   std::uint64_t start_ticks() const { return start_ticks_; }
@@ -64,6 +66,7 @@ class Target {
   pid_t pid_;
   std::uint64_t start_ticks_;
   Drain drain_;
+  QuietChunks quiet_;
   ProcessWatch watch_;
   const FileSystem* fs_;
   OsSampler sampler_;

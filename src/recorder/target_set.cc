@@ -298,7 +298,7 @@ void TargetSet::Refresh() {
     Refresh(target.get());
     // Without a writer the agents must take us for gone instead of waiting for room.
     if (IsWriting()) target->Beat();
-    if (target->drain().IsUrgent()) busiest_ = target.get();
+    if (target->drain().IsUrgent() || target->quiet().IsShort()) busiest_ = target.get();
   }
 }
 

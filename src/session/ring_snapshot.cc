@@ -45,14 +45,14 @@ struct ChunkCopy {
   std::uint32_t tid;
   std::uint32_t committed;
   std::uint64_t stream_offset;
-  std::uint8_t padding[64 - 24];
+  std::uint32_t slot;
+  std::uint8_t padding[64 - 28];
 };
 static_assert(sizeof(ChunkCopy) == sizeof(wire::ChunkHeader));
 
 bool HasBytes(const ChunkCopy& chunk) {
-  const auto state = static_cast<wire::ChunkState>(chunk.state);
-  return (state == wire::ChunkState::kOwned || state == wire::ChunkState::kSealed) &&
-         chunk.committed != 0 && chunk.committed <= wire::kChunkBytes && chunk.thread < kMaxThreads;
+  return wire::StateOf(chunk.state) != wire::ChunkState::kFree && chunk.committed != 0 &&
+         chunk.committed <= wire::kChunkBytes && chunk.thread < kMaxThreads;
 }
 
 }  // namespace

@@ -2,8 +2,8 @@
 //
 // The ring file: how events travel from a target process to the recorder, and what survives when
 // either is killed. One file per target process in the session directory, `ring.PID.START[.N]` (N
-// counts the images that one process executed), mapped shared by both, of fixed size, every page
-// present from the start.
+// counts the images that one process executed), mapped shared by both, of fixed size, every block
+// of it reserved from the start; pages come into memory as they are used.
 //
 //   +-----------------+  0
 //   | RingHeader      |  4096 bytes
@@ -11,6 +11,8 @@
 //   | ChunkHeader[n]  |  64 bytes each, rounded up to a page
 //   +-----------------+  arena_offset
 //   | arena table     |  8 bytes each: base address of a live pymalloc arena, or 0
+//   +-----------------+  SlotOffset
+//   | ThreadSlot[4096]|  64 bytes each
 //   +-----------------+  pool_offset
 //   | chunk 0 .. n-1  |  chunk_bytes each
 //   +-----------------+
@@ -19,9 +21,28 @@
 // (thread, stream_offset) says where in that thread's stream it stands; so a reader that knows how
 // far it has got in each stream can take the rest from this file at any time, also after a kill.
 //
-// Life of a chunk: kFree -> kOwned by one thread (compare-and-swap by the thread) -> kSealed (store
-// by the thread, when full or at its end) -> kFree (store by the recorder, after the bytes are in
-// the session file). The recorder reads owned chunks as well, up to `committed`.
+// Life of a chunk: kFree -> kOwned by one thread (compare-and-swap by the thread) -> kSealed
+// (compare-and-swap by the thread, when full or at its end) -> kFree (store by the recorder, after
+// the bytes are in the session file). The recorder reads owned chunks as well, up to `committed`.
+//
+// A chunk of a quiet thread is taken back: kOwned -> kWanted (recorder) -> kSealed, by whoever
+// comes first: its owner, at its next event, or the recorder, which proves first that the owner
+// writes nothing there. Whatever the owner finds, it goes on in another chunk, at the offset where
+// this one ended. The proof:
+//   owner, each event                        recorder
+//   A  slot.is_writing = 1                   1  state: kOwned -> kWanted
+//   B  state is kOwned by me? else leave     2  membarrier(MEMBARRIER_CMD_GLOBAL)
+//   C  write, committed = ... (release)      3  slot.is_writing (acquire): 1? then leave it for now
+//   D  slot.is_writing = 0 (release)         4  state: kWanted -> kSealed; read up to committed
+// A and B are plain accesses in this order of the program; a processor may let B pass A. But
+// between the begin and the end of 2 every thread of the system passes a point where all that it
+// did before is visible to all, and where it sees all that came before 2. An owner that passes this
+// point before B sees 1 and leaves. An owner that passes it after B had done A before it, so 3 sees
+// its A or something later: the 1, or the 0 of D, and by D's release all of C. That holds on any
+// processor that Linux runs on (the kernel's grace period orders them all); x86 needs 2 because
+// loads pass earlier stores there, aarch64 for the same reason and more.
+// Each thread has a slot of its own, since a thread that has lost its chunk still does A. A thread
+// that finds no slot keeps no chunk: it seals after each event.
 // Trust: the recorder maps this file of a process that may scribble on it; it copies values before
 // it checks them and never follows them outside the mapping.
 #pragma once
@@ -33,10 +54,13 @@
 namespace memwhy::wire {
 
 inline constexpr char kRingMagic[8] = {'M', 'W', 'Y', 'R', 'I', 'N', 'G', '1'};
-inline constexpr std::uint32_t kRingVersion = 1;
+inline constexpr std::uint32_t kRingVersion = 2;
 inline constexpr std::uint32_t kChunkBytes = 32 * 1024;
 inline constexpr std::uint64_t kMaxPoolBytes = 64ull << 20;
 inline constexpr std::uint64_t kMinPoolBytes = 1ull << 20;
+
+inline constexpr std::uint32_t kThreadSlots = 4096;  // threads alive at once that can be told apart
+inline constexpr std::uint32_t kNoSlot = kThreadSlots;
 
 enum class ClockKind : std::uint32_t { kTsc = 1, kMonotonicNs = 2 };
 
@@ -70,6 +94,9 @@ inline constexpr char kBlocksSuffix[] = ".blocks";
 
 // Of request_lanes; no number of lanes, so that what an agent that does not know it leaves is none.
 inline constexpr std::uint32_t kMayHaveLanes = 0x100;
+
+// Whether the recorder takes chunks of quiet threads back. kUnknown: it has not come yet.
+enum class TakeBack : std::uint32_t { kUnknown = 0, kYes = 1, kNo = 2 };
 
 enum class DumpStage : std::uint32_t { kStream = 0, kWaiting = 1, kAsked = 2 };
 
@@ -115,11 +142,16 @@ struct RingHeader {
   std::atomic<std::uint64_t> detached_ns;   // CLOCK_MONOTONIC when the agent gave up, 0: it did not
   std::atomic<std::uint32_t> arenas_used;   // high-water mark of the arena table, exclusive
   std::atomic<std::uint32_t> arenas_unlisted;  // live arenas that found no entry
+  std::atomic<std::uint32_t> waiting;          // threads that wait for a chunk now
 
   // Written by the recorder.
   alignas(64) std::atomic<std::uint64_t> recorder_beat_ns;  // CLOCK_MONOTONIC, each drain
   std::atomic<std::uint32_t> recorder_sleeps;  // 1 while it waits on this word (shared futex)
   std::atomic<std::uint32_t> stop;             // 1: record no more
+  std::atomic<std::uint32_t> take_back;        // TakeBack
+  // Chunks from this index on were free for some time: their pages may leave the target's rss.
+  // 0: not known.
+  std::atomic<std::uint32_t> chunks_needed;
 
   // One request at a time; the poster fills the fields, then stores kPosted.
   alignas(64) std::atomic<std::uint32_t> request_state;  // RequestState
@@ -163,16 +195,35 @@ struct RingHeader {
 };
 static_assert(sizeof(RingHeader) <= 4096);
 
-enum class ChunkState : std::uint32_t { kFree = 0, kOwned = 1, kSealed = 2 };
+enum class ChunkState : std::uint32_t { kFree = 0, kOwned = 1, kSealed = 2, kWanted = 3 };
+
+// The word of a chunk's state: the low two bits; above them, for kOwned and kWanted, the owner's
+// stream index. So a thread tells its own chunk from one that another has by now.
+constexpr ChunkState StateOf(std::uint32_t word) noexcept {
+  return static_cast<ChunkState>(word & 3);
+}
+constexpr std::uint32_t OwnedBy(std::uint32_t thread) noexcept {
+  return thread << 2 | static_cast<std::uint32_t>(ChunkState::kOwned);
+}
+constexpr std::uint32_t WantedFrom(std::uint32_t owned_word) noexcept {
+  return owned_word | static_cast<std::uint32_t>(ChunkState::kWanted);
+}
+static_assert(StateOf(WantedFrom(OwnedBy(7))) == ChunkState::kWanted);
 
 struct alignas(64) ChunkHeader {
-  std::atomic<std::uint32_t> state;      // ChunkState
+  std::atomic<std::uint32_t> state;      // see StateOf
   std::uint32_t thread;                  // stream index in this process
   std::uint32_t tid;                     // kernel's thread id
   std::atomic<std::uint32_t> committed;  // bytes of whole records from the chunk's start
   std::uint64_t stream_offset;           // where the chunk's first byte stands in the stream
+  std::uint32_t slot;                    // the owner's ThreadSlot; kNoSlot: it has none
 };
 static_assert(sizeof(ChunkHeader) == 64);
+
+struct alignas(64) ThreadSlot {
+  std::atomic<std::uint32_t> is_writing;
+};
+static_assert(sizeof(ThreadSlot) == 64);
 
 constexpr std::uint64_t ChunkTableBytes(std::uint32_t chunk_count) noexcept {
   return (static_cast<std::uint64_t>(chunk_count) * sizeof(ChunkHeader) + 4095) / 4096 * 4096;
@@ -196,8 +247,12 @@ constexpr std::uint64_t ArenaOffset(std::uint32_t chunk_count) noexcept {
   return 4096 + ChunkTableBytes(chunk_count);
 }
 
-constexpr std::uint64_t PoolOffset(std::uint32_t chunk_count) noexcept {
+constexpr std::uint64_t SlotOffset(std::uint32_t chunk_count) noexcept {
   return ArenaOffset(chunk_count) + kArenaCapacity * sizeof(std::uint64_t);
+}
+
+constexpr std::uint64_t PoolOffset(std::uint32_t chunk_count) noexcept {
+  return SlotOffset(chunk_count) + kThreadSlots * sizeof(ThreadSlot);
 }
 
 constexpr std::uint64_t RingFileBytes(std::uint32_t chunk_count) noexcept {

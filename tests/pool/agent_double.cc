@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Stands in for the parts of the agent that need a target: no Python, no stacks.
+#include "agent/agent.h"
+#include "agent/stack_cache.h"
+#include "agent/thread_state.h"
+#include "wire/event.h"
+
+namespace memwhy::agent {
+
+Agent g_agent;
+std::atomic<std::uint32_t> g_no_slot{0};
+
+void SetMode(Mode) noexcept {}
+
+std::uint32_t CaptureStack(ThreadState&) noexcept { return wire::kStackNone; }
+
+}  // namespace memwhy::agent
