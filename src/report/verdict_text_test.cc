@@ -16,6 +16,7 @@ namespace {
 
 using analysis::FakeCase;
 using testing::HasSubstr;
+using testing::Not;
 
 std::string GrowingText() {
   FakeCase one;
@@ -63,6 +64,17 @@ TEST(VerdictTextTest, UnknownIsWrittenUnknown) {
   one.ledgers = {{"rss", "end", 60, 4096, {{"python", "pymalloc in use", 4096, 0}}, 0, ""}};
   const std::string text = VerdictText(one.recording, one.Judge(), one.ledgers);
   EXPECT_THAT(text, HasSubstr("rss       unknown"));
+}
+
+TEST(VerdictTextTest, WhatIsMissingIsNamed) {
+  FakeCase one;
+  one.recording.complete = false;
+  one.recording.notes = {"a word", "missing: process 7 (python3): not recorded: a reason",
+                         "missing: process 8 (python3): not recorded: a reason"};
+  const std::string text = VerdictText(one.recording, one.Judge(), one.ledgers);
+  EXPECT_THAT(text, HasSubstr("warning   missing: process 7 (python3): not recorded"));
+  EXPECT_THAT(text, HasSubstr("1 more"));
+  EXPECT_THAT(text, Not(HasSubstr("a word")));
 }
 
 TEST(WrapTest, IndentsContinuationLines) {
