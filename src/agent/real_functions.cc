@@ -51,6 +51,11 @@ void ResolveRealFunctions() noexcept {
   Look(g_real.execveat, "execveat");
   Look(g_real.posix_spawn, "posix_spawn");
   Look(g_real.posix_spawnp, "posix_spawnp");
+  Look(g_real.sigaction, "sigaction");
+  Look(g_real.signal, "signal");
+  Look(g_real.sysv_signal, "__sysv_signal");
+  Look(g_real.sigset, "sigset");
+  Look(g_real.sigignore, "sigignore");
   g_resolved = true;
   t_resolving = false;
 }

@@ -4,6 +4,7 @@
 // preloaded or linked jemalloc, tcmalloc or mimalloc stays in charge.
 #pragma once
 
+#include <signal.h>
 #include <spawn.h>
 #include <sys/types.h>
 
@@ -38,6 +39,11 @@ struct RealFunctions {
                      const posix_spawnattr_t*, char* const[], char* const[]);
   int (*posix_spawnp)(pid_t*, const char*, const posix_spawn_file_actions_t*,
                       const posix_spawnattr_t*, char* const[], char* const[]);
+  int (*sigaction)(int, const struct sigaction*, struct sigaction*);
+  void (*(*signal)(int, void (*)(int)))(int);
+  void (*(*sysv_signal)(int, void (*)(int)))(int);
+  void (*(*sigset)(int, void (*)(int)))(int);
+  int (*sigignore)(int);
 };
 
 extern RealFunctions g_real;

@@ -3,15 +3,17 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <unistd.h>
 
-#include <cerrno>
 #include <cstring>
 
 #include "agent/heap_dump.h"
 #include "agent/private_memory.h"
 #include "agent/python_api.h"
+#include "agent/request_signal.h"
 #include "agent/stack_cache.h"
 #include "agent/text_buffer.h"
+#include "wire/clock.h"
 
 namespace memwhy::agent {
 
@@ -97,16 +99,18 @@ bool StartThread() noexcept {
   return started;
 }
 
-// The request's signal. Context: a signal handler on a thread that slept in a system call.
-void OnSignal(int, siginfo_t*, void*) {
-  const int saved = errno;
+// Context: a signal handler on a thread that slept in a system call.
+void OnSignal() noexcept {
   if (CurrentMode() == kModeRecording && Claim() && !StartThread()) {
     Finish(RequestState::kFailed, "no thread could be started");
   }
-  errno = saved;
 }
 
+// Until the main thread is waited for no longer.
+constexpr std::uint64_t kPatienceNs = 200'000'000;
+
 std::atomic<std::uint32_t> g_pending_serial{0};
+std::atomic<std::uint64_t> g_noticed_ns{0};  // when that request was
 
 int OnPendingCall(void*) {
   if (CurrentMode() != kModeRecording || !Claim()) return 0;
@@ -117,28 +121,26 @@ int OnPendingCall(void*) {
 
 }  // namespace
 
-int InstallRequestSignal() noexcept {
-  for (int number = SIGRTMAX - 3; number > SIGRTMIN + 3; --number) {
-    struct sigaction old;
-    if (sigaction(number, nullptr, &old) != 0 || old.sa_handler != SIG_DFL) continue;
-    struct sigaction ours;
-    std::memset(&ours, 0, sizeof(ours));
-    ours.sa_sigaction = &OnSignal;
-    ours.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
-    sigfillset(&ours.sa_mask);
-    if (sigaction(number, &ours, nullptr) == 0) return number;
-  }
-  return 0;
-}
+void InstallRequestSignal() noexcept { InstallRequestSignal(&OnSignal); }
 
 void NoticeRequestSlow() noexcept {
+  // A child of vfork has our memory, and must not act in its parent's name.
+  if (g_agent.ring->pid != static_cast<std::uint32_t>(getpid())) return;
   // One pending call for each request, whoever notices it first.
   const std::uint32_t serial = g_agent.ring->request_serial;
   std::uint32_t seen = g_pending_serial.load(std::memory_order_relaxed);
-  if (seen == serial || !g_pending_serial.compare_exchange_strong(seen, serial)) return;
-  if (g_python_api.Py_AddPendingCall != nullptr && InterpreterIsUsable()) {
-    g_python_api.Py_AddPendingCall(&OnPendingCall, nullptr);
+  if (seen != serial) {
+    if (!g_pending_serial.compare_exchange_strong(seen, serial)) return;
+    g_noticed_ns.store(wire::MonotonicNs(), std::memory_order_relaxed);
+    if (g_python_api.Py_AddPendingCall != nullptr && InterpreterIsUsable()) {
+      g_python_api.Py_AddPendingCall(&OnPendingCall, nullptr);
+    }
+    return;
   }
+  // The main thread, which alone takes pending calls, waits for something: any thread will do. It
+  // goes on at once, so that nothing that it holds is waited for.
+  if (wire::MonotonicNs() - g_noticed_ns.load(std::memory_order_relaxed) < kPatienceNs) return;
+  if (Claim() && !StartThread()) Finish(RequestState::kFailed, "no thread could be started");
 }
 
 }  // namespace memwhy::agent

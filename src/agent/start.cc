@@ -28,6 +28,7 @@
 #include "agent/real_functions.h"
 #include "agent/recording.h"
 #include "agent/request.h"
+#include "agent/request_signal.h"
 #include "agent/stack_cache.h"
 #include "agent/stream.h"
 #include "agent/tally.h"
@@ -325,7 +326,7 @@ bool Start() noexcept {
   if (g_agent.python.layout != nullptr) WatchCodeObjects();
   InstallArenaHook();
   if (WantsObjects()) InstallObjectHook();
-  g_agent.ring->request_signal = static_cast<std::uint32_t>(InstallRequestSignal());
+  InstallRequestSignal();
   pthread_atfork(&BeforeFork, &AfterForkInParent, &AfterForkInChild);
   InstallExitNote();
   g_agent.has_started = true;
@@ -336,7 +337,6 @@ bool StartInChild() noexcept {
   if (g_agent.follow == Follow::kNone || RecorderIsGone()) return false;
   RingHeader* parents = g_agent.ring;
   const std::uint64_t parents_bytes = wire::RingFileBytes(g_agent.chunk_count);
-  const std::uint32_t signal = parents->request_signal;
   const std::uint64_t pool = PoolBytes();
   ForgetThreadsAfterFork();
   if (!OpenRing(pool < kChildPoolBytes ? pool : kChildPoolBytes, false)) {
@@ -344,7 +344,7 @@ bool StartInChild() noexcept {
     return false;
   }
   UnmapRaw(parents, parents_bytes);
-  g_agent.ring->request_signal = signal;
+  ShowRequestSignal();
   if (g_inherited_arenas != nullptr) {
     std::memcpy(g_agent.arenas, g_inherited_arenas, g_inherited_arena_count * 8);
     g_agent.ring->arenas_used.store(g_inherited_arena_count, std::memory_order_release);

@@ -362,6 +362,7 @@ EXPORTED = """malloc calloc realloc reallocarray free posix_memalign aligned_all
     pvalloc mmap mmap64 munmap mremap brk sbrk madvise
     _exit _Exit execve execv execvp execvpe execl execle execlp fexecve execveat
     posix_spawn posix_spawnp
+    sigaction signal bsd_signal ssignal sysv_signal __sysv_signal sigset sigignore
     memwhy_abi_version memwhy_enabled memwhy_mark"""
 # Of libc; none of them allocates, takes a lock that a forked child could inherit held, or unwinds,
 # when called where the agent calls it.
