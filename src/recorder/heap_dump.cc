@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "base/strings.h"
+#include "os/process.h"
 #include "os/smaps.h"
 #include "recorder/heap_dump_run.h"
 #include "recorder/meeting_place.h"
@@ -36,6 +37,9 @@ Result<std::string> FindRingOf(const FileSystem& fs, pid_t pid) {
   }
   for (const os::Vma& vma : *maps) {
     if (vma.is_shared() && wire::IsRingName(Basename(vma.name))) return vma.name;
+  }
+  if (const auto stat = os::ReadProcessStat(fs, pid); stat && stat->state == 'Z') {
+    return Error::Of("process {} has ended (its parent has not waited for it yet)", pid);
   }
   return Error::Of(
       "process {} does not carry memwhy's agent; start it under memwhy run (attaching to a running "

@@ -3,7 +3,6 @@
 
 #include <fmt/core.h>
 #include <poll.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -26,8 +25,10 @@
 namespace memwhy::recorder {
 namespace {
 
-constexpr double kTakenWithin = 15;  // seconds until the agent takes the request
+constexpr double kTakenWithin = 15;   // seconds until the agent takes the request
+constexpr double kNoticedWithin = 5;  // where it can only be noticed at an allocation
 constexpr std::uint64_t kWakeNs = 20'000'000;
+constexpr std::uint64_t kStoppedForNs = 1'000'000'000;  // a tracer stops it for moments only
 constexpr std::size_t kReadBytes = 1 << 20;
 constexpr std::size_t kMostQuestions = 200'000;
 
@@ -130,6 +131,8 @@ Result<HeapDumpOutcome> HeapDumpRun::RunToEnd() {
 Result<void> HeapDumpRun::Post(const std::string& ring_path) {
   const pid_t pid = options_.pid;
   MEMWHY_TRY(ring_, RingMap::Open(OurPath(fs_, pid, ring_path)));
+  MEMWHY_TRY(RingOwner owner, RingOwner::Prove(fs_, pid, *ring_));
+  owner_.emplace(std::move(owner));
   const std::string name = fmt::format("dump.{}.{}", pid, getpid());
   const std::string folder = ring_path.substr(0, ring_path.rfind('/'));
   RemoveLeftBehind(OurPath(fs_, pid, folder), pid);
@@ -154,7 +157,7 @@ Result<void> HeapDumpRun::Post(const std::string& ring_path) {
   limits.is_census = is_census_;
   if (options_.scans) limits.scan_path = place_->Theirs(name + kQuestionsSuffix);
   MEMWHY_TRY(HeapRequest request,
-             HeapRequest::Post(fs_, ring_.get(), place_->Theirs(name), limits));
+             HeapRequest::Post(fs_, ring_.get(), &*owner_, place_->Theirs(name), limits));
   request_.emplace(std::move(request));
   if (options_.scans && !options_.in_place) asking_.emplace();
   began_ = wire::MonotonicNs();
@@ -197,10 +200,38 @@ void HeapDumpRun::AskWhenReady() {
   request_->Ask();
 }
 
+void HeapDumpRun::Wake() {
+  const WakeOutcome outcome = request_->Wake(fs_);
+  obstacle_ = outcome.obstacle;
+  is_forbidden_ = outcome.is_forbidden;
+  if (!outcome.is_stopped) {
+    stopped_since_ = 0;
+  } else if (stopped_since_ == 0) {
+    stopped_since_ = wire::MonotonicNs();
+  }
+}
+
+// After a while that the request is posted, and takes it back.
+std::optional<Error> HeapDumpRun::WhyNotTaken() {
+  if (!request_->IsPosted()) return std::nullopt;
+  const bool is_stopped =
+      stopped_since_ != 0 && wire::MonotonicNs() - stopped_since_ > kStoppedForNs;
+  const double patience = is_forbidden_ ? kNoticedWithin : kTakenWithin;
+  if (!is_stopped && Seconds() <= patience) return std::nullopt;
+  if (!request_->Withdraw()) return std::nullopt;
+  if (is_stopped) return Error::Of("process {} cannot answer: {}", options_.pid, obstacle_);
+  return Error::Of(
+      "process {} did not take the request within {} s: {}, and none allocates; try again while "
+      "it works",
+      options_.pid, patience,
+      obstacle_.empty() ? "no thread of it waits in a system call that may be interrupted"
+                        : obstacle_);
+}
+
 Result<bool> HeapDumpRun::Step() {
   if (reply_) return true;
   if (wire::MonotonicNs() >= next_wake_) {
-    request_->Wake(fs_);
+    Wake();
     next_wake_ = wire::MonotonicNs() + kWakeNs;
   }
   if (!is_told_) {
@@ -216,13 +247,8 @@ Result<bool> HeapDumpRun::Step() {
     if (!is_told_ && on_prediction_ && reply_->predicted_ms > 0) on_prediction_(*reply_);
     return true;
   }
-  if (request_->IsPosted() && Seconds() > kTakenWithin && request_->Withdraw()) {
-    return Error::Of(
-        "process {} did not take the request within {} s: no thread of it waits in a system call "
-        "that may be interrupted, and none allocates",
-        options_.pid, kTakenWithin);
-  }
-  if (kill(options_.pid, 0) != 0 && errno == ESRCH) {
+  if (auto why = WhyNotTaken()) return *std::move(why);
+  if (owner_->IsGone()) {
     return Error::Of("process {} ended while it was {}", options_.pid,
                      is_census_ ? "counted" : "dumped");
   }

@@ -21,6 +21,7 @@
 #include "recorder/heap_request.h"
 #include "recorder/meeting_place.h"
 #include "recorder/ring_map.h"
+#include "recorder/ring_owner.h"
 
 namespace memwhy::recorder {
 
@@ -53,6 +54,8 @@ class HeapDumpRun {
   HeapDumpRun(const FileSystem& fs, const HeapDumpOptions& options, bool is_census,
               std::unique_ptr<DumpSink> sink, OnPrediction on_prediction);
   Result<void> Post(const std::string& ring_path);
+  void Wake();
+  std::optional<Error> WhyNotTaken();
   void Drain();
   void AskWhenReady();
   double Seconds() const;
@@ -65,6 +68,7 @@ class HeapDumpRun {
   std::string base_;  // of the names of what lies beside the ring, as we see it
   std::unique_ptr<RingMap> ring_;
   std::unique_ptr<MeetingPlace> place_;  // outlives the pipe in it
+  std::optional<RingOwner> owner_;       // of ring_
   std::unique_ptr<Fifo> fifo_;
   std::optional<HeapRequest> request_;
   std::optional<HeapReply> reply_;
@@ -78,6 +82,9 @@ class HeapDumpRun {
   std::uint64_t raw_bytes_ = 0;  // of the stream
   std::uint64_t began_ = 0;
   std::uint64_t next_wake_ = 0;
+  std::string obstacle_;             // why the target was not woken, last time
+  bool is_forbidden_ = false;        // and will not be
+  std::uint64_t stopped_since_ = 0;  // 0: it is not stopped
 };
 
 }  // namespace memwhy::recorder

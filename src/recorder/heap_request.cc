@@ -2,8 +2,6 @@
 #include "recorder/heap_request.h"
 
 #include <fcntl.h>
-#include <signal.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,32 +10,12 @@
 #include <vector>
 
 #include "base/unique_fd.h"
-#include "os/process.h"
 #include "wire/heap_dump.h"
 
 namespace memwhy::recorder {
 namespace {
 
 using wire::RequestState;
-
-constexpr long kSleepingCalls[] = {
-#ifdef SYS_epoll_wait
-    SYS_epoll_wait,
-#endif
-    SYS_epoll_pwait,
-#ifdef SYS_epoll_pwait2
-    SYS_epoll_pwait2,
-#endif
-#ifdef SYS_poll
-    SYS_poll,
-#endif
-    SYS_ppoll,
-#ifdef SYS_select
-    SYS_select,
-#endif
-    SYS_pselect6,     SYS_nanosleep, SYS_clock_nanosleep, SYS_accept, SYS_accept4,
-    SYS_read,         SYS_recvfrom,  SYS_recvmsg,         SYS_futex,
-};
 
 std::uint32_t Raw(RequestState state) { return static_cast<std::uint32_t>(state); }
 
@@ -48,20 +26,11 @@ bool PutPath(char (&field)[N], const std::string& path) {
   return true;
 }
 
-// Signals a sleeping thread of the target, which then takes the posted request.
-void WakeTarget(const FileSystem& fs, RingMap& ring) {
-  const auto number = static_cast<int>(ring.header().request_signal);
-  // The number comes from the target: nothing but the real-time signals that an agent may choose.
-  if (number < SIGRTMIN || number > SIGRTMAX) return;
-  const auto pid = static_cast<pid_t>(ring.info().pid);
-  if (const auto thread = FindSleepingThread(fs, pid)) syscall(SYS_tgkill, pid, *thread, number);
-}
-
 // Whether a request may be posted. One that is answered waits for who posted it, who looks every
 // few milliseconds; an answer that nobody takes for a second was asked for by one who is gone. One
 // that is not taken may be of somebody who was killed before the target was woken: it is woken for
 // that, and will find that nobody listens.
-bool IsFree(const FileSystem& fs, RingMap& ring) {
+bool IsFree(const FileSystem& fs, const RingOwner& owner, RingMap& ring) {
   constexpr int kLooks = 50;
   constexpr useconds_t kPause_us = 20'000;
   bool was_posted = false;
@@ -70,7 +39,7 @@ bool IsFree(const FileSystem& fs, RingMap& ring) {
     switch (static_cast<RequestState>(ring.header().request_state.load())) {
       case RequestState::kPosted:
         was_posted = true;
-        WakeTarget(fs, ring);
+        WakeTarget(fs, owner, ring);
         break;
       case RequestState::kRunning:
         if (!was_posted) return false;
@@ -133,30 +102,12 @@ Result<void> WriteBlocks(const std::string& path, std::span<const NativeBlock> b
   return {};
 }
 
-std::optional<pid_t> FindSleepingThread(const FileSystem& fs, pid_t pid) {
-  const auto tasks = os::ReadTasks(fs, pid);
-  if (!tasks) return std::nullopt;
-  std::optional<pid_t> best;
-  std::ptrdiff_t best_rank = std::size(kSleepingCalls);
-  for (const os::Task& task : *tasks) {
-    if (!task.system_call || task.state != 'S') continue;
-    const auto* found =
-        std::find(std::begin(kSleepingCalls), std::end(kSleepingCalls), *task.system_call);
-    const std::ptrdiff_t rank = found - std::begin(kSleepingCalls);
-    if (rank < best_rank) {
-      best = task.tid;
-      best_rank = rank;
-    }
-  }
-  return best;
-}
+HeapRequest::HeapRequest(RingMap* ring, const RingOwner* owner) : ring_(ring), owner_(owner) {}
 
-HeapRequest::HeapRequest(RingMap* ring) : ring_(ring) {}
-
-Result<HeapRequest> HeapRequest::Post(const FileSystem& fs, RingMap* ring,
+Result<HeapRequest> HeapRequest::Post(const FileSystem& fs, RingMap* ring, const RingOwner* owner,
                                       const std::string& output_path,
                                       const HeapDumpLimits& limits) {
-  if (!IsFree(fs, *ring)) return Error("another request is under way in the process");
+  if (!IsFree(fs, *owner, *ring)) return Error("another request is under way in the process");
   wire::RingHeader& header = ring->header();
   if (!PutPath(header.request_output, output_path)) {
     return Error("the session's path is too long for a heap dump");
@@ -175,11 +126,11 @@ Result<HeapRequest> HeapRequest::Post(const FileSystem& fs, RingMap* ring,
   }
   PutRequest(header,
              limits.is_census ? wire::RequestKind::kHeapCensus : wire::RequestKind::kHeapDump);
-  return HeapRequest(ring);
+  return HeapRequest(ring, owner);
 }
 
-void HeapRequest::Wake(const FileSystem& fs) {
-  if (IsPosted()) WakeTarget(fs, *ring_);
+WakeOutcome HeapRequest::Wake(const FileSystem& fs) {
+  return IsPosted() ? WakeTarget(fs, *owner_, *ring_) : WakeOutcome{};
 }
 
 std::optional<HeapReply> HeapRequest::Prediction() const {

@@ -2,7 +2,8 @@
 //
 // Asks the agent of one process for a heap dump: posts the request in the ring file, wakes one
 // thread of the target that sleeps in a system call, and watches the answer. The target is touched
-// only by that one signal; a target whose threads all run finds the request at its next allocation.
+// only by that one signal (request_signal.h); one that may not be signalled, or whose threads all
+// run, finds the request at its next allocation.
 // One request at a time, one thread; the caller keeps draining between the polls.
 #pragma once
 
@@ -15,7 +16,9 @@
 
 #include "base/file_system.h"
 #include "base/result.h"
+#include "recorder/request_signal.h"
 #include "recorder/ring_map.h"
+#include "recorder/ring_owner.h"
 
 namespace memwhy::recorder {
 
@@ -51,18 +54,14 @@ struct HeapDumpLimits {
 // Writes them sorted, as the agent reads them.
 Result<void> WriteBlocks(const std::string& path, std::span<const NativeBlock> blocks);
 
-// The thread that a signal disturbs least: one that waits in epoll, poll, select, sleep, accept,
-// read, receive or a futex, in this order. nullopt: none does.
-std::optional<pid_t> FindSleepingThread(const FileSystem& fs, pid_t pid);
-
 class HeapRequest {
  public:
   // Posts the request; `output_path` is a FIFO that somebody reads, as the target
-  // sees it.
-  static Result<HeapRequest> Post(const FileSystem& fs, RingMap* ring,
+  // sees it. `owner` is the process of `ring`; both outlive the request.
+  static Result<HeapRequest> Post(const FileSystem& fs, RingMap* ring, const RingOwner* owner,
                                   const std::string& output_path, const HeapDumpLimits& limits);
   // Signals a sleeping thread while the request is posted and not taken.
-  void Wake(const FileSystem& fs);
+  WakeOutcome Wake(const FileSystem& fs);
   // What the agent expects, once it has said so: pause and memory; before the walk begins.
   std::optional<HeapReply> Prediction() const;
   // Whether nobody has taken it yet.
@@ -77,9 +76,10 @@ class HeapRequest {
   bool Withdraw();
 
  private:
-  explicit HeapRequest(RingMap* ring);
+  HeapRequest(RingMap* ring, const RingOwner* owner);
 
   RingMap* ring_;
+  const RingOwner* owner_;
 };
 
 }  // namespace memwhy::recorder

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recorder/heap_request.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "os/process.h"
 #include "session/fake_ring.h"
 #include "session/temporary_directory.h"
 
@@ -57,6 +59,7 @@ class HeapRequestTest : public ::testing::Test {
   HeapRequestTest() : path_(directory_ / "ring.100.1") {
     session::FakeRing ring;
     ring.header().pid = static_cast<std::uint32_t>(getpid());
+    ring.header().start_ticks = os::ReadProcessStat(fs_, getpid())->start_ticks;
     ring.WriteTo(path_);
     ring_ = *RingMap::Open(path_);
     ring_->header().request_signal = static_cast<std::uint32_t>(SIGRTMIN + 5);
@@ -64,7 +67,10 @@ class HeapRequestTest : public ::testing::Test {
   void SetState(RequestState state) {
     ring_->header().request_state.store(static_cast<std::uint32_t>(state));
   }
-  bool CanPost() { return HeapRequest::Post(fs_, ring_.get(), "/nowhere", {}).has_value(); }
+  bool CanPost() {
+    const auto owner = RingOwner::Prove(fs_, getpid(), *ring_);
+    return owner && HeapRequest::Post(fs_, ring_.get(), &*owner, "/nowhere", {});
+  }
 
   RealFileSystem fs_;
   session::TemporaryDirectory directory_;
@@ -95,6 +101,35 @@ TEST_F(HeapRequestTest, ATargetThatDoesNotWakeRefuses) {
   ring_->header().request_signal = 0;
   SetState(RequestState::kPosted);
   EXPECT_FALSE(CanPost());
+}
+
+TEST_F(HeapRequestTest, AnotherProcessThanTheRingSaysIsNoOwner) {
+  EXPECT_TRUE(RingOwner::Prove(fs_, getpid(), *ring_));
+  EXPECT_FALSE(RingOwner::Prove(fs_, getppid(), *ring_));
+}
+
+TEST_F(HeapRequestTest, AReusedPidIsNoOwner) {
+  ring_->header().start_ticks = ring_->header().start_ticks + 1;
+  ring_->Refresh();
+  EXPECT_FALSE(RingOwner::Prove(fs_, getpid(), *ring_));
+  EXPECT_FALSE(RingOwner::Find(fs_, *ring_));
+}
+
+TEST_F(HeapRequestTest, ASignalAtItsDefaultIsNotSent) {
+  const auto owner = RingOwner::Prove(fs_, getpid(), *ring_);
+  ASSERT_TRUE(owner);
+  signal(SIGRTMIN + 5, SIG_DFL);
+  const WakeOutcome outcome = WakeTarget(fs_, *owner, *ring_);
+  EXPECT_FALSE(outcome.was_sent);
+  EXPECT_THAT(outcome.obstacle, testing::HasSubstr("back to its default"));
+}
+
+TEST_F(HeapRequestTest, AnIgnoredSignalIsNotSent) {
+  const auto owner = RingOwner::Prove(fs_, getpid(), *ring_);
+  ASSERT_TRUE(owner);
+  signal(SIGRTMIN + 5, SIG_IGN);
+  EXPECT_THAT(WakeTarget(fs_, *owner, *ring_).obstacle, testing::HasSubstr("ignores"));
+  signal(SIGRTMIN + 5, SIG_DFL);
 }
 
 }  // namespace

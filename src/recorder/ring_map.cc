@@ -41,15 +41,16 @@ Result<std::unique_ptr<RingMap>> RingMap::Open(const std::string& path) {
     munmap(base, bytes);
     return info.error().With("{}", path);
   }
-  return std::unique_ptr<RingMap>(new RingMap(path, base, bytes, *std::move(info), status.st_ino));
+  return std::unique_ptr<RingMap>(new RingMap(path, base, bytes, *std::move(info), status));
 }
 
 RingMap::RingMap(std::string path, void* base, std::uint64_t bytes, session::RingInfo info,
-                 std::uint64_t inode)
+                 const struct stat& status)
     : path_(std::move(path)),
       base_(base),
       bytes_(bytes),
-      inode_(inode),
+      inode_(status.st_ino),
+      device_(status.st_dev),
       info_(std::move(info)),
       guard_(base, bytes),
       header_(static_cast<wire::RingHeader*>(base)) {

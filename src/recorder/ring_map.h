@@ -6,6 +6,8 @@
 // an empty ring from then on. One thread.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -29,6 +31,7 @@ class RingMap {
 
   const std::string& path() const { return path_; }
   std::uint64_t inode() const { return inode_; }
+  std::uint64_t device() const { return device_; }
   const session::RingInfo& info() const { return info_; }  // as of Refresh
   void Refresh();                                          // state, counters, arena sizes
   // The file was made shorter under us: nothing more comes from it. Found by a Refresh, which makes
@@ -55,7 +58,7 @@ class RingMap {
 
  private:
   RingMap(std::string path, void* base, std::uint64_t bytes, session::RingInfo info,
-          std::uint64_t inode);
+          const struct stat& status);
   bool IsShorter() const;
   void GiveUp();
 
@@ -63,6 +66,7 @@ class RingMap {
   void* base_;
   std::uint64_t bytes_;
   std::uint64_t inode_;
+  std::uint64_t device_;
   session::RingInfo info_;
   RingGuard guard_;
   bool is_lost_ = false;
