@@ -13,6 +13,7 @@
 
 #include "cli/cli.h"
 #include "cli/help_text.h"
+#include "recorder/inherited_files.h"
 
 namespace memwhy::cli {
 namespace {
@@ -25,6 +26,7 @@ void ReturnLargeBlocks() {
 }
 
 int Main(int argc, char** argv) {
+  recorder::ReserveStandardFiles();
   ReturnLargeBlocks();
   std::vector<std::string> arguments(argv + 1, argv + argc);
   const auto separator = std::find(arguments.begin(), arguments.end(), "--");

@@ -2,6 +2,7 @@
 //
 // memwhy run: records a program and passes its exit status through.
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include "base/bytes.h"
 #include "cli/cli.h"
 #include "recorder/runner.h"
+#include "recorder/say.h"
 
 namespace memwhy::cli {
 namespace {
@@ -72,6 +74,7 @@ Result<recorder::FoldPolicy> PolicyOf(const Options& options) {
 int EndLike(const recorder::ExitStatus& status) {
   if (!status.is_signal) return status.number;
   std::fflush(nullptr);
+  prctl(PR_SET_DUMPABLE, 0);  // the program's core file is not written over by ours
   signal(status.number, SIG_DFL);
   sigset_t set;
   sigemptyset(&set);
@@ -102,13 +105,12 @@ int Run(const Options& options) {
   const auto status = (*runner)->Finish(recorder::Runner::StopTarget::kLetRun);
   if (!status) return Fail(kExitEnvironment, status.error().message());
   if (const std::string trouble = (*runner)->Trouble(); !trouble.empty()) {
-    fmt::print(stderr, "memwhy: recording is incomplete: {}\n", trouble);
+    recorder::Say("recording is incomplete: " + trouble);
   }
   if (const std::string unseen = (*runner)->Unseen(); !unseen.empty()) {
-    fmt::print(stderr, "memwhy: recording is incomplete: {}\n", unseen);
+    recorder::Say("recording is incomplete: " + unseen);
   }
-  fmt::print(stderr, "memwhy: session {}\n",
-             options.session.empty() ? (*runner)->session() : options.session);
+  recorder::Say("session " + (options.session.empty() ? (*runner)->session() : options.session));
   runner->reset();
   return EndLike(*status);
 }

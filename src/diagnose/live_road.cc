@@ -149,6 +149,7 @@ Result<LiveOutcome> RecordForDiagnosis(const LiveOptions& options) {
   run.session = options.session;
   run.argv = options.argv;
   run.signals_interrupt = true;
+  run.keeps_stdout = true;
   MEMWHY_TRY(const std::unique_ptr<Runner> runner, Runner::Start(std::move(run)));
   Watch watch(*runner, options);
   MEMWHY_TRY(

@@ -2,10 +2,13 @@
 #include "recorder/launcher.h"
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
@@ -117,7 +120,38 @@ std::vector<std::string> TargetEnvironment(const LaunchOptions& options,
   return result;
 }
 
-Result<pid_t> Launch(const LaunchOptions& options) {
+namespace {
+
+// What a process has of its own across an exec and a forked child has not: as the target, that the
+// caller of this program has prepared, shall have it.
+class OwnTraits {
+ public:
+  // Takes the timers away from this process.
+  OwnTraits() {
+    const itimerval none{};
+    for (std::size_t i = 0; i < kTimers.size(); ++i) setitimer(kTimers[i], &none, &timers_[i]);
+    prctl(PR_GET_PDEATHSIG, &death_signal_);
+    prctl(PR_GET_CHILD_SUBREAPER, &is_subreaper_);
+  }
+  // In the child.
+  void PassOn() const {
+    if (death_signal_ != 0) prctl(PR_SET_PDEATHSIG, death_signal_);
+    if (is_subreaper_ != 0) prctl(PR_SET_CHILD_SUBREAPER, 1);
+    for (std::size_t i = 0; i < kTimers.size(); ++i) {
+      if (timerisset(&timers_[i].it_value)) setitimer(kTimers[i], &timers_[i], nullptr);
+    }
+  }
+
+ private:
+  static constexpr std::array kTimers = {ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF};
+  std::array<itimerval, kTimers.size()> timers_{};
+  int death_signal_ = 0;
+  int is_subreaper_ = 0;
+};
+
+}  // namespace
+
+Result<pid_t> Launch(const LaunchOptions& options, SignalRelay* relay) {
   const std::vector<std::string> environment = TargetEnvironment(options, environ);
   std::vector<char*> argv;
   std::vector<char*> envp;
@@ -132,22 +166,34 @@ Result<pid_t> Launch(const LaunchOptions& options) {
   if (pipe2(ends, O_CLOEXEC) != 0) return Error::FromErrno(errno, "pipe");
   UniqueFd reader(ends[0]);
   UniqueFd writer(ends[1]);
+  if (pipe2(ends, O_CLOEXEC) != 0) return Error::FromErrno(errno, "pipe");
+  UniqueFd waits(ends[0]);
+  UniqueFd lets_go(ends[1]);
+  const OwnTraits traits;
   const pid_t pid = fork();
   if (pid < 0) return Error::FromErrno(errno, "fork");
   if (pid == 0) {
-    SignalRelay::RestoreInChild();
+    lets_go.Reset();
+    char byte = 0;
+    if (read(waits.get(), &byte, 1) != 1) _exit(127);  // the recorder is gone
+    traits.PassOn();
+    if (relay != nullptr) relay->RestoreInChild();
     execvpe(argv[0], argv.data(), envp.data());
     const int failure = errno;
     static_cast<void>(!write(writer.get(), &failure, sizeof(failure)));
     _exit(127);
   }
   writer.Reset();
+  waits.Reset();
+  if (relay != nullptr) relay->Begin(pid);
+  static_cast<void>(!write(lets_go.get(), "", 1));
   int failure = 0;
   ssize_t count;
   do {
     count = read(reader.get(), &failure, sizeof(failure));
   } while (count < 0 && errno == EINTR);
   if (count == sizeof(failure)) {
+    if (relay != nullptr) relay->End();
     waitpid(pid, nullptr, 0);
     return Error::FromErrno(failure, "cannot run " + options.argv[0]);
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Starts the target with the agent preloaded. Invariant: the program runs as without us (same
-// arguments, working directory, files, signal dispositions), with a few variables more in its
+// arguments, working directory, files, signals, timers), with a few variables more in its
 // environment; where that cannot be, it is not run at all and an error says why. One thread.
 #pragma once
 
@@ -21,6 +21,8 @@ Result<std::string> FindAgent();
 // The file that execvp would run: by PATH where `name` has no slash.
 Result<std::string> FindProgram(const std::string& name);
 
+class SignalRelay;
+
 struct LaunchOptions {
   std::vector<std::string> argv;  // not empty
   std::string session;            // absolute
@@ -37,7 +39,8 @@ struct LaunchOptions {
 std::vector<std::string> TargetEnvironment(const LaunchOptions& options,
                                            const char* const* environment);
 
-// The new process. An error: the program could not be executed, and nothing runs.
-Result<pid_t> Launch(const LaunchOptions& options);
+// The new process. `relay`, if there is one, begins before the program does. An error: the program
+// could not be executed, and nothing runs.
+Result<pid_t> Launch(const LaunchOptions& options, SignalRelay* relay = nullptr);
 
 }  // namespace memwhy::recorder

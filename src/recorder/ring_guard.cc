@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <cstdint>
 
+#include "recorder/signal_relay.h"
+
 namespace memwhy::recorder {
 namespace {
 
@@ -17,6 +19,10 @@ void OnBusError(int number, siginfo_t* info, void*) {
   for (RingGuard* guard = g_first; is_fault && guard != nullptr; guard = guard->next()) {
     if (guard->is_cut() || !guard->Holds(info->si_addr)) continue;
     guard->Cut();
+    errno = saved;
+    return;
+  }
+  if (!is_fault && SignalRelay::PassOn(number)) {
     errno = saved;
     return;
   }

@@ -5,6 +5,7 @@
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,9 +21,12 @@
 #include "recorder/clock_pair.h"
 #include "recorder/disk_reserve.h"
 #include "recorder/heap_dump_run.h"
+#include "recorder/inherited_files.h"
 #include "recorder/launcher.h"
 #include "recorder/redact.h"
+#include "recorder/ring_owner.h"
 #include "recorder/run_environment.h"
+#include "recorder/say.h"
 #include "recorder/signal_relay.h"
 #include "recorder/tally_map.h"
 #include "recorder/target_set.h"
@@ -89,6 +93,7 @@ class Runner::Impl {
   std::uint64_t started_ns_ = 0;
   std::uint64_t next_discover_ns_ = 0;
   std::uint64_t next_drain_ns_ = 0;
+  UniqueFd child_end_;         // readable when the child is gone
   UniqueFd inotify_;           // of the session directory: new rings
   std::vector<pollfd> polls_;  // kept for its memory
   int heap_dumps_ = 0;
@@ -99,7 +104,7 @@ Runner::Impl::~Impl() {
     kill(child_, SIGTERM);
     Reap(StopTarget::kTerminate);
   }
-  SignalRelay::SetTarget(0);
+  relay_.End();
 }
 
 Result<void> Runner::Impl::Start() {
@@ -141,10 +146,11 @@ Result<void> Runner::Impl::Start() {
   }
   inotify_.Reset(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   if (inotify_) inotify_add_watch(inotify_.get(), session_.c_str(), IN_MOVED_TO);
-  auto child = Launch(launch);
+  auto child = Launch(launch, &relay_);
   if (!child) return undo(child.error());
   child_ = *child;
-  SignalRelay::SetTarget(child_);
+  child_end_.Reset(static_cast<int>(syscall(SYS_pidfd_open, child_, 0)));
+  LetGoOfInheritedFiles(options_.keeps_stdout);
   targets_ = std::make_unique<TargetSet>(session_, writer_.get(), &fs_);
   targets_->SetChild(child_, options_.follow == "all");
   targets_->SetTally(std::move(tally));
@@ -159,7 +165,7 @@ void Runner::Impl::ReapChild() {
   if (waitpid(child_, &status, WNOHANG) == child_) {
     child_status_ = status;
     targets_->SetChildStatus(status);
-    SignalRelay::SetTarget(0);
+    relay_.End();
   }
 }
 
@@ -190,9 +196,10 @@ void Runner::Impl::Wait(std::uint64_t until_ns) {
   if (Target* busiest = targets_->busiest(); busiest != nullptr) {
     return busiest->ring().Wait(std::min(wait, kBusyWaitNs));
   }
-  // Ends early at a new ring, the end of a process, or a signal.
+  // Ends early at a new ring or the end of a process.
   polls_.clear();
   polls_.push_back({inotify_.get(), POLLIN, 0});
+  if (!child_status_) polls_.push_back({child_end_.get(), POLLIN, 0});
   for (const auto& target : targets_->all()) polls_.push_back({target->watch().fd(), POLLIN, 0});
   const timespec pause{0, static_cast<long>(wait)};
   ppoll(polls_.data(), polls_.size(), &pause, nullptr);
@@ -212,7 +219,7 @@ Result<Runner::Stop> Runner::Impl::RunUntil(double seconds) {
   while (true) {
     Step();
     if (child_status_) return Stop::kTargetEnded;
-    if (SignalRelay::Interrupt() != 0) return Stop::kInterrupted;
+    if (relay_.Interrupt() != 0) return Stop::kInterrupted;
     if (wire::MonotonicNs() >= until) return Stop::kDeadline;
     Wait(until);
   }
@@ -226,14 +233,16 @@ Result<HeapDumpOutcome> Runner::Impl::TakeHeapDump(std::span<const NativeBlock> 
   if (target == nullptr) return Error("no process is being recorded (any more)");
   const std::string file = fmt::format("dump.{}.heap", ++heap_dumps_);
   HeapDumpOptions options;
-  options.pid = target->pid();
+  const auto owner = RingOwner::Find(fs_, target->ring());
+  options.pid = owner ? owner->pid() : 0;
   options.output = JoinPath(session_, file);
   options.max_pause_ms = max_pause_ms;
   options.scans = false;
   options.blocks = blocks;
   session::HeapDumpFact fact;
   fact.process = targets_->main_process();
-  auto outcome = DumpWhileRecording(options, on_prediction);
+  auto outcome =
+      owner ? DumpWhileRecording(options, on_prediction) : Result<HeapDumpOutcome>(owner.error());
   if (outcome) {
     fact.file = file;
     fact.monotonic_ns = outcome->taken_monotonic_ns;
@@ -341,7 +350,7 @@ Result<ExitStatus> Runner::Impl::Finish(StopTarget how) {
   }
   folder_->Finish(wire::MonotonicNs());
   if (IsWriting() && !folder_->trouble().empty()) {
-    fmt::print(stderr, "memwhy: {}\n", folder_->trouble());
+    Say(folder_->trouble());
     static_cast<void>(writer_->AddFact(session::NoteToJson(folder_->trouble())).has_value());
   }
   unlink(JoinPath(session_, "claimed").c_str());

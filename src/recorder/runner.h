@@ -31,7 +31,8 @@ struct RunOptions {
   bool has_objects = false;       // every Python object's memory, not only arenas
   // SIGINT and SIGTERM mean stop (diagnose) and are not passed on to the target (run).
   bool signals_interrupt = false;
-  FoldPolicy fold;  // how the session stays small; by default every event is kept
+  bool keeps_stdout = false;  // diagnose prints there; otherwise it is the program's alone
+  FoldPolicy fold;            // how the session stays small; by default every event is kept
 };
 
 struct ExitStatus {
