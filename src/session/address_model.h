@@ -11,6 +11,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 
 namespace memwhy::session {
@@ -64,7 +65,7 @@ class AddressModel {
       Bucket& bucket = given_[is_unknown ? kUnknownBucket : BucketOf(size_class)];
       const unsigned at = token - (is_unknown ? unsigned{kOfUnknown} : 1u);
       if (at >= kGiven) return 0;
-      address = bucket.address[at];
+      address = bucket.address[SlotOf(bucket, at)];
       Remove(&bucket, at);
     }
     if (address != 0) Taken(address, size_class);
@@ -96,8 +97,12 @@ class AddressModel {
     std::uint64_t address = 0;
     std::uint32_t size_class = 0;
   };
+  // The blocks given back, the latest first by `order` (a slot in each four bits), each with a byte
+  // of its address's hash in the same order, so that one look finds a block among them.
   struct Bucket {
-    std::array<std::uint64_t, kGiven> address{};  // the latest first; 0: none
+    std::array<std::uint64_t, kGiven> address{};  // 0: none
+    std::uint64_t prints = 0;
+    std::uint32_t order = 0x76543210;
   };
 
   static std::uint32_t ClassOf(std::uint64_t size) {
@@ -107,9 +112,14 @@ class AddressModel {
   static unsigned BucketOf(std::uint32_t size_class) {
     return (size_class ^ size_class >> 8 ^ size_class >> 16) % kBuckets;
   }
+  static std::uint64_t Mix(std::uint64_t address) { return address * 0x9e3779b97f4a7c15u; }
   static unsigned HomeOf(std::uint64_t address) {
-    return static_cast<unsigned>((address * 0x9e3779b97f4a7c15u) >> (64 - kHomeBits));
+    return static_cast<unsigned>(Mix(address) >> (64 - kHomeBits));
   }
+  static std::uint8_t PrintOf(std::uint64_t address) {
+    return static_cast<std::uint8_t>(Mix(address) >> 40);
+  }
+  static unsigned SlotOf(const Bucket& bucket, unsigned at) { return bucket.order >> (4 * at) & 7; }
   // How many acquisitions ago it was taken. The latest of those with its hash tells most at once.
   unsigned FindTaken(std::uint64_t address) const {
     unsigned age = next_ - 1 - homes_[HomeOf(address)];
@@ -120,18 +130,31 @@ class AddressModel {
     return kNotFound;
   }
   static unsigned Find(const Bucket& bucket, std::uint64_t address) {
-    for (unsigned i = 0; i < kGiven; ++i) {
-      if (bucket.address[i] == address) return i;
+    constexpr std::uint64_t kOnes = 0x0101010101010101u;
+    // A byte of `other` is zero where the print is the same; these are all among `hits`.
+    const std::uint64_t other = bucket.prints ^ (PrintOf(address) * kOnes);
+    std::uint64_t hits = (other - kOnes) & ~other & (kOnes << 7);
+    for (; hits != 0; hits &= hits - 1) {
+      const auto at = static_cast<unsigned>(std::countr_zero(hits)) / 8;
+      if (bucket.address[SlotOf(bucket, at)] == address) return at;
     }
     return kNotFound;
   }
   static void Remove(Bucket* bucket, unsigned at) {
-    for (; at + 1 < kGiven; ++at) bucket->address[at] = bucket->address[at + 1];
-    bucket->address[kGiven - 1] = 0;
+    const unsigned slot = SlotOf(*bucket, at);
+    bucket->address[slot] = 0;
+    const std::uint32_t below = (1u << (4 * at)) - 1;  // those that stay
+    bucket->order =
+        (bucket->order & below) | (bucket->order >> 4 & ~below & 0x0fffffff) | slot << 28;
+    const std::uint64_t kept = (std::uint64_t{1} << (8 * at)) - 1;
+    bucket->prints =
+        (bucket->prints & kept) | (bucket->prints >> 8 & ~kept & ~std::uint64_t{0} >> 8);
   }
   static void Given(Bucket* bucket, std::uint64_t address) {
-    for (unsigned i = kGiven - 1; i > 0; --i) bucket->address[i] = bucket->address[i - 1];
-    bucket->address[0] = address;
+    const unsigned slot = bucket->order >> 28;
+    bucket->order = bucket->order << 4 | slot;
+    bucket->prints = bucket->prints << 8 | PrintOf(address);
+    bucket->address[slot] = address;
   }
   void Taken(std::uint64_t address, std::uint32_t size_class) {
     homes_[HomeOf(address)] = next_;

@@ -30,6 +30,12 @@ class ColumnBuffer {
     Room(wire::kMaxVarintBytes);
     at_ = wire::PutVarint(at_, value);
   }
+  // Plain stores: where up to `bytes` may be written, until SetEnd says where they end.
+  std::uint8_t* Reserve(std::size_t bytes) {
+    Room(bytes);
+    return at_;
+  }
+  void SetEnd(std::uint8_t* end) { at_ = end; }
   void Text(std::string_view text) {
     Room(text.size());
     if (!text.empty()) std::memcpy(at_, text.data(), text.size());

@@ -78,7 +78,16 @@ std::size_t ColumnEncoder::AddRun(const OpenPiece& piece, std::size_t begin, Str
   Record record;
   StreamDecoder::Step step{};
   std::size_t at = 0;
-  while ((step = decoder.Next(&record)) == StreamDecoder::Step::kRecord) {
+  while (true) {
+    if (times_ != 0) {
+      if (const std::uint64_t added = AddCommon(bytes.subspan(at), &decoder); added != 0) {
+        records += added;
+        at = decoder.position();
+        continue;
+      }
+    }
+    step = decoder.Next(&record);
+    if (step != StreamDecoder::Step::kRecord) break;
     if (record.kind >= wire::EventKind::kHeld) {  // of a folded session: kept as it is
       step = StreamDecoder::Step::kDamaged;
       break;

@@ -49,12 +49,21 @@ class ColumnEncoder {
   bool AddPiece(const OpenPiece& piece);
   std::size_t AddRun(const OpenPiece& piece, std::size_t begin, Stream* stream, bool* is_good);
   void AddRecord(const Record& record, std::uint8_t tag);
+  // Moves blocks taken and given back from the start of `bytes`, where the decoder stands, into the
+  // columns; after the run's first time. Returns how many; the decoder stands behind them.
+  std::uint64_t AddCommon(std::span<const std::uint8_t> bytes, StreamDecoder* decoder);
   void Time(std::uint64_t ticks);
   void Address(std::uint64_t address);
   void Token(std::uint8_t token, std::uint64_t address);
   void SizeAndStack(const Record& record, std::uint8_t tag);
   void Number(Column column, std::uint64_t value) {
     columns_[static_cast<std::size_t>(column)].Number(value);
+  }
+  std::uint8_t* Reserve(Column column, std::size_t bytes) {
+    return columns_[static_cast<std::size_t>(column)].Reserve(bytes);
+  }
+  void SetEnd(Column column, std::uint8_t* end) {
+    columns_[static_cast<std::size_t>(column)].SetEnd(end);
   }
   void Text(std::string_view text);
   void Byte(Column column, std::uint8_t value) {

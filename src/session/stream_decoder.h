@@ -85,6 +85,21 @@ class StreamDecoder {
   Step Next(Record* record);
   std::size_t position() const { return static_cast<std::size_t>(position_ - begin_); }
   // The running state: the previous time, address >> 3, size and stack.
+  struct State {
+    std::uint64_t ticks;
+    std::uint64_t unit;
+    std::uint64_t size;
+    std::uint64_t stack;
+  };
+  State state() const { return {ticks_, unit_, size_, stack_}; }
+  // Goes over the next `bytes`, which the caller has decoded and which lead to this state.
+  void Skip(std::size_t bytes, const State& state) {
+    position_ += bytes;
+    ticks_ = state.ticks;
+    unit_ = state.unit;
+    size_ = state.size;
+    stack_ = state.stack;
+  }
   std::uint64_t ticks() const { return ticks_; }
   std::uint64_t unit() const { return unit_; }
   std::uint64_t size() const { return size_; }
