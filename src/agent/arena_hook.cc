@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "agent/agent.h"
+#include "agent/event_clock.h"
 #include "agent/python_api.h"
 #include "agent/recording.h"
 #include "agent/request.h"
@@ -59,8 +60,8 @@ void* OnArenaAlloc(void* /*context*/, std::size_t size) {
   if (arena != nullptr && CurrentMode() == kModeRecording) List(arena);
   if (t != nullptr) {
     if (arena != nullptr) {
-      WriteAcquire(*t, wire::EventKind::kAllocate, wire::Allocator::kPymallocArena, TicksAfter(),
-                   arena, size);
+      WriteAcquire(*t, wire::EventKind::kAllocate, wire::Allocator::kPymallocArena,
+                   EventTicksAfter(*t), arena, size);
     }
     --t->depth;
   }
@@ -74,7 +75,7 @@ void OnArenaFree(void* /*context*/, void* arena, std::size_t size) {
   ThreadState* t = RecordingThread();
   if (t == nullptr) return g_original.free(g_original.context, arena, size);
   ++t->depth;
-  WriteRelease(*t, wire::EventKind::kArenaFree, TicksBefore(), arena);
+  WriteRelease(*t, wire::EventKind::kArenaFree, EventTicksBefore(*t), arena);
   g_original.free(g_original.context, arena, size);
   --t->depth;
 }

@@ -36,10 +36,10 @@ inline ThreadState* RecordingThread() noexcept {
 // Keeps errno over the recording of an event, and tells calls inside of it apart.
 class Recording {
  public:
-  explicit Recording(ThreadState& t) noexcept : t_(t), errno_(errno) { t_.depth += kOwnCode; }
+  explicit Recording(ThreadState& t) noexcept : t_(t), errno_(*t.errno_at) { t_.depth += kOwnCode; }
   ~Recording() {
     t_.depth -= kOwnCode;
-    errno = errno_;
+    *t_.errno_at = errno_;
   }
   Recording(const Recording&) = delete;
   Recording& operator=(const Recording&) = delete;

@@ -21,6 +21,7 @@
 #include "agent/fork_gate.h"
 #include "agent/given_variables.h"
 #include "agent/object_hook.h"
+#include "agent/other_rings.h"
 #include "agent/private_memory.h"
 #include "agent/process_end.h"
 #include "agent/python_api.h"
@@ -322,6 +323,8 @@ bool Start() noexcept {
   }
   if (is_dormant) NoteUnseen(wire::Unseen::kFreeThreaded);
   if (is_dormant || !InstallThreadEnd()) return false;
+  // Our ring has its name already: the recorder finds us, or this after it looked.
+  RevokePermits(g_session);
   if (madvise(g_mode_memory, sizeof(g_mode_memory), MADV_WIPEONFORK) != 0) return false;
   if (g_agent.python.layout != nullptr) WatchCodeObjects();
   InstallArenaHook();
@@ -343,6 +346,8 @@ bool StartInChild() noexcept {
     NoteNoRing();
     return false;
   }
+  // Its ring has its name already: the recorder finds this process, or this after it looked.
+  wire::Revoke(&parents->clock_permit);
   UnmapRaw(parents, parents_bytes);
   ShowRequestSignal();
   if (g_inherited_arenas != nullptr) {

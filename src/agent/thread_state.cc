@@ -129,6 +129,7 @@ ThreadState* EnterThread() noexcept {
   t->tid = static_cast<std::uint32_t>(syscall(SYS_gettid));
   t->thread_index = g_agent.ring->threads_started.fetch_add(1, std::memory_order_relaxed);
   TakeSlot(*t);
+  t->errno_at = &errno;
   t->depth = 1;
   t_self = t;
   pthread_setspecific(g_key, t);

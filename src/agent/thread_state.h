@@ -10,6 +10,7 @@
 
 #include "agent/attached_state.h"
 #include "agent/stack_cache.h"
+#include "wire/clock_permit.h"
 #include "wire/ring.h"
 
 namespace memwhy::agent {
@@ -29,6 +30,11 @@ struct ThreadState {
   std::atomic<std::uint32_t>* is_writing = &g_no_slot;
   std::uint32_t slot = wire::kNoSlot;
 
+  // Of event_clock.h: the last look at the clock, the permit then, and for how many events it does.
+  std::uint64_t stamp = 0;
+  std::uint64_t permit = wire::kNoPermit;
+  std::uint32_t stamps_left = 0;
+
   // Encoder.
   std::uint64_t last_ticks = 0;
   std::int64_t last_address = 0;  // >> 3
@@ -38,6 +44,7 @@ struct ThreadState {
   // > 0: inside of a recorded call or of our own code; events of such calls are the allocator's
   // own.
   std::uint32_t depth = 0;
+  int* errno_at = nullptr;      // of this thread
   bool seals_each = false;      // each event is sealed at once: see SealIfAsked
   bool serves_request = false;  // a helper thread of ours: its memory comes from private memory
   std::uint32_t thread_index = 0;

@@ -47,6 +47,8 @@ void Drain::Look() {
       busy_.push_back(found.thread);
     }
   }
+  if (busy_.size() == 1) only_busy_ = busy_.front();
+  if (busy_.size() > 1) only_busy_.reset();
 }
 
 bool Drain::HasMore() const {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/result.h"
@@ -25,6 +26,8 @@ class Drain {
   void Look();
   // How many threads have something new, at the first look.
   std::size_t CountBusy() const { return busy_.size(); }
+  // The thread that alone had something new, at the latest first look that found something.
+  std::optional<std::uint32_t> only_busy() const { return only_busy_; }
   // A second look: whether a thread has something new that the first one did not see.
   bool HasMore() const;
   // Adds what the first look saw. On an error (a full disk) nothing may be released any more.
@@ -51,8 +54,9 @@ class Drain {
   std::vector<std::uint64_t> drained_;  // by thread: bytes of its stream that were collected
   std::vector<Found> found_;            // kept for its memory
   std::vector<std::uint32_t> busy_;     // threads with something new, in order
-  std::vector<std::uint32_t> done_;     // chunks to release
-  std::vector<std::uint8_t> copy_;      // of the bytes of one chunk
+  std::optional<std::uint32_t> only_busy_;
+  std::vector<std::uint32_t> done_;  // chunks to release
+  std::vector<std::uint8_t> copy_;   // of the bytes of one chunk
   std::uint32_t sealed_seen_ = 0;
   std::uint64_t bytes_ = 0;
 };

@@ -177,6 +177,7 @@ void Runner::Impl::Step() {
     next_discover_ns_ = now + kDiscoverNs;
   }
   targets_->Refresh();
+  targets_->PermitStamps(now);
   if (targets_->busiest() != nullptr || now >= next_drain_ns_) {
     targets_->Drain();
     next_drain_ns_ = now + session::kBlockNs;

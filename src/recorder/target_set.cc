@@ -14,6 +14,7 @@
 #include "recorder/clock_pair.h"
 #include "recorder/drain_round.h"
 #include "wire/clock.h"
+#include "wire/clock_permit.h"
 
 namespace memwhy::recorder {
 namespace {
@@ -22,7 +23,8 @@ constexpr std::uint64_t kMillisecond = 1'000'000;
 constexpr std::uint64_t kSampleNs = 100 * kMillisecond;
 constexpr std::size_t kSamplesPerFact = 2;  // so that 200 ms are lost at most
 constexpr std::uint64_t kPassNs = 30'000 * kMillisecond;
-constexpr std::uint64_t kMaxUnseen = 20;        // that the session names
+constexpr std::uint64_t kMaxUnseen = 20;  // that the session names
+constexpr std::uint64_t kPermitNs = 4 * kMillisecond;
 constexpr std::size_t kMostHeldSamples = 6000;  // before it is clear that nothing records
 
 bool IsKill(int wait_status) {
@@ -93,6 +95,7 @@ void TargetSet::Add(std::unique_ptr<RingMap> ring) {
   std::erase_if(targets_, is_earlier);
   auto target =
       std::make_unique<Target>(std::move(ring), next_process_++, fs_, owner.pid, owner.start_ticks);
+  for (const auto& other : targets_) wire::Revoke(&other->ring().header().clock_permit);
   target->Beat();
   if (IsWriting()) static_cast<void>(target->WriteFact(writer_).has_value());
   if (target->is_recording() && !has_main_) {
@@ -132,6 +135,20 @@ void TargetSet::FinishEarlier(Target* old) {
 void TargetSet::Drain() {
   if (!IsWriting()) return;
   if (!DrainAll(targets_, [this] { return HasNewcomer(); }, writer_)) GiveUpWriting();
+}
+
+void TargetSet::PermitStamps(std::uint64_t now) {
+  if (now < next_permit_ns_) return;
+  next_permit_ns_ = now + kPermitNs;
+  if (targets_.size() != 1) return;
+  std::atomic<std::uint64_t>& word = targets_.front()->ring().header().clock_permit;
+  std::uint64_t before = word.load(std::memory_order_acquire);
+  // After the load: a forked process gives its ring a name, then changes the word.
+  const std::optional<std::uint32_t> thread = targets_.front()->drain().only_busy();
+  const bool may_stamp = thread && !HasNewcomer();
+  if (!may_stamp && !wire::Permits(before)) return;
+  word.compare_exchange_strong(
+      before, may_stamp ? wire::NextPermit(before, *thread) : wire::NextRevoked(before));
 }
 
 void TargetSet::GiveUpWriting() {

@@ -45,6 +45,8 @@ class TargetSet {
   // Looks at the headers of all rings; a sign of life for the agents.
   void Refresh();
   void Drain();
+  // A new clock permit for the only thread of the only process that has events, if there is one.
+  void PermitStamps(std::uint64_t now);
   void Sample(std::uint64_t now);  // counters, when they are due
   void WriteSamples();
   // The passes over address spaces that are due.
@@ -116,6 +118,7 @@ class TargetSet {
   std::vector<nlohmann::json> last_facts_;
   std::vector<session::OsSampleFact> samples_;
   std::uint64_t next_sample_ns_ = 0;
+  std::uint64_t next_permit_ns_ = 0;
   std::uint64_t last_pass_ns_ = 0;
   bool looks_for_execs_ = false;  // in this round
   Target* busiest_ = nullptr;

@@ -152,6 +152,8 @@ struct RingHeader {
   // Chunks from this index on were free for some time: their pages may leave the target's rss.
   // 0: not known.
   std::atomic<std::uint32_t> chunks_needed;
+  // Written by both, see wire/clock_permit.h.
+  std::atomic<std::uint64_t> clock_permit;
 
   // One request at a time; the poster fills the fields, then stores kPosted.
   alignas(64) std::atomic<std::uint32_t> request_state;  // RequestState

@@ -366,15 +366,15 @@ EXPORTED = """malloc calloc realloc reallocarray free posix_memalign aligned_all
     memwhy_abi_version memwhy_enabled memwhy_mark"""
 # Of libc; none of them allocates, takes a lock that a forked child could inherit held, or unwinds,
 # when called where the agent calls it.
-UNDEFINED = """__environ __errno_location __libc_current_sigrtmax __libc_current_sigrtmin __progname_full
-    __register_atfork __sigsetjmp access clock_gettime close dlsym environ fcntl flock fstat
-    getegid getenv geteuid getpid getppid gnu_get_libc_version memchr memcmp memcpy memmem memmove
-    memset nanosleep on_exit open posix_fallocate prctl pread program_invocation_name
-    pthread_attr_destroy pthread_attr_init pthread_attr_setdetachstate pthread_attr_setstack
-    pthread_create pthread_getspecific pthread_key_create pthread_self pthread_setspecific
-    pthread_sigmask read rename setitimer sigaction sigaddset sigaltstack sigemptyset sigfillset
-    siglongjmp sigprocmask stat strchr strchrnul strcmp strlen strncmp strnlen strrchr strstr
-    strtol strtoul strtoull syscall unlink write"""
+UNDEFINED = """__environ __errno_location __libc_current_sigrtmax __libc_current_sigrtmin
+    __progname_full __register_atfork __sigsetjmp access clock_gettime close dlsym environ fcntl
+    flock fstat getegid getenv geteuid getpid getppid gnu_get_libc_version memchr memcmp memcpy
+    memmem memmove memset nanosleep on_exit open openat posix_fallocate prctl pread
+    program_invocation_name pthread_attr_destroy pthread_attr_init pthread_attr_setdetachstate
+    pthread_attr_setstack pthread_create pthread_getspecific pthread_key_create pthread_self
+    pthread_setspecific pthread_sigmask pwrite read rename setitimer sigaction sigaddset sigaltstack
+    sigemptyset sigfillset siglongjmp sigprocmask stat strchr strchrnul strcmp strlen strncmp
+    strnlen strrchr strstr strtol strtoul strtoull syscall unlink write"""
 WEAK = set(
     "_ITM_deregisterTMCloneTable _ITM_registerTMCloneTable __cxa_finalize __gmon_start__".split()
 )
