@@ -151,6 +151,14 @@ TEST_F(DrainTest, AChunkBehindAGapWaitsForWhatIsMissing) {
   EXPECT_EQ(StateOf(1), ChunkState::kFree);
 }
 
+TEST_F(DrainTest, AWantedChunkIsReadLikeAnOwnedOne) {
+  std::uint64_t at = 0;
+  Put(0, ChunkState::kWanted, 0, Record(0x1000, &at));
+  Round();
+  EXPECT_THAT(ReadBack(), ElementsAre(0x1000));
+  EXPECT_EQ(StateOf(0), ChunkState::kWanted) << "its owner or QuietChunks seals it";
+}
+
 TEST_F(DrainTest, ASecondLookSeesWhatAnotherThreadDidMeanwhile) {
   std::uint64_t at = 0;
   auto bytes = Record(0x1000, &at);
@@ -174,7 +182,7 @@ TEST_F(DrainTest, ASecondLookSeesWhatAnotherThreadDidMeanwhile) {
 TEST_F(DrainTest, NonsenseInChunkHeadersIsLeftAlone) {
   Put(0, ChunkState::kOwned, 0, {1, 2, 3});
   ring_->chunk(0).committed.store(wire::kChunkBytes + 1);
-  Put(1, static_cast<ChunkState>(9), 0, {1, 2, 3});
+  Put(1, ChunkState::kFree, 0, {1, 2, 3});
   Put(2, ChunkState::kOwned, ~std::uint64_t{0}, {1, 2, 3});
   Put(3, ChunkState::kSealed, 0, {});
   ring_->chunk(3).thread = 0xffffffff;
