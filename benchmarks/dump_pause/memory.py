@@ -4,6 +4,7 @@
 import ctypes
 import mmap
 import sys
+import threading
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scale"))
@@ -105,6 +106,18 @@ def rewrite():
     """Writes all mappings again, as a service does between two dumps."""
     for memory, step in REWRITTEN:
         write(memory, step)
+
+
+def make_busy(threads):
+    """No memory: threads that run Python code all the time."""
+
+    def compute():
+        number = 0
+        while True:
+            number = (number * 31 + 7) % 1_000_003
+
+    for _ in range(int(threads)):
+        threading.Thread(target=compute, daemon=True).start()
 
 
 MAKERS = {name[5:]: make for name, make in list(globals().items()) if name.startswith("make_")}

@@ -25,7 +25,8 @@ constexpr std::uint64_t kSparseTableNs = 3'500;
 constexpr std::uint64_t kTablePages = 512;
 // Of pymalloc's blocks in use; of a dump, of a census.
 std::uint64_t g_walk_ns_per_block[2] = {120, 120};
-std::uint64_t g_clone_ns_per_mib = 0;  // of this process's last clone; 0: there was none
+// Of this process's last clones, the newest first; 0: there was none.
+std::uint64_t g_clone_ns_per_mib[2] = {};
 constexpr std::uint64_t kFixedBytes = 8u << 20;
 
 std::uint64_t Scale(std::uint64_t bytes, std::uint64_t ns_per_mib) noexcept {
@@ -44,14 +45,20 @@ std::uint64_t FixedPause(const ProcessMemory& memory) noexcept {
   return kFixedNs + memory.mappings * kMappingNs + sparse * kSparseTableNs;
 }
 
-// The last clone of this process knows its memory better than who measured another's, but it may
-// have been interrupted, or have found few pages written.
+// The clones of this process know its memory better than who measured another's, but each may have
+// been interrupted, or have found few pages written: the middle of the three, or of two the mean.
 std::uint64_t CloneRate(std::uint64_t measured) noexcept {
   const std::uint64_t usual = measured == 0 ? kUsualCloneNsPerMiB : measured;
-  if (g_clone_ns_per_mib == 0) return usual;
-  const std::uint64_t least = usual / 2;
-  const std::uint64_t most = usual * 2;
-  return g_clone_ns_per_mib < least ? least : g_clone_ns_per_mib > most ? most : g_clone_ns_per_mib;
+  const auto near = [usual](std::uint64_t rate) {
+    return rate < usual / 2 ? usual / 2 : rate > usual * 2 ? usual * 2 : rate;
+  };
+  if (g_clone_ns_per_mib[0] == 0) return usual;
+  const std::uint64_t last = near(g_clone_ns_per_mib[0]);
+  if (g_clone_ns_per_mib[1] == 0) return (usual + last) / 2;
+  const std::uint64_t before = near(g_clone_ns_per_mib[1]);
+  const std::uint64_t less = last < before ? last : before;
+  const std::uint64_t more = last < before ? before : last;
+  return usual < less ? less : usual > more ? more : usual;
 }
 
 }  // namespace
@@ -74,7 +81,8 @@ void NoteClone(const ProcessMemory& memory, std::uint64_t pause_ns) noexcept {
       static_cast<double>(memory.anonymous_bytes + memory.huge_bytes / kHugePageGain) / kMiB;
   const std::uint64_t fixed = FixedPause(memory);
   if (mib < kLeastMiB || memory.pinned_bytes != 0 || pause_ns <= fixed) return;
-  g_clone_ns_per_mib = static_cast<std::uint64_t>(static_cast<double>(pause_ns - fixed) / mib);
+  g_clone_ns_per_mib[1] = g_clone_ns_per_mib[0];
+  g_clone_ns_per_mib[0] = static_cast<std::uint64_t>(static_cast<double>(pause_ns - fixed) / mib);
 }
 
 DumpPrediction PredictDump(const HeapDumpOptions& options, const ProcessMemory& memory,
@@ -84,16 +92,18 @@ DumpPrediction PredictDump(const HeapDumpOptions& options, const ProcessMemory& 
   // Marks: 1 KiB for 64 KiB.
   const std::uint64_t marks = all / 64;
   DumpPrediction clone{DumpMethod::kClone,
-                       FixedPause(memory) + Scale(memory.anonymous_bytes, rate) +
+                       options.gil_wait_ns + FixedPause(memory) +
+                           Scale(memory.anonymous_bytes, rate) +
                            Scale(memory.huge_bytes, rate / kHugePageGain) +
                            Scale(memory.pinned_bytes, kPinnedNsPerMiB),
                        // Page tables, of two clones if there may be two, what is marked, and a
                        // tenth of the pages written meanwhile.
                        kFixedBytes + all / 512 * (options.may_split ? 2 : 1) + marks +
                            memory.pinned_bytes + all / 10};
-  const DumpPrediction in_place{DumpMethod::kInPlace,
-                                kFixedNs + blocks * g_walk_ns_per_block[options.is_census ? 1 : 0],
-                                kFixedBytes + marks};
+  const DumpPrediction in_place{
+      DumpMethod::kInPlace,
+      options.gil_wait_ns + kFixedNs + blocks * g_walk_ns_per_block[options.is_census ? 1 : 0],
+      kFixedBytes + marks};
   if (options.in_place) return in_place;
   // Pinned pages would be copied under everyone's feet.
   if (memory.pinned_bytes != 0 && clone.pause_ns > in_place.pause_ns) return in_place;

@@ -18,7 +18,7 @@ enum class DumpMethod : std::uint32_t { kNone = 0, kClone = 1, kInPlace = 2 };
 
 struct DumpPrediction {
   DumpMethod method = DumpMethod::kClone;
-  std::uint64_t pause_ns = 0;
+  std::uint64_t pause_ns = 0;  // as a thread feels it that needs the GIL
   std::uint64_t bytes = 0;
 };
 

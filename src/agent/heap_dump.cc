@@ -37,6 +37,8 @@ constexpr int kTimedOut = 3;                            // the clone's exit code
 constexpr int kFaulted = 128;                           // and above: FaultGuard's, with the signal
 constexpr char kNoMemory[] = "no memory for the dump";
 constexpr char kNotOpened[] = "the dump's output could not be opened";
+constexpr timespec kTargetFirst{0, 2'000'000};
+constexpr timespec kBetweenLooks{0, 1'000'000};
 constexpr int kCollectionTries = 400;  // of 5 ms: for a collection under way to end
 
 // With the GIL held, and closed before it is given back: a child that Python forks has no copy.
@@ -101,6 +103,9 @@ NativeWalk* LoadBlocks(const HeapDumpOptions& options, NativeWalk& native) noexc
   sigprocmask(SIG_UNBLOCK, &alarm_only, nullptr);
   const itimerval limit{{0, 0}, {kMostSeconds, 0}};
   setitimer(ITIMER_REAL, &limit, nullptr);
+  // All threads that waited for the GIL run now: the processors are theirs before they are ours and
+  // our reader's. A kernel takes them from a process that computes a few milliseconds late.
+  syscall(SYS_nanosleep, &kTargetFirst, nullptr);
   FaultGuard::Install();
   ReleaseCollection();  // of the copy: what is told of the collector is what it was
   MemoryMap map;
@@ -139,6 +144,23 @@ void* TakeQuietGil() noexcept {
     const timespec wait{0, 5'000'000};
     nanosleep(&wait, nullptr);
   }
+}
+
+// How long a thread waits for the GIL just now: while code runs all the time a switch interval or
+// more, else nothing. Who stands behind a pause waits so once more, behind who ran before it.
+std::uint64_t MeasureGilWait() noexcept {
+  constexpr std::uint64_t kMostNs = 20'000'000;  // a long call, which may not come again
+  std::uint64_t wait = 0;
+  for (int i = 0; i < 2; ++i) {
+    const std::uint64_t began = wire::MonotonicNs();
+    void* const state = TakeGil();
+    const std::uint64_t took = wire::MonotonicNs() - began;
+    if (state == nullptr) return 0;
+    GiveGil(state);
+    wait = std::max(wait, took);
+    nanosleep(&kBetweenLooks, nullptr);  // who waited has it again
+  }
+  return std::min(wait, kMostNs);
 }
 
 // Whether two processes are worth it: of few objects the second would hardly have begun.
@@ -269,6 +291,7 @@ HeapDumpResult WriteHeapDump(const HeapDumpOptions& options) noexcept {
     Leave(pinned, memory);
   }
   HeapDumpOptions chosen = options;
+  chosen.gil_wait_ns = MeasureGilWait();
   chosen.may_split = IsWorthTwo(options, blocks);
   DumpPrediction prediction = PredictDump(chosen, memory, blocks);
   if (chosen.may_split && prediction.method != DumpMethod::kClone) {
@@ -298,7 +321,7 @@ HeapDumpResult WriteHeapDump(const HeapDumpOptions& options) noexcept {
     const int error = DumpByClone(chosen, pinned, result);
     if (error > 0) {
       // EAGAIN: no more processes; ENOMEM: no commit; EPERM, ENOSYS: a filter of system calls.
-      HeapDumpOptions in_place = options;
+      HeapDumpOptions in_place = chosen;
       in_place.in_place = true;
       prediction = PredictDump(in_place, memory, blocks);
       tell();

@@ -21,6 +21,7 @@ struct HeapDumpOptions {
   bool in_place = false;               // asked for
   bool is_census = false;              // only sums by type and by pair of types are written
   bool may_split = false;              // two processors may be busy with it at once
+  std::uint64_t gil_wait_ns = 0;       // how long a thread waits for the GIL without a dump
 };
 
 struct HeapDumpResult {

@@ -46,6 +46,15 @@ def test_paths_name_the_holder(memwhy, python, tmp_path):
     assert f"root: frame local; {place}" in text
 
 
+def test_the_prediction_counts_who_computes(memwhy, python, tmp_path):
+    """Who needs the GIL stands behind the dump and behind the thread that had it before."""
+    interval_ms = 15
+    target = TARGETS / "heap_busy.py"
+    with waiting(memwhy, python, target, tmp_path, str(interval_ms / 1000)) as busy:
+        dump = busy.dump("a.heap", "--no-scan")
+    assert view(memwhy, "types", dump)["dump"]["predicted_pause_ms"] >= interval_ms
+
+
 def test_population_sizes_and_collector(memwhy, python, tmp_path):
     with waiting(memwhy, python, TARGETS / "heap_population.py", tmp_path) as target:
         dump = target.dump("a.heap")
