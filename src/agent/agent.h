@@ -61,10 +61,11 @@ struct Agent {
   std::atomic<std::uint32_t> touched{0};  // chunks whose pages may be in our rss, exclusive
   Interpreter python;
   Follow follow = Follow::kAll;
-  bool has_started = false;       // Start succeeded; an unset mode then means: forked child
-  std::uint64_t fork_clock = 0;   // set just before each fork, in whole ticks
-  std::uint64_t main_thread = 0;  // pthread_self of the first one; of the one that forked
-  std::uint32_t fork_parent = 0;  // who forked; it may be gone before its child's first event
+  bool has_started = false;        // Start succeeded; an unset mode then means: forked child
+  bool needs_clock_calls = false;  // to read the clock is a system call here
+  std::uint64_t fork_clock = 0;    // set just before each fork, in whole ticks
+  std::uint64_t main_thread = 0;   // pthread_self of the first one; of the one that forked
+  std::uint32_t fork_parent = 0;   // who forked; it may be gone before its child's first event
 };
 extern Agent g_agent;
 

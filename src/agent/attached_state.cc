@@ -5,6 +5,7 @@
 
 #include "agent/agent.h"
 #include "agent/raw_memory.h"
+#include "agent/sandbox.h"
 #include "agent/thread_state.h"
 
 namespace memwhy::agent {
@@ -29,6 +30,7 @@ Address KeyState() noexcept {
 
 Address CopyPointer(Address base, std::uint32_t offset) noexcept {
   Address value = 0;
+  if (IsSandboxed()) return value;  // the copy is a system call
   return CopyCarefully(base + offset, &value, sizeof(value)) == sizeof(value) ? value : 0;
 }
 
@@ -68,6 +70,7 @@ Address Attach(AttachedStates& states, Address state) noexcept {
 
 // While the GIL is released: the innermost state that still runs code.
 Address Innermost(const Layout& layout, AttachedStates& states, Address own) noexcept {
+  if (IsSandboxed() && states.depth > 0) return kUncertainState;
   for (; states.depth > 0; --states.depth) {
     const Address state = states.entered[states.depth - 1];
     if (state == own) break;

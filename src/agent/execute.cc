@@ -20,6 +20,7 @@
 #include "agent/export.h"
 #include "agent/process_end.h"
 #include "agent/real_functions.h"
+#include "agent/sandbox.h"
 #include "agent/tally.h"
 #include "agent/text_buffer.h"
 #include "program/program_file.h"
@@ -135,6 +136,7 @@ template <typename Call>
 int ExecutePath(const char* path, char* const argv[], char* const envp[]) noexcept {
   const int saved = errno;
   NeedRealFunctions();
+  if (IsSandboxed()) return g_real.execve(path, argv, envp);
   return Execute(Look(path), path, envp, saved,
                  [=](char* const* given) { return g_real.execve(path, argv, given); });
 }
@@ -142,6 +144,7 @@ int ExecutePath(const char* path, char* const argv[], char* const envp[]) noexce
 int ExecuteFound(const char* file, char* const argv[], char* const envp[]) noexcept {
   const int saved = errno;
   NeedRealFunctions();
+  if (IsSandboxed()) return g_real.execvpe(file, argv, envp);
   const FoundProgram found(file);
   return Execute(Look(found.path()), file, envp, saved,
                  [=](char* const* given) { return g_real.execvpe(file, argv, given); });
@@ -211,6 +214,7 @@ MEMWHY_EXPORT int execle(const char* path, const char* argument, ...) noexcept {
 MEMWHY_EXPORT int fexecve(int fd, char* const argv[], char* const envp[]) noexcept {
   const int saved = errno;
   NeedRealFunctions();
+  if (IsSandboxed()) return g_real.fexecve(fd, argv, envp);
   return Execute(fd < 0 ? memwhy::program::ProgramFile{} : LookAtProgram(fd, ""), "", envp, saved,
                  [=](char* const* given) { return g_real.fexecve(fd, argv, given); });
 }
@@ -219,6 +223,11 @@ MEMWHY_EXPORT int execveat(int directory, const char* path, char* const argv[], 
                            int flags) noexcept {
   const int saved = errno;
   NeedRealFunctions();
+  if (IsSandboxed()) {
+    return g_real.execveat != nullptr
+               ? g_real.execveat(directory, path, argv, envp, flags)
+               : static_cast<int>(syscall(SYS_execveat, directory, path, argv, envp, flags));
+  }
   const bool is_file = *path != 0 || (flags & AT_EMPTY_PATH) != 0;
   return Execute(
       is_file ? LookAtProgram(directory, path) : memwhy::program::ProgramFile{}, path, envp, saved,
@@ -236,6 +245,7 @@ MEMWHY_EXPORT int posix_spawn(pid_t* pid, const char* path,
                               char* const envp[]) noexcept {
   const int saved = errno;
   NeedRealFunctions();
+  if (IsSandboxed()) return g_real.posix_spawn(pid, path, actions, attributes, argv, envp);
   return Spawn(Look(path), path, pid, envp, saved, [=](pid_t* child, char* const* given) {
     return g_real.posix_spawn(child, path, actions, attributes, argv, given);
   });
@@ -247,6 +257,7 @@ MEMWHY_EXPORT int posix_spawnp(pid_t* pid, const char* file,
                                char* const envp[]) noexcept {
   const int saved = errno;
   NeedRealFunctions();
+  if (IsSandboxed()) return g_real.posix_spawnp(pid, file, actions, attributes, argv, envp);
   const FoundProgram found(file);
   return Spawn(Look(found.path()), file, pid, envp, saved, [=](pid_t* child, char* const* given) {
     return g_real.posix_spawnp(child, file, actions, attributes, argv, given);

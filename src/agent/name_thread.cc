@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/name_thread.h"
 
-#include <unistd.h>
-
 #include "agent/agent.h"
 #include "agent/code_definition.h"
+#include "agent/sandbox.h"
 #include "agent/stream.h"
 #include "agent/thread_name.h"
 #include "agent/thread_state.h"
@@ -16,7 +15,7 @@ using cpython::Layout;
 
 void NameThread(ThreadState& t, Address frame, Address code) noexcept {
   if (t.is_named || !HoldsGil(t)) return;
-  if (static_cast<pid_t>(t.tid) == getpid()) {
+  if (static_cast<pid_t>(t.tid) == OwnPid()) {
     t.is_named = true;
     WriteThreadName(t, "MainThread", 10);
     return;

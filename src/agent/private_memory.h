@@ -20,6 +20,14 @@ extern PrivateRange g_private;
 // Reserves the range. False when the address space is too tight; then nothing may be recorded.
 bool ReservePrivateMemory() noexcept;
 
+// What either of our two mappings may take of a limit that the process has on its address space
+// (RLIMIT_AS, RLIMIT_DATA), in bytes: the rest is the program's.
+std::uint64_t AddressSpaceShare() noexcept;
+
+// Gives back all but `spare` bytes of what nobody has taken yet, for a program that is about to
+// limit its address space. Any thread may take memory meanwhile.
+void TrimPrivate(std::size_t spare) noexcept;
+
 // Zeroed memory, aligned to 64 bytes; nullptr when the range is used up.
 void* TakePrivate(std::size_t bytes) noexcept;
 

@@ -14,6 +14,7 @@
 #include "agent/export.h"
 #include "agent/raw_memory.h"
 #include "agent/real_functions.h"
+#include "agent/sandbox.h"
 #include "agent/text_buffer.h"
 
 namespace memwhy::agent {
@@ -27,7 +28,8 @@ constexpr std::uint64_t kMostEarlierImages = 16;
 
 // The ring of this very process, or null: it does not record, or only shares its parent's memory.
 RingHeader* OwnRing() noexcept {
-  if (CurrentMode() != kModeRecording) return nullptr;
+  // Whether the ring is ours alone cannot be asked in a sandbox; the recorder sees the end, too.
+  if (CurrentMode() != kModeRecording || IsSandboxed()) return nullptr;
   RingHeader* ring = g_agent.ring;
   return ring->pid == static_cast<std::uint32_t>(getpid()) ? ring : nullptr;
 }

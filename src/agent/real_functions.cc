@@ -56,6 +56,10 @@ void ResolveRealFunctions() noexcept {
   Look(g_real.sysv_signal, "__sysv_signal");
   Look(g_real.sigset, "sigset");
   Look(g_real.sigignore, "sigignore");
+  Look(g_real.prctl, "prctl");
+  Look(g_real.syscall, "syscall");
+  Look(g_real.setrlimit, "setrlimit64");
+  Look(g_real.prlimit, "prlimit64");
   g_resolved = true;
   t_resolving = false;
 }

@@ -44,6 +44,10 @@ struct RealFunctions {
   void (*(*sysv_signal)(int, void (*)(int)))(int);
   void (*(*sigset)(int, void (*)(int)))(int);
   int (*sigignore)(int);
+  int (*prctl)(int, ...);
+  long (*syscall)(long, ...);
+  int (*setrlimit)(int, const void*);
+  int (*prlimit)(pid_t, int, const void*, void*);
 };
 
 extern RealFunctions g_real;

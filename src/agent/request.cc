@@ -11,6 +11,7 @@
 #include "agent/private_memory.h"
 #include "agent/python_api.h"
 #include "agent/request_signal.h"
+#include "agent/sandbox.h"
 #include "agent/stack_cache.h"
 #include "agent/text_buffer.h"
 #include "wire/clock.h"
@@ -39,6 +40,8 @@ bool Claim() noexcept {
   return g_agent.ring->request_state.compare_exchange_strong(
       expected, static_cast<std::uint32_t>(RequestState::kRunning), std::memory_order_acq_rel);
 }
+
+constexpr char kSandboxed[] = "the program has put a filter on its system calls (seccomp)";
 
 void RunHeapDump() noexcept {
   wire::RingHeader* ring = g_agent.ring;
@@ -99,11 +102,18 @@ bool StartThread() noexcept {
   return started;
 }
 
-// Context: a signal handler on a thread that slept in a system call.
-void OnSignal() noexcept {
-  if (CurrentMode() == kModeRecording && Claim() && !StartThread()) {
+// For the thread that took the request: hands it to a thread of ours.
+void Hand() noexcept {
+  if (IsSandboxed()) {
+    Finish(RequestState::kFailed, kSandboxed);
+  } else if (!StartThread()) {
     Finish(RequestState::kFailed, "no thread could be started");
   }
+}
+
+// Context: a signal handler on a thread that slept in a system call.
+void OnSignal() noexcept {
+  if (CurrentMode() == kModeRecording && Claim()) Hand();
 }
 
 // Until the main thread is waited for no longer.
@@ -115,7 +125,7 @@ std::atomic<std::uint64_t> g_noticed_ns{0};  // when that request was
 int OnPendingCall(void*) {
   if (CurrentMode() != kModeRecording || !Claim()) return 0;
   // This thread runs Python code; it shall not wait until a clone has written all.
-  if (!StartThread()) Finish(RequestState::kFailed, "no thread could be started");
+  Hand();
   return 0;
 }
 
@@ -124,6 +134,10 @@ int OnPendingCall(void*) {
 void InstallRequestSignal() noexcept { InstallRequestSignal(&OnSignal); }
 
 void NoticeRequestSlow() noexcept {
+  if (IsSandboxed()) {
+    if (Claim()) Finish(RequestState::kFailed, kSandboxed);
+    return;
+  }
   // A child of vfork has our memory, and must not act in its parent's name.
   if (g_agent.ring->pid != static_cast<std::uint32_t>(getpid())) return;
   // One pending call for each request, whoever notices it first.

@@ -13,6 +13,7 @@
 #include "agent/agent.h"
 #include "agent/export.h"
 #include "agent/real_functions.h"
+#include "agent/sandbox.h"
 #include "wire/request_cookie.h"
 
 namespace memwhy::agent {
@@ -28,7 +29,7 @@ struct sigaction g_view;                 // what the program believes of ours: a
 // A child of vfork: what it changes is its own, but our memory is its parent's.
 bool IsGuest() noexcept {
   return CurrentMode() == kModeRecording &&
-         g_agent.ring->pid != static_cast<std::uint32_t>(getpid());
+         g_agent.ring->pid != static_cast<std::uint32_t>(OwnPid());
 }
 
 void OnSignal(int number, siginfo_t* info, void*) {
@@ -90,7 +91,7 @@ void InstallRequestSignal(OnRequestSignal on_signal) noexcept {
 }
 
 void ShowRequestSignal() noexcept {
-  if (g_agent.ring->pid != static_cast<std::uint32_t>(getpid())) return;
+  if (g_agent.ring->pid != static_cast<std::uint32_t>(OwnPid())) return;
   g_agent.ring->request_signal =
       static_cast<std::uint32_t>(g_number.load(std::memory_order_relaxed));
 }

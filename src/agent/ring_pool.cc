@@ -9,6 +9,7 @@
 #include <climits>
 
 #include "agent/agent.h"
+#include "agent/sandbox.h"
 #include "agent/thread_state.h"
 
 namespace memwhy::agent {
@@ -21,6 +22,7 @@ constexpr std::uint32_t kLeastTrim = 32;
 
 void WakeRecorder() noexcept {
   wire::RingHeader* ring = g_agent.ring;
+  if (IsSandboxed()) return;  // it looks by itself
   if (ring->recorder_sleeps.exchange(0, std::memory_order_acq_rel) != 0) {
     syscall(SYS_futex, &ring->recorder_sleeps, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
   }
@@ -67,6 +69,7 @@ wire::ChunkHeader* TryTake(const ThreadState& t) noexcept {
 // is in them, and come back when they are touched; so a thread that takes one of these chunks just
 // now loses nothing.
 void TrimPool() noexcept {
+  if (IsSandboxed()) return;
   const std::uint32_t needed = g_agent.ring->chunks_needed.load(std::memory_order_relaxed);
   if (needed == 0 || g_agent.touched.load(std::memory_order_relaxed) < needed + kLeastTrim) return;
   const std::uint32_t end = g_agent.touched.exchange(needed, std::memory_order_relaxed);
@@ -127,7 +130,7 @@ wire::ChunkHeader* TakeChunk(ThreadState& t) noexcept {
   }
   TrimPool();
   wire::ChunkHeader* chunk = TryTake(t);
-  if (chunk != nullptr) return chunk;
+  if (chunk != nullptr || IsSandboxed()) return chunk;
   const std::uint64_t began = wire::MonotonicNs();
   g_agent.ring->waiting.fetch_add(1, std::memory_order_relaxed);
   chunk = AwaitChunk(t, began);

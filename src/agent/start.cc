@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -30,6 +31,7 @@
 #include "agent/recording.h"
 #include "agent/request.h"
 #include "agent/request_signal.h"
+#include "agent/sandbox.h"
 #include "agent/stack_cache.h"
 #include "agent/stream.h"
 #include "agent/tally.h"
@@ -96,8 +98,22 @@ bool CycleCounterIsTrusted() noexcept {
 std::uint64_t PoolBytes() noexcept {
   const char* text = GivenVariable(kPoolBytes);
   std::uint64_t bytes = text == nullptr ? wire::kMaxPoolBytes : std::strtoull(text, nullptr, 10);
+  if (const std::uint64_t share = AddressSpaceShare(); bytes > share) bytes = share;
   if (bytes < wire::kMinPoolBytes) bytes = wire::kMinPoolBytes;
   return bytes > wire::kMaxPoolBytes ? wire::kMaxPoolBytes : bytes;
+}
+
+// Clocks that the C library reads without the kernel.
+bool ClockNeedsCalls() noexcept {
+  char text[64];
+  const std::size_t n = ReadFile("/sys/devices/system/clocksource/clocksource0/current_clocksource",
+                                 text, sizeof(text));
+  for (const char* source :
+       {"tsc", "kvm-clock", "hyperv_clocksource_tsc_page", "arch_sys_counter"}) {
+    if (n > std::strlen(source) && std::memcmp(text, source, std::strlen(source)) == 0)
+      return false;
+  }
+  return true;
 }
 
 bool WantsObjects() noexcept {
@@ -105,11 +121,18 @@ bool WantsObjects() noexcept {
   return modes != nullptr && std::strstr(modes, "objects") != nullptr;
 }
 
+// A limit on the size of files (RLIMIT_FSIZE) ends a process that goes beyond it.
+bool MayMakeFileOf(std::uint64_t bytes) noexcept {
+  rlimit limit{};
+  return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur >= bytes;
+}
+
 // Creates and maps the ring file under a temporary name. Null on failure, nothing left behind.
 RingHeader* CreateRing(const char* path, std::uint32_t chunk_count) noexcept {
+  const std::uint64_t bytes = wire::RingFileBytes(chunk_count);
+  if (!MayMakeFileOf(bytes)) return nullptr;
   const int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) return nullptr;
-  const std::uint64_t bytes = wire::RingFileBytes(chunk_count);
   // Real blocks, not a hole: a full disk must fail here and not at a later store.
   void* at = MAP_FAILED;
   if (posix_fallocate(fd, 0, static_cast<off_t>(bytes)) == 0) {
@@ -271,7 +294,7 @@ void BeforeFork() {
   ThreadState* t = RecordingThread();
   const std::uint64_t ticks = TicksBefore();
   g_agent.fork_clock = ticks << g_agent.clock_shift;
-  g_agent.fork_parent = static_cast<std::uint32_t>(getpid());
+  g_agent.fork_parent = static_cast<std::uint32_t>(OwnPid());
   if (t == nullptr) return;
   Recording recording(*t);
   WriteFork(*t, ticks);
@@ -312,6 +335,7 @@ bool Start() noexcept {
     return false;
   }
   const bool cycles = CycleCounterIsTrusted();
+  g_agent.needs_clock_calls = ClockNeedsCalls();
   g_agent.clock = cycles ? wire::ClockKind::kTsc : wire::ClockKind::kMonotonicNs;
   g_agent.clock_shift = cycles ? 5 : 3;  // about 10 ns: finer than a hand-over between processors
   if (!HasTheCalls()) NoteUnseen(wire::Unseen::kAllocatorFirst);
@@ -344,6 +368,7 @@ bool StartInChild() noexcept {
   ForgetThreadsAfterFork();
   if (!OpenRing(pool < kChildPoolBytes ? pool : kChildPoolBytes, false)) {
     NoteNoRing();
+    g_agent.ring = parents;
     return false;
   }
   // Its ring has its name already: the recorder finds this process, or this after it looked.
@@ -374,7 +399,11 @@ void EnterForkedChild() noexcept {
   const int saved = errno;
   // Dormant meanwhile: what is called below must not come back here.
   SetMode(kModeDormant);
-  if (StartInChild()) SetMode(kModeRecording);
+  if (!IsSandboxed() && StartInChild()) {
+    SetMode(kModeRecording);
+  } else if (IsSandboxed() && g_agent.follow != Follow::kNone) {
+    TallyNote(wire::Unseen::kFiltered, 0, program_invocation_name);  // its id is not known
+  }
   errno = saved;
 }
 

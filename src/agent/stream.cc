@@ -8,6 +8,7 @@
 
 #include "agent/agent.h"
 #include "agent/ring_pool.h"
+#include "agent/sandbox.h"
 #include "agent/stack_cache.h"
 
 namespace memwhy::agent {
@@ -206,7 +207,7 @@ void WriteThread(ThreadState& t) noexcept {
   out = PutVarint(out, static_cast<std::uint64_t>(pthread_self()));
   out = PutVarint(out, reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)));
   char name[17] = {};
-  prctl(PR_GET_NAME, name);
+  if (!IsSandboxed()) prctl(PR_GET_NAME, name);
   t.write = PutText(out, name, strnlen(name, 16));
   Commit(t);
 }

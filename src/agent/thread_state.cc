@@ -13,6 +13,7 @@
 #include "agent/agent.h"
 #include "agent/private_memory.h"
 #include "agent/recording.h"
+#include "agent/sandbox.h"
 #include "agent/stream.h"
 
 namespace memwhy::agent {
@@ -45,6 +46,7 @@ bool IsGone(std::uint32_t tid) noexcept {
 }
 
 ThreadState* ReuseState() noexcept {
+  if (IsSandboxed()) return nullptr;
   const int saved = errno;
   ThreadState* found = nullptr;
   for (ThreadState* s = g_states.load(std::memory_order_acquire); s != nullptr; s = s->next) {
@@ -126,7 +128,7 @@ ThreadState* EnterThread() noexcept {
     g_agent.ring->lost_events.fetch_add(1, std::memory_order_relaxed);
     return nullptr;
   }
-  t->tid = static_cast<std::uint32_t>(syscall(SYS_gettid));
+  t->tid = OwnTid();
   t->thread_index = g_agent.ring->threads_started.fetch_add(1, std::memory_order_relaxed);
   TakeSlot(*t);
   t->errno_at = &errno;

@@ -86,6 +86,8 @@ std::string UnseenText(wire::Unseen why) {
       return "not recorded: no memory for the agent's tables";
     case wire::Unseen::kFreeThreaded:
       return "not recorded: a free-threaded CPython";
+    case wire::Unseen::kFiltered:
+      return "not recorded: forked behind a filter on system calls (seccomp)";
   }
   return "not recorded";
 }

@@ -27,8 +27,9 @@ enum class Unseen : std::uint32_t {
   kAllocatorFirst,  // another malloc comes before the agent's
   kNoMemory,        // none for the agent's own tables
   kFreeThreaded,    // the interpreter has no GIL
+  kFiltered,        // forked behind a filter on system calls, under which nothing can be opened
 };
-inline constexpr std::uint32_t kMaxUnseen = static_cast<std::uint32_t>(Unseen::kFreeThreaded);
+inline constexpr std::uint32_t kMaxUnseen = static_cast<std::uint32_t>(Unseen::kFiltered);
 
 enum class TallyState : std::uint32_t { kFree = 0, kWriting = 1, kNoted = 2 };
 

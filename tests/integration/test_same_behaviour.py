@@ -358,23 +358,61 @@ def test_errno_is_what_the_call_left(python, memwhy, tmp_path, marked):
     assert b"ENOMEM" in plain.stdout and b" 77" in plain.stdout
 
 
+NEXT = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+int puts(const char* text) {
+  int (*next)(const char*) = (int (*)(const char*))dlsym(RTLD_NEXT, "puts");
+  return next == puts ? -1 : next(text);
+}
+"""
+
+
+def test_a_library_finds_the_next_symbol(memwhy, tmp_path, marked):
+    """dlsym answers by who calls it: a library after the agent in the loader's order."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler")
+    library = tmp_path / "next.so"
+    (tmp_path / "next.c").write_text(NEXT)
+    command = [compiler, "-shared", "-fPIC", "-o", library, tmp_path / "next.c"]
+    subprocess.run(command, check=True)
+    program = """if 1:
+        import ctypes
+        everything = ctypes.CDLL(None)
+        print(everything.puts(b"said") >= 0, everything.dlsym is not None)
+        for library in (everything, ctypes.CDLL("libc.so.6")):
+            try:
+                library.no_such_function
+            except AttributeError as error:
+                print("no_such_function" in str(error))
+    """
+    plain = assert_same(
+        memwhy,
+        tmp_path,
+        dict(marked, LD_PRELOAD=str(library)),
+        ["/usr/bin/python3", "-u", "-c", program],
+    )
+    assert plain.returncode == 0 and b"True True" in plain.stdout, plain.stderr
+
+
 EXPORTED = """malloc calloc realloc reallocarray free posix_memalign aligned_alloc memalign valloc
     pvalloc mmap mmap64 munmap mremap brk sbrk madvise
     _exit _Exit execve execv execvp execvpe execl execle execlp fexecve execveat
-    posix_spawn posix_spawnp
+    posix_spawn posix_spawnp prctl syscall dlsym setrlimit setrlimit64 prlimit prlimit64
     sigaction signal bsd_signal ssignal sysv_signal __sysv_signal sigset sigignore
     memwhy_abi_version memwhy_enabled memwhy_mark"""
 # Of libc; none of them allocates, takes a lock that a forked child could inherit held, or unwinds,
 # when called where the agent calls it.
 UNDEFINED = """__environ __errno_location __libc_current_sigrtmax __libc_current_sigrtmin
-    __progname_full __register_atfork __sigsetjmp access clock_gettime close dlsym environ fcntl
-    flock fstat getegid getenv geteuid getpid getppid gnu_get_libc_version memchr memcmp memcpy
-    memmem memmove memset nanosleep on_exit open openat posix_fallocate prctl pread
+    __progname_full __register_atfork __sigsetjmp access clock_gettime close dlvsym environ fcntl
+    flock fstat getegid getenv geteuid getpid getppid getrlimit gnu_get_libc_version memchr memcmp memcpy
+    memmem memmove memset nanosleep on_exit open openat posix_fallocate pread
     program_invocation_name pthread_attr_destroy pthread_attr_init pthread_attr_setdetachstate
-    pthread_attr_setstack pthread_create pthread_getspecific pthread_key_create pthread_self
+    pthread_attr_setstack pthread_create pthread_getcpuclockid pthread_getspecific pthread_key_create pthread_self
     pthread_setspecific pthread_sigmask pwrite read rename setitimer sigaction sigaddset sigaltstack
     sigemptyset sigfillset siglongjmp sigprocmask stat strchr strchrnul strcmp strlen strncmp
-    strnlen strrchr strstr strtol strtoul strtoull syscall unlink write"""
+    strnlen strrchr strstr strtol strtoul strtoull unlink write"""
 WEAK = set(
     "_ITM_deregisterTMCloneTable _ITM_registerTMCloneTable __cxa_finalize __gmon_start__".split()
 )

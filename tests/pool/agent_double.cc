@@ -2,6 +2,7 @@
 //
 // Stands in for the parts of the agent that need a target: no Python, no stacks.
 #include "agent/agent.h"
+#include "agent/sandbox.h"
 #include "agent/stack_cache.h"
 #include "agent/thread_state.h"
 #include "wire/event.h"
@@ -10,6 +11,7 @@ namespace memwhy::agent {
 
 Agent g_agent;
 std::atomic<std::uint32_t> g_no_slot{0};
+std::atomic<bool> g_is_sandboxed{false};
 
 void SetMode(Mode) noexcept {}
 
