@@ -13,6 +13,7 @@
 
 #include "analysis/verdict.h"
 #include "base/bytes.h"
+#include "base/output_file.h"
 #include "cli/cli.h"
 #include "cli/open_session.h"
 #include "cli/report_page.h"
@@ -86,7 +87,7 @@ int Print(const session::Session& session, const diagnose::SessionDiagnosis& dia
         "\n";
     if (options.prints_json()) {
       std::fwrite(document.data(), 1, document.size(), stdout);
-    } else if (auto written = WriteFile(options.json, document); !written) {
+    } else if (auto written = WriteOutputFile(options.json, document); !written) {
       return Fail(kExitEnvironment, written.error().message());
     }
   }

@@ -5,11 +5,11 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdint>
-#include <fstream>
 #include <memory>
 #include <string>
 
 #include "analysis/session_diff.h"
+#include "base/output_file.h"
 #include "cli/cli.h"
 #include "cli/show_option.h"
 #include "cli/view_options.h"
@@ -61,11 +61,9 @@ int Run(const Options& options) {
   report::SortByChange(view.groups);
 
   if (!options.output.empty()) {
-    std::ofstream file(options.output, std::ios::binary | std::ios::trunc);
-    file << report::DiffHtml(view, options.view.top.value_or(kRowsInPage));
-    file.close();
-    if (!file)
-      return Fail(kExitEnvironment, fmt::format("{} could not be written", options.output));
+    const auto written = WriteOutputFile(
+        options.output, report::DiffHtml(view, options.view.top.value_or(kRowsInPage)));
+    if (!written) return Fail(kExitEnvironment, written.error().message());
   }
   if (options.view.json) {
     report::WriteDiffJson(view, options.view.top.value_or(SIZE_MAX), PrintOut);

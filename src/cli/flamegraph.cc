@@ -5,13 +5,13 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "base/output_file.h"
 #include "cli/cli.h"
 #include "cli/open_session.h"
 #include "cli/show_option.h"
@@ -82,10 +82,8 @@ int Run(const Options& options) {
   }
   const std::string output =
       options.output.empty() ? DefaultOutput(options.session) : options.output;
-  std::ofstream file(output, std::ios::binary | std::ios::trunc);
-  file << report::FlamegraphHtml(*document);
-  file.close();
-  if (!file) return Fail(kExitEnvironment, fmt::format("{} could not be written", output));
+  const auto written = WriteOutputFile(output, report::FlamegraphHtml(*document));
+  if (!written) return Fail(kExitEnvironment, written.error().message());
   if (!options.json) fmt::print("{}\n", output);
   return kExitOk;
 }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "analysis/gc_summary.h"
+#include "base/output_file.h"
 #include "base/unique_fd.h"
 #include "cli/cli.h"
 #include "cli/view_options.h"
@@ -69,15 +70,17 @@ int Run(Options options) {
   const bool is_json = !options.json.empty();
   const bool prints_text = options.json != kStandard;
   std::FILE* out = stdout;
+  std::optional<OutputFile> output;
   std::unique_ptr<std::FILE, CloseFile> json_file;
   if (is_json && prints_text) {
-    json_file.reset(std::fopen(options.json.c_str(), "we"));
-    out = json_file.get();
-    if (out == nullptr) {
-      return Fail(kExitEnvironment,
-                  fmt::format("{} could not be written: {}; choose another place for --json",
-                              options.json, std::strerror(errno)));
+    auto opened = OutputFile::Open(options.json);
+    if (!opened) {
+      return Fail(kExitEnvironment, opened.error().message() + "; choose another place for --json");
     }
+    output.emplace(*std::move(opened));
+    json_file.reset(fdopen(fcntl(output->fd(), F_DUPFD_CLOEXEC, 0), "w"));
+    out = json_file.get();
+    if (out == nullptr) return Fail(kExitEnvironment, "no file descriptor is left for --json");
   }
   report::GcLogJson json(
       [out](std::string_view text) { std::fwrite(text.data(), 1, text.size(), out); });
@@ -90,7 +93,7 @@ int Run(Options options) {
   const analysis::GcSummary summary = analysis::SummarizeGcLog(log);
   if (is_json) json.End(log, summary, damage);
   if (prints_text) PrintOut(report::GcLogText(options.file, log, summary, options.top));
-  if (json_file && (std::ferror(out) != 0 || std::fflush(out) != 0)) {
+  if (json_file && (std::ferror(out) != 0 || std::fflush(out) != 0 || !output->Finish())) {
     return Fail(kExitEnvironment, fmt::format("{} could not be written: {}; is the disk full?",
                                               options.json, std::strerror(errno)));
   }

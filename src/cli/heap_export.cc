@@ -3,7 +3,6 @@
 // memwhy heap export: a dump as a file that other programs open.
 #include <fmt/core.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <memory>
@@ -29,10 +28,8 @@ struct Options {
 Result<void> Write(const model::ObjectGraph& graph, const std::string& format,
                    const std::string& path) {
   MEMWHY_TRY(exports::FileSink sink, exports::FileSink::Open(path));
-  auto written =
-      format == "hprof" ? exports::WriteHprof(graph, sink) : exports::WriteV8Snapshot(graph, sink);
-  if (!written) unlink(path.c_str());  // half a file opens nowhere
-  return written;
+  return format == "hprof" ? exports::WriteHprof(graph, sink)
+                           : exports::WriteV8Snapshot(graph, sink);
 }
 
 int Run(Options options) {

@@ -2,12 +2,11 @@
 #include "cli/report_page.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <fstream>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "base/output_file.h"
 #include "model/call_tree.h"
 #include "model/stats.h"
 #include "report/flamegraph_html.h"
@@ -46,19 +45,11 @@ Result<report::HtmlPart> FlamegraphPart(const session::Session& session,
 
 }  // namespace
 
-Result<void> WriteFile(const std::string& path, std::string_view text) {
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file.write(text.data(), static_cast<std::streamsize>(text.size()));
-  file.close();
-  if (!file) return Error::FromErrno(errno, path + " could not be written");
-  return {};
-}
-
 Result<void> WriteReport(const session::Session& session,
                          const diagnose::SessionDiagnosis& diagnosis, const std::string& path) {
   auto part = FlamegraphPart(session, diagnosis.view.options);
   const std::string why_not = part ? "" : part.error().message();
-  return WriteFile(
+  return WriteOutputFile(
       path,
       report::HtmlReport({session.recording(), diagnosis.verdict, diagnosis.ledgers, diagnosis.view,
                           part ? *std::move(part) : report::HtmlPart(), why_not}));

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "base/result.h"
 #include "diagnose/session_diagnosis.h"
@@ -14,8 +13,6 @@ namespace memwhy::cli {
 
 Result<void> WriteReport(const session::Session& session,
                          const diagnose::SessionDiagnosis& diagnosis, const std::string& path);
-
-Result<void> WriteFile(const std::string& path, std::string_view text);
 
 // "" or why no verdict can be reached: nothing was recorded, and the reason.
 std::string WhyNoVerdict(const model::Recording& recording);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "export/sink.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -33,28 +31,19 @@ Result<void> Sink::Finish() {
 }
 
 Result<FileSink> FileSink::Open(const std::string& path) {
-  UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!fd) return Error::FromErrno(errno, "cannot make " + path);
-  struct stat status{};
-  if (fstat(fd.get(), &status) != 0) return Error::FromErrno(errno, "cannot look at " + path);
-  return FileSink(path, std::move(fd), S_ISREG(status.st_mode));
+  MEMWHY_TRY(OutputFile file, OutputFile::Open(path));
+  return FileSink(path, std::move(file));
 }
 
 Result<void> FileSink::Append(std::string_view bytes) {
   size_ += bytes.size();
-  while (!bytes.empty()) {
-    const ssize_t written = write(fd_.get(), bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return Error::FromErrno(errno, "cannot write " + path_);
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return {};
+  return file_.Write(bytes);
 }
 
 Result<void> FileSink::AppendZeros(std::uint64_t bytes) {
-  if (is_regular_) {
+  if (file_.is_regular()) {
     size_ += bytes;
-    if (lseek(fd_.get(), static_cast<off_t>(bytes), SEEK_CUR) < 0) {
+    if (lseek(file_.fd(), static_cast<off_t>(bytes), SEEK_CUR) < 0) {
       return Error::FromErrno(errno, "cannot leave a hole in " + path_);
     }
     return {};
@@ -70,11 +59,10 @@ Result<void> FileSink::AppendZeros(std::uint64_t bytes) {
 
 Result<void> FileSink::End() {
   // A hole at the end is no part of the file before this.
-  if (is_regular_ && ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0) {
+  if (file_.is_regular() && ftruncate(file_.fd(), static_cast<off_t>(size_)) != 0) {
     return Error::FromErrno(errno, "cannot end " + path_);
   }
-  if (close(fd_.Release()) != 0) return Error::FromErrno(errno, "cannot close " + path_);
-  return {};
+  return file_.Finish();
 }
 
 }  // namespace memwhy::exports

@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/output_file.h"
 #include "base/result.h"
-#include "base/unique_fd.h"
 
 namespace memwhy::exports {
 
@@ -41,7 +41,7 @@ class Sink {
 
 class FileSink : public Sink {
  public:
-  // Makes the file, or empties the one that is there.
+  // The file gets its name in Finish and replaces one that is there (base/output_file.h).
   static Result<FileSink> Open(const std::string& path);
 
  protected:
@@ -50,12 +50,10 @@ class FileSink : public Sink {
   Result<void> End() override;
 
  private:
-  FileSink(std::string path, UniqueFd fd, bool is_regular)
-      : path_(std::move(path)), fd_(std::move(fd)), is_regular_(is_regular) {}
+  FileSink(std::string path, OutputFile file) : path_(std::move(path)), file_(std::move(file)) {}
 
   std::string path_;
-  UniqueFd fd_;
-  bool is_regular_;
+  OutputFile file_;
   std::uint64_t size_ = 0;
 };
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/output_file.h"
 #include "base/strings.h"
 #include "base/unique_fd.h"
 
@@ -16,8 +17,12 @@ constexpr off_t kBytes = 256 * 1024;
 
 void DiskReserve::Make(const std::string& session) {
   path_ = JoinPath(session, "reserve");
-  UniqueFd fd(open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (!fd || posix_fallocate(fd.get(), 0, kBytes) != 0) Release();
+  const auto fd = CreateExclusive(path_, O_WRONLY);
+  if (!fd) {
+    path_.clear();  // not ours
+  } else if (posix_fallocate(fd->get(), 0, kBytes) != 0) {
+    Release();
+  }
 }
 
 void DiskReserve::Release() {

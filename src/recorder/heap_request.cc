@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recorder/heap_request.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <vector>
 
-#include "base/unique_fd.h"
+#include "base/output_file.h"
 #include "wire/heap_dump.h"
 
 namespace memwhy::recorder {
@@ -88,18 +86,9 @@ Result<void> WriteBlocks(const std::string& path, std::span<const NativeBlock> b
   std::vector<NativeBlock> sorted(blocks.begin(), blocks.end());
   std::sort(sorted.begin(), sorted.end(),
             [](const NativeBlock& a, const NativeBlock& b) { return a.address < b.address; });
-  UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!fd) return Error::FromErrno(errno, "cannot make " + path);
-  const auto* bytes = reinterpret_cast<const char*>(sorted.data());
-  std::size_t left = sorted.size() * sizeof(NativeBlock);
-  while (left != 0) {
-    const ssize_t count = write(fd.get(), bytes, left);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return Error::FromErrno(count < 0 ? errno : ENOSPC, "writing " + path);
-    bytes += count;
-    left -= static_cast<std::size_t>(count);
-  }
-  return {};
+  unlink(path.c_str());  // of an earlier process with our number
+  return WriteExclusive(
+      path, {reinterpret_cast<const char*>(sorted.data()), sorted.size() * sizeof(NativeBlock)});
 }
 
 HeapRequest::HeapRequest(RingMap* ring, const RingOwner* owner) : ring_(ring), owner_(owner) {}

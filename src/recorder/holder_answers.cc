@@ -1,30 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recorder/holder_answers.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstring>
 #include <utility>
 
-#include "base/unique_fd.h"
+#include "base/output_file.h"
 
 namespace memwhy::recorder {
 
 Result<void> WriteQuestions(const std::string& path, std::span<const std::uint64_t> questions) {
-  const UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!fd) return Error::FromErrno(errno, "cannot make " + path);
-  const auto* at = reinterpret_cast<const char*>(questions.data());
-  std::size_t left = questions.size() * sizeof(std::uint64_t);
-  while (left != 0) {
-    const ssize_t n = write(fd.get(), at, left);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return Error::FromErrno(n < 0 ? errno : ENOSPC, "writing " + path);
-    at += n;
-    left -= static_cast<std::size_t>(n);
-  }
-  return {};
+  unlink(path.c_str());  // of an earlier process with our number
+  return WriteExclusive(path, {reinterpret_cast<const char*>(questions.data()),
+                               questions.size() * sizeof(std::uint64_t)});
 }
 
 std::optional<model::HolderScan> ParseAnswers(std::span<const std::uint8_t> bytes,

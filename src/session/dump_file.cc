@@ -50,18 +50,9 @@ model::HolderScan ScanOf(const nlohmann::json& fact) {
 
 }  // namespace
 
-DumpWriter::DumpWriter(std::string path, std::string open_path, UniqueFd fd)
-    : path_(std::move(path)), open_path_(std::move(open_path)), fd_(std::move(fd)) {}
-
-DumpWriter::~DumpWriter() {
-  if (fd_ && !open_path_.empty()) unlink(open_path_.c_str());
-}
-
 Result<DumpWriter> DumpWriter::Create(const std::string& path) {
-  std::string open_path = path + ".part";
-  UniqueFd fd(open(open_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!fd) return Error::FromErrno(errno, "cannot make " + open_path);
-  DumpWriter writer(path, std::move(open_path), std::move(fd));
+  MEMWHY_TRY(OutputFile file, OutputFile::Open(path));
+  DumpWriter writer(std::move(file));
   DumpFileHeader header{};
   std::memcpy(header.magic, kDumpFileMagic, sizeof(header.magic));
   header.version = kDumpFileVersion;
@@ -72,14 +63,8 @@ Result<DumpWriter> DumpWriter::Create(const std::string& path) {
 }
 
 Result<void> DumpWriter::WriteAll(std::span<const std::uint8_t> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = write(fd_.get(), bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return Error::FromErrno(n < 0 ? errno : ENOSPC, "writing " + open_path_);
-    bytes = bytes.subspan(static_cast<std::size_t>(n));
-    file_bytes_ += static_cast<std::uint64_t>(n);
-  }
-  return {};
+  file_bytes_ += bytes.size();
+  return file_.Write({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
 Result<void> DumpWriter::WriteBlock(BlockKind kind, std::span<const std::uint8_t> raw) {
@@ -116,11 +101,7 @@ Result<void> DumpWriter::Flush() {
 
 Result<void> DumpWriter::Finish() {
   MEMWHY_TRY_VOID(Flush());
-  if (rename(open_path_.c_str(), path_.c_str()) != 0) {
-    return Error::FromErrno(errno, "cannot name the dump " + path_);
-  }
-  open_path_.clear();
-  return {};
+  return file_.Finish();
 }
 
 Result<std::unique_ptr<DumpFile>> DumpFile::Open(const std::string& path) {

@@ -14,8 +14,10 @@
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "base/output_file.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "model/dump_decoder.h"
@@ -39,7 +41,6 @@ static_assert(sizeof(DumpFileHeader) == 16);
 class DumpWriter {
  public:
   static Result<DumpWriter> Create(const std::string& path);
-  ~DumpWriter();
   DumpWriter(DumpWriter&&) noexcept = default;
   DumpWriter& operator=(DumpWriter&&) = delete;
 
@@ -52,14 +53,12 @@ class DumpWriter {
   std::uint64_t file_bytes() const { return file_bytes_; }
 
  private:
-  DumpWriter(std::string path, std::string open_path, UniqueFd fd);
+  explicit DumpWriter(OutputFile file) : file_(std::move(file)) {}
   Result<void> Flush();
   Result<void> WriteBlock(BlockKind kind, std::span<const std::uint8_t> raw);
   Result<void> WriteAll(std::span<const std::uint8_t> bytes);
 
-  std::string path_;
-  std::string open_path_;  // until Finish; "" afterwards
-  UniqueFd fd_;
+  OutputFile file_;
   BlockEncoder encoder_;
   std::vector<std::uint8_t> pending_;
   std::uint64_t raw_bytes_ = 0;

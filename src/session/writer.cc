@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/output_file.h"
 #include "base/strings.h"
 #include "session/pieces.h"
 
@@ -31,19 +32,20 @@ SessionWriter::SessionWriter(std::string path, UniqueFd fd)
 }
 
 Result<std::unique_ptr<SessionWriter>> SessionWriter::Create(const std::string& path) {
-  if (mkdir(path.c_str(), 0700) != 0) {
-    return Error::FromErrno(errno, "cannot make the session directory " + path);
+  if (auto made = CreateDirectory(path); !made) {
+    return made.error().With("no session directory");
   }
-  return CreateFile(path, kBlocksFile);
+  auto writer = CreateFile(path, kBlocksFile);
+  if (!writer) rmdir(path.c_str());
+  return writer;
 }
 
 Result<std::unique_ptr<SessionWriter>> SessionWriter::CreateFile(const std::string& directory,
                                                                  const std::string& name) {
   const std::string file = JoinPath(directory, name);
-  UniqueFd fd(open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
+  MEMWHY_TRY(UniqueFd fd, CreateExclusive(file, O_RDWR | O_APPEND));
   // Held while we write: an agent that starts later sees whether there still is a recorder.
-  if (fd) flock(fd.get(), LOCK_EX | LOCK_NB);
-  if (!fd) return Error::FromErrno(errno, "cannot make " + file);
+  flock(fd.get(), LOCK_EX | LOCK_NB);
   std::unique_ptr<SessionWriter> writer(new SessionWriter(directory, std::move(fd)));
   FileHeader header{};
   std::memcpy(header.magic, kFileMagic, sizeof(kFileMagic));
@@ -117,7 +119,7 @@ Result<void> SessionWriter::AddStored(std::span<const std::uint8_t> stored) {
 Result<void> SessionWriter::MoveTo(const std::string& file, std::uint64_t bytes) {
   MEMWHY_TRY_VOID(Flush());
   const std::string from = JoinPath(path_, file);
-  UniqueFd fd(open(from.c_str(), O_RDWR | O_APPEND | O_CLOEXEC));
+  UniqueFd fd(open(from.c_str(), O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC));
   if (!fd) return Error::FromErrno(errno, "cannot open " + from);
   flock(fd.get(), LOCK_EX | LOCK_NB);
   std::vector<std::uint8_t> buffer(kCopyBytes);

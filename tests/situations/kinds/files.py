@@ -4,7 +4,7 @@
 import stat
 import subprocess
 
-from situation import MEMWHY, Situation
+from situation import MEMWHY, Situation, needs_root
 
 
 def private(outcome):
@@ -47,6 +47,19 @@ print(oct(os.stat("made").st_mode))
 """,
     ),
     Situation(
+        name="umask-0777",
+        what="a shell with umask 0777 starts the recording: it is made and can be read",
+        known=3,
+        check=private,
+        driver="import os, sys\nos.umask(0o777)\nos.execv(sys.argv[1], sys.argv[1:])\n",
+        needs=(needs_root,),  # others cannot even write a file there
+        program="""
+import os
+kept = [known_block() for _ in range(3)]
+print(oct(os.umask(0)))
+""",
+    ),
+    Situation(
         name="secrets-in-arguments",
         what="secrets in arguments of the program and of a child in a session",
         known=2,
@@ -59,6 +72,34 @@ print(subprocess.run(
      "--password", "hunter2", "--url=https://me:opensesame@host/?api_key=hunter2",
      '{"token": "opensesame"}', "ghp_16C7e42F292c6912E7710c838347Ae178B4a"],
     stdout=subprocess.PIPE, check=True).stdout)
+""",
+    ),
+    Situation(
+        name="1500-threads",
+        what="1,500 threads that live at the same time: the session is whole and not damaged",
+        known=1500,
+        limit_s=180,
+        check=lambda outcome: (
+            [f"damaged: {outcome.stats()['session']['damage']}"]
+            if outcome.stats()["session"].get("damage") else []),
+        program="""
+import threading
+threading.stack_size(128 * 1024)
+kept, up, gate = [], threading.Semaphore(0), threading.Event()
+def work():
+    kept.append(known_block(5000))
+    small = [bytes(600 + i) for i in range(20)]
+    up.release()
+    gate.wait()
+threads = [threading.Thread(target=work) for _ in range(1500)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    up.acquire()
+gate.set()
+for thread in threads:
+    thread.join()
+print(len(kept))
 """,
     ),
 ]
