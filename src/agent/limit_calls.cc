@@ -26,8 +26,10 @@ void BeforeLimit(int resource) noexcept {
 }
 
 // A limit on the address space counts what the agent has reserved and will hardly need.
-void BeforeAddressLimit(int resource, rlim64_t limit) noexcept {
-  if ((resource != RLIMIT_AS && resource != RLIMIT_DATA) || limit == RLIM64_INFINITY) return;
+// Not inlined: a caller may pass null, whatever the declaration of setrlimit says.
+[[gnu::noinline]] void BeforeAddressLimit(int resource, const rlimit64* limit) noexcept {
+  if (limit == nullptr || limit->rlim_cur == RLIM64_INFINITY) return;
+  if (resource != RLIMIT_AS && resource != RLIMIT_DATA) return;
   if (CurrentMode() != kModeRecording ||
       g_agent.ring->pid != static_cast<std::uint32_t>(OwnPid())) {
     return;
@@ -39,19 +41,23 @@ void BeforeAddressLimit(int resource, rlim64_t limit) noexcept {
   errno = saved;
 }
 
+// One type on 64 bits.
+const rlimit64* AsWide(const void* limit) noexcept { return static_cast<const rlimit64*>(limit); }
+static_assert(sizeof(rlimit) == sizeof(rlimit64));
+
 }  // namespace
 
 extern "C" {
 
 MEMWHY_EXPORT int setrlimit(__rlimit_resource_t resource, const rlimit* limit) noexcept {
   BeforeLimit(resource);
-  if (limit != nullptr) BeforeAddressLimit(resource, limit->rlim_cur);
+  BeforeAddressLimit(resource, AsWide(limit));
   return g_real.setrlimit(resource, limit);
 }
 
 MEMWHY_EXPORT int setrlimit64(__rlimit_resource_t resource, const rlimit64* limit) noexcept {
   BeforeLimit(resource);
-  if (limit != nullptr) BeforeAddressLimit(resource, limit->rlim_cur);
+  BeforeAddressLimit(resource, AsWide(limit));
   return g_real.setrlimit(resource, limit);
 }
 
@@ -60,7 +66,7 @@ MEMWHY_EXPORT int prlimit(pid_t pid, __rlimit_resource resource, const rlimit* l
   if (!g_resolved) ResolveRealFunctions();
   if (limit != nullptr && pid == 0) {
     BeforeLimit(resource);
-    BeforeAddressLimit(resource, limit->rlim_cur);
+    BeforeAddressLimit(resource, AsWide(limit));
   }
   return g_real.prlimit(pid, resource, limit, old);
 }
@@ -70,7 +76,7 @@ MEMWHY_EXPORT int prlimit64(pid_t pid, __rlimit_resource resource, const rlimit6
   if (!g_resolved) ResolveRealFunctions();
   if (limit != nullptr && pid == 0) {
     BeforeLimit(resource);
-    BeforeAddressLimit(resource, limit->rlim_cur);
+    BeforeAddressLimit(resource, AsWide(limit));
   }
   return g_real.prlimit(pid, resource, limit, old);
 }
