@@ -21,6 +21,8 @@ FULL = os.environ.get("MEMWHY_FULL_TESTS") == "1"
 VERSIONS = [f"3.{minor}" for minor in range(8, 15)]
 # What scripts/fetch_pythons has brought.
 FETCHED = Path(os.environ.get("MEMWHY_PYTHONS", Path.home() / ".cache/memwhy/pythons"))
+# PyTorch 2 for the distribution's CPython: what scripts/fetch_torch has brought.
+TORCH = Path(os.environ.get("MEMWHY_TORCH", Path.home() / ".cache/memwhy/torch")) / "bin/python"
 
 FACTS = """if 1:
     import os, sys, sysconfig

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Memory behind tensors, to the byte, of the process and of devices, by who keeps it.
 
-With every CPython that has torch; MEMWHY_TORCH_PYTHON names one more."""
+With every CPython that has torch, and PyTorch 2 of its own; MEMWHY_TORCH_PYTHON names one more."""
 
 import functools
 import json
@@ -9,7 +9,7 @@ import os
 import subprocess
 
 import pytest
-from conftest import TARGETS, Python, find_pythons
+from conftest import TARGETS, TORCH, Python, find_pythons
 from heap_dump import view, waiting
 
 PROGRAM = TARGETS / "heap_tensors.py"
@@ -18,6 +18,8 @@ PROGRAM = TARGETS / "heap_tensors.py"
 @functools.lru_cache(maxsize=None)
 def pythons_with_torch():
     pythons = list(find_pythons()[0])
+    if TORCH.is_file():
+        pythons.append(Python(TORCH))
     if os.environ.get("MEMWHY_TORCH_PYTHON"):
         pythons.append(Python(os.environ["MEMWHY_TORCH_PYTHON"]))
     found = []
