@@ -5,8 +5,8 @@
 
 #include "agent/agent.h"
 #include "agent/export.h"
+#include "agent/pending_request.h"
 #include "agent/recording.h"
-#include "agent/request.h"
 #include "agent/stream.h"
 #include "agent/thread_state.h"
 

@@ -5,9 +5,9 @@
 
 #include "agent/agent.h"
 #include "agent/event_clock.h"
+#include "agent/pending_request.h"
 #include "agent/python_api.h"
 #include "agent/recording.h"
-#include "agent/request.h"
 #include "agent/stream.h"
 #include "agent/thread_state.h"
 

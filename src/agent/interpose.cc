@@ -13,10 +13,10 @@
 #include "agent/agent.h"
 #include "agent/event_clock.h"
 #include "agent/export.h"
+#include "agent/pending_request.h"
 #include "agent/private_memory.h"
 #include "agent/real_functions.h"
 #include "agent/recording.h"
-#include "agent/request.h"
 #include "agent/stream.h"
 #include "agent/thread_state.h"
 

@@ -7,7 +7,7 @@
 #include <cerrno>
 
 #include "agent/agent.h"
-#include "agent/request.h"
+#include "agent/pending_request.h"
 #include "agent/thread_state.h"
 
 namespace memwhy::agent {

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "agent/heap_dump.h"
+#include "agent/pending_request.h"
 #include "agent/private_memory.h"
 #include "agent/python_api.h"
 #include "agent/request_signal.h"

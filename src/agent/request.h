@@ -10,27 +10,9 @@
 // Everything that the serving thread allocates comes from private memory.
 #pragma once
 
-#include <atomic>
-
-#include "agent/agent.h"
-
 namespace memwhy::agent {
-
-// True on a thread that serves a request (or is just starting one).
-extern __thread __attribute__((tls_model("initial-exec"))) bool t_serves_request;
 
 // Picks a free real-time signal (request_signal.h), installs its handler.
 void InstallRequestSignal() noexcept;
-
-void NoticeRequestSlow() noexcept;
-
-// Called after a recorded allocation: one load.
-inline void NoticeRequest() noexcept {
-  if (__builtin_expect(g_agent.ring->request_state.load(std::memory_order_relaxed) ==
-                           static_cast<std::uint32_t>(wire::RequestState::kPosted),
-                       false)) {
-    NoticeRequestSlow();
-  }
-}
 
 }  // namespace memwhy::agent
