@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <ctime>
 #include <string_view>
 #include <utility>
 
@@ -49,10 +50,42 @@ pid_t InnerPid(const std::string& status) {
   return 0;
 }
 
+// Sorted.
+std::vector<pid_t> ListProcesses(const FileSystem& fs) {
+  std::vector<pid_t> listed;
+  if (const auto names = fs.ListDir("/proc")) {
+    for (const std::string& name : *names) {
+      if (const auto pid = ParseUint(name)) listed.push_back(static_cast<pid_t>(*pid));
+    }
+  }
+  std::sort(listed.begin(), listed.end());
+  return listed;
+}
+
+// Of this thread: a busy machine makes a look no dearer.
+std::uint64_t CpuNs() {
+  timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+// Whether what is preloaded would be there by now. The loader maps it before a program's own
+// libraries; in the middle of an exec there is neither.
+bool IsLoaded(std::string_view maps, std::uint64_t age_ns) {
+  if (Contains(maps, "/ld-linux")) {
+    return Contains(maps, "/libc.so.6") || Contains(maps, "/libc-2.");
+  }
+  return Contains(maps, "/ld-musl-") || (!maps.empty() && age_ns >= kSettledNs);
+}
+
 }  // namespace
 
 Descendants::Descendants(const FileSystem* fs, pid_t root, std::string session)
-    : fs_(fs), root_(root), session_(std::move(session)) {}
+    : fs_(fs), root_(root), session_(std::move(session)), listed_(ListProcesses(*fs)) {
+  // Who was there before the program is none of it. Numbers ascend.
+  std::erase_if(listed_, [root](pid_t pid) { return pid >= root; });
+}
 
 // A process whose parent has ended stands below another; the environment tells where it is from.
 bool Descendants::IsOfSession(pid_t pid) const {
@@ -79,7 +112,7 @@ void Descendants::NoticeExec(pid_t pid, Known* known, std::uint64_t now_ns) cons
   if (path.empty() && !is_first) return;
   known->executable = std::move(path);
   known->seen_ns = now_ns;
-  known->is_settled = known->was_searched = false;
+  known->is_settled = known->was_searched = known->was_suspected = false;
   if (const auto stat = os::ReadProcessStat(*fs_, pid)) known->program = Plain(stat->comm);
   if (known->executable.empty()) {
     // Of another user: all that we may know is its name.
@@ -92,13 +125,7 @@ void Descendants::NoticeExec(pid_t pid, Known* known, std::uint64_t now_ns) cons
 // Parents come before their children: numbers of processes ascend but for their wrap, after which
 // a child is met in the next look.
 void Descendants::Walk(std::uint64_t now_ns) {
-  std::vector<pid_t> listed;
-  if (const auto names = fs_->ListDir("/proc")) {
-    for (const std::string& name : *names) {
-      if (const auto pid = ParseUint(name)) listed.push_back(static_cast<pid_t>(*pid));
-    }
-  }
-  std::sort(listed.begin(), listed.end());
+  std::vector<pid_t> listed = ListProcesses(*fs_);
   std::erase_if(known_, [&](const auto& entry) {
     if (!std::binary_search(listed.begin(), listed.end(), entry.first)) return true;
     const auto stat = os::ReadProcessStat(*fs_, entry.first);
@@ -112,22 +139,21 @@ void Descendants::Walk(std::uint64_t now_ns) {
   listed_ = std::move(listed);
 }
 
-std::string Descendants::WhyUnreached(pid_t pid, const Known& known) const {
+std::string Descendants::WhyUnreached(pid_t pid, const Known& known, std::uint64_t now_ns) const {
   const auto maps = fs_->ReadSmall(Of(pid, "maps"));
-  if (known.executable.empty() || !maps) {
+  if (known.executable.empty()) {
     return "it may be a CPython of another user, in which the agent is not";
   }
+  if (!maps) return "wait";  // about to end
   const auto environment = fs_->ReadSmall(Of(pid, "environ"));
   if (environment && HasEntry(*environment, "MEMWHY_DISABLE=1")) return "";
   if (Contains(*maps, "/libmemwhy_agent.so")) {
     // Its agent tells itself what goes wrong, unless it does not know of a session.
+    if (environment && environment->empty()) return "wait";
     if (!environment || HasEntry(*environment, "MEMWHY_SESSION=")) return "";
     return "not recorded: its environment has no MEMWHY_SESSION";
   }
-  // The loader maps what is preloaded before a program's own libraries.
-  const bool is_loaded = Contains(*maps, "/libc.so.6") || Contains(*maps, "/ld-musl-") ||
-                         !Contains(*maps, "/ld-linux");
-  if (!is_loaded) return "wait";
+  if (!IsLoaded(*maps, now_ns - known.seen_ns)) return "wait";
   return "not recorded: it was started without the agent (its environment, or that of who started "
          "it, was emptied)";
 }
@@ -135,7 +161,7 @@ std::string Descendants::WhyUnreached(pid_t pid, const Known& known) const {
 std::vector<UnseenProcess> Descendants::Look(std::uint64_t now_ns, const IsRecorded& is_recorded) {
   std::vector<UnseenProcess> unseen;
   if (now_ns < next_ns_) return unseen;
-  const std::uint64_t began = wire::MonotonicNs();
+  const std::uint64_t began = CpuNs();
   Walk(now_ns);
   for (auto& [pid, known] : known_) {
     if (is_recorded(pid, known.start_ticks)) continue;
@@ -151,14 +177,16 @@ std::vector<UnseenProcess> Descendants::Look(std::uint64_t now_ns, const IsRecor
     }
     // A name alone proves nothing right after a fork.
     if (known.executable.empty() && now_ns - known.seen_ns < kSettledNs) continue;
-    std::string why = WhyUnreached(pid, known);
+    std::string why = WhyUnreached(pid, known, now_ns);
     if (why == "wait") continue;
+    // What /proc shows of a process that begins or ends meanwhile may be half of it.
+    if (!why.empty() && !std::exchange(known.was_suspected, true)) continue;
     known.is_settled = true;
     if (!why.empty()) {
       unseen.push_back({static_cast<std::uint32_t>(pid), known.program, std::move(why)});
     }
   }
-  const std::uint64_t took = wire::MonotonicNs() - began;
+  const std::uint64_t took = CpuNs() - began;
   next_ns_ = now_ns + std::clamp(took * 100, kSpaceNs, kMaxSpaceNs);
   return unseen;
 }

@@ -46,17 +46,18 @@ class Descendants {
     std::string program;     // comm
     std::string executable;  // what exe links to
     bool is_python = false;
-    bool is_settled = false;    // told, or in no need of it
-    std::uint64_t seen_ns = 0;  // this executable, first
-    bool was_searched = false;  // its mappings, for a libpython
+    bool is_settled = false;     // told, or in no need of it
+    std::uint64_t seen_ns = 0;   // this executable, first
+    bool was_suspected = false;  // in one look; it takes two
+    bool was_searched = false;   // its mappings, for a libpython
   };
 
   void Walk(std::uint64_t now_ns);
   void Meet(pid_t pid, std::uint64_t now_ns);
   bool IsOfSession(pid_t pid) const;
   void NoticeExec(pid_t pid, Known* known, std::uint64_t now_ns) const;
-  // "" or why it is not recorded.
-  std::string WhyUnreached(pid_t pid, const Known& known) const;
+  // Why it is not recorded; "": it is, or need not be; "wait": that cannot be told yet.
+  std::string WhyUnreached(pid_t pid, const Known& known, std::uint64_t now_ns) const;
 
   const FileSystem* fs_;
   pid_t root_;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/strings.h"
 #include "model/missing_note.h"
 #include "os/process.h"
 #include "recorder/clock_pair.h"
@@ -67,7 +68,12 @@ void TargetSet::Discover() {
     if (stat(path.c_str(), &status) != 0) continue;
     if (!known_rings_.emplace(path, status.st_ino).second) continue;
     auto ring = RingMap::Open(path);
-    if (ring) rings.push_back(*std::move(ring));  // else no ring of ours: left alone
+    if (ring) {
+      rings.push_back(*std::move(ring));
+    } else {
+      WriteMissing(fmt::format("{} is no ring that can be read: {}", Basename(path),
+                               ring.error().message()));
+    }
   }
   std::stable_sort(rings.begin(), rings.end(), [](const auto& a, const auto& b) {
     return a->info().monotonic_ns_at_start < b->info().monotonic_ns_at_start;
@@ -76,7 +82,9 @@ void TargetSet::Discover() {
 }
 
 void TargetSet::Add(std::unique_ptr<RingMap> ring) {
-  if (next_process_ >= session::kMaxProcesses) return;
+  if (next_process_ >= session::kMaxProcesses) {
+    return WriteUnseen({ring->info().pid, "unknown", "not recorded: one process too many"});
+  }
   const Descendants::Identity owner = OwnerOf(*ring);
   // Of one process, or of one number, the newest lives.
   const std::uint64_t began = ring->info().monotonic_ns_at_start;
