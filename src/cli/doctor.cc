@@ -344,14 +344,14 @@ int Run(const Options& options) {
                                CheckPerf()};
   for (Check& check : CheckPythons()) checks.push_back(std::move(check));
   bool is_possible = true;
-  nlohmann::json rows = nlohmann::json::array();
+  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
   for (const Check& check : checks) {
     is_possible = is_possible && !(check.is_needed && check.state == State::kNo);
     rows.push_back({{"id", check.id},
                     {"state", Name(check.state)},
                     {"says", check.says},
-                    {"advice", check.advice.empty() ? nlohmann::json(nullptr)
-                                                    : nlohmann::json(check.advice)}});
+                    {"advice", check.advice.empty() ? nlohmann::ordered_json(nullptr)
+                                                    : nlohmann::ordered_json(check.advice)}});
     if (options.is_json) continue;
     constexpr std::size_t kIndent = 17;
     fmt::print("{:<8} {:<7} ", check.id, Name(check.state));
@@ -361,9 +361,10 @@ int Run(const Options& options) {
     PrintWrapped("-> " + check.advice, kIndent, kIndent);
   }
   if (options.is_json) {
-    const nlohmann::json document = {
+    const nlohmann::ordered_json document = {
         {"schema", "memwhy.doctor/1"}, {"can_record", is_possible}, {"checks", std::move(rows)}};
-    fmt::print("{}\n", document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    fmt::print("{}\n",
+               document.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
   } else {
     fmt::print("\n{}\n", is_possible ? "Recording is possible here."
                                      : "Recording is not possible here; see the lines above.");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// memwhy inspect: what a session directory, its blocks.mwy or a ring file holds, block by block.
+// memwhy inspect: what is in a session directory, its blocks.mwy, a heap dump or a ring file, block
+// by block.
 #include <sys/stat.h>
 
 #include <fmt/format.h>
@@ -16,7 +17,9 @@
 #include "base/bytes.h"
 #include "base/strings.h"
 #include "cli/cli.h"
+#include "cli/inspect_dump.h"
 #include "session/block_file.h"
+#include "session/dump_file.h"
 #include "session/pieces.h"
 #include "session/ring_snapshot.h"
 #include "session/stream_decoder.h"
@@ -24,17 +27,11 @@
 namespace memwhy::cli {
 namespace {
 
-using nlohmann::json;
+using json = nlohmann::ordered_json;
 using session::Record;
 using wire::EventKind;
 
-struct Options {
-  std::string path;
-  bool has_events = false;
-  bool is_json = false;
-};
-
-constexpr std::size_t kFactWidth = 76;
+using Options = InspectOptions;
 
 std::string Hex(std::uint64_t value) { return fmt::format("0x{:x}", value); }
 
@@ -208,18 +205,13 @@ void Inspector::Piece(std::uint32_t process, std::uint32_t thread, std::uint64_t
 }
 
 void Inspector::Fact(std::span<const std::uint8_t> raw, json* out) {
-  const std::string_view text(reinterpret_cast<const char*>(raw.data()), raw.size());
-  json fact = json::parse(text, nullptr, false);
+  const std::string text(raw.begin(), raw.end());
   if (options_.is_json) {
+    json fact = json::parse(text, nullptr, false);
     (*out)["fact"] = fact.is_discarded() ? json(nullptr) : std::move(fact);
     return;
   }
-  std::string shown = fact.is_discarded() ? "no JSON" : Dump(fact);
-  if (!options_.has_events && shown.size() > kFactWidth) {
-    shown.resize(kFactWidth - 3);
-    shown += "...";
-  }
-  Print("  {}\n", shown);
+  Print("  {}\n", FactLine(text, options_.has_events));
 }
 
 int Inspector::Ring(const std::string& path) {
@@ -299,6 +291,7 @@ bool IsDirectory(const std::string& path) {
 }
 
 int Run(const Options& options) {
+  if (session::IsDumpFile(options.path)) return InspectDump(options);
   Inspector inspector(options);
   int code = kExitOk;
   if (IsDirectory(options.path)) {
@@ -317,11 +310,13 @@ int Run(const Options& options) {
 
 void AddInspectCommand(CLI::App& app, int* exit_code) {
   const auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("inspect", "Print what a session or ring file holds");
-  command->add_option("file", options->path, "Session directory, blocks.mwy or ring file")
+  CLI::App* command =
+      app.add_subcommand("inspect", "Print what is in a session, heap dump or ring file");
+  command
+      ->add_option("file", options->path, "Session directory, blocks.mwy, heap dump or ring file")
       ->required()
       ->type_name("FILE|SESSION");
-  command->add_flag("--events", options->has_events, "Each event, and facts in full");
+  command->add_flag("--events", options->has_events, "Each event of a session; facts in full");
   command->add_flag("--json", options->is_json, "One JSON document");
   command->callback([options, exit_code] { *exit_code = Run(*options); });
 }

@@ -103,7 +103,8 @@ struct DumpLabel {
 
 // What a walk calls. A derived class hides what it wants to see; nothing is virtual. It sees no
 // lanes: types, shapes and native types are numbered as they are told here, whichever lane defined
-// them, and OnList comes again where another lane with another list goes on.
+// them, and OnList comes again where another lane with another list goes on. A class that also has
+// OnRecord(tag, bytes) is told of each record when it is read: its tag and its bytes in the stream.
 struct DumpVisitor {
   void OnType(std::string_view, std::uint64_t, std::uint64_t, std::uint64_t) {}
   void OnShape(wire::ShapeRest, std::vector<DumpLabel>) {}
@@ -145,7 +146,16 @@ class DumpDecoder {
       return Error("a heap dump's stream of another version (" + std::to_string(version_) +
                    "; this memwhy reads 1 and 2)");
     }
-    while (!is_whole_ && Record()) {
+    if constexpr (requires { visitor_.OnRecord(tag_, tag_); }) {
+      std::uint64_t begin = Position();
+      while (!is_whole_ && Record()) {
+        const std::uint64_t end = Position();
+        visitor_.OnRecord(tag_, end - begin);
+        begin = end;
+      }
+    } else {
+      while (!is_whole_ && Record()) {
+      }
     }
     if (failure_) return std::move(*failure_);
     if (!is_whole_ && damage_.empty()) damage_ = "the dump ends before its end record";
@@ -153,6 +163,8 @@ class DumpDecoder {
   }
   // "" when the dump is whole.
   const std::string& damage() const { return damage_; }
+  // Of the stream, after Run; 0: it has none.
+  std::uint64_t version() const { return version_; }
 
  private:
   static constexpr std::uint64_t kOldestVersion = 1;
@@ -200,10 +212,13 @@ class DumpDecoder {
       is_at_end_ = true;
       return false;
     }
-    at_ = next->data();
+    before_ += static_cast<std::uint64_t>(end_ - begin_);
+    begin_ = at_ = next->data();
     end_ = at_ + next->size();
     return true;
   }
+  // Bytes of the stream that were read.
+  std::uint64_t Position() const { return before_ + static_cast<std::uint64_t>(at_ - begin_); }
   bool Byte(std::uint8_t* value) {
     if (at_ == end_ && !Refill()) return false;
     *value = *at_++;
@@ -275,6 +290,7 @@ class DumpDecoder {
   bool Record() {
     std::uint64_t tag = 0;
     if (!Number(&tag)) return false;
+    tag_ = tag;
     if (tag >= wire::kFirstType) return Object(tag - wire::kFirstType);
     switch (static_cast<wire::DumpTag>(tag)) {
       case wire::DumpTag::kType:
@@ -531,8 +547,11 @@ class DumpDecoder {
 
   DumpSource& source_;
   Visitor& visitor_;
+  const std::uint8_t* begin_ = nullptr;  // of the bytes at hand
   const std::uint8_t* at_ = nullptr;
   const std::uint8_t* end_ = nullptr;
+  std::uint64_t before_ = 0;  // bytes of the stream before them
+  std::uint64_t tag_ = 0;     // of the record that is read
   std::uint64_t version_ = 0;
   std::array<Lane, wire::kMostLanes> lanes_;
   Lane* lane_ = &lanes_[0];  // whose records these are

@@ -118,7 +118,8 @@ Result<std::unique_ptr<DumpFile>> DumpFile::Open(const std::string& path) {
   DumpFileHeader header{};
   if (!file->ReadAt(0, &header, sizeof(header)) ||
       std::memcmp(header.magic, kDumpFileMagic, sizeof(header.magic)) != 0) {
-    return Error::Of("{} is no heap dump of memwhy (memwhy heap dump PID -o FILE makes one)", path);
+    return Error::Of("{} is not a heap dump of memwhy (memwhy heap dump PID -o FILE makes one)",
+                     path);
   }
   if (header.version != kDumpFileVersion) {
     return Error::Of("{} is a heap dump of version {}; this memwhy reads version {}", path,
@@ -152,38 +153,46 @@ Result<void> DumpFile::Rewind() {
 }
 
 Result<std::span<const std::uint8_t>> DumpFile::Next() {
-  while (damage_.empty() && offset_ < size_) {
-    BlockHeader header{};
-    if (size_ - offset_ < sizeof(header) || !ReadAt(offset_, &header, sizeof(header))) {
-      damage_ = "the file ends inside of a block";
-      break;
-    }
-    if (auto sane = CheckBlockHeader(header); !sane) {
-      damage_ = sane.error().message();
-      break;
-    }
-    if (size_ - offset_ - sizeof(header) < header.stored_bytes) {
-      damage_ = "the file ends inside of a block";
-      break;
-    }
-    stored_.resize(header.stored_bytes);
-    if (!ReadAt(offset_ + sizeof(header), stored_.data(), stored_.size())) {
-      damage_ = "the file became shorter while it was read";
-      break;
-    }
-    if (!ChecksumFits(header, stored_)) {
-      damage_ = "a block's checksum does not fit";
-      break;
-    }
-    if (auto decoded = decoder_.Decode(header, stored_, &raw_); !decoded) {
-      damage_ = decoded.error().message();
-      break;
-    }
-    offset_ += sizeof(header) + header.stored_bytes;
-    const auto kind = static_cast<BlockKind>(header.kind);
-    if (kind == BlockKind::kDump && !raw_.empty()) return std::span<const std::uint8_t>(raw_);
+  while (const auto block = NextBlock()) {
+    const auto kind = static_cast<BlockKind>(block->header.kind);
+    if (kind == BlockKind::kDump && !block->raw.empty()) return block->raw;
   }
   return std::span<const std::uint8_t>{};
+}
+
+std::optional<DumpFile::Block> DumpFile::NextBlock() {
+  if (!damage_.empty() || offset_ >= size_) return std::nullopt;
+  Block block;
+  block.offset = offset_;
+  BlockHeader& header = block.header;
+  if (size_ - offset_ < sizeof(header) || !ReadAt(offset_, &header, sizeof(header))) {
+    damage_ = "the file ends inside of a block";
+    return std::nullopt;
+  }
+  if (auto sane = CheckBlockHeader(header); !sane) {
+    damage_ = sane.error().message();
+    return std::nullopt;
+  }
+  if (size_ - offset_ - sizeof(header) < header.stored_bytes) {
+    damage_ = "the file ends inside of a block";
+    return std::nullopt;
+  }
+  stored_.resize(header.stored_bytes);
+  if (!ReadAt(offset_ + sizeof(header), stored_.data(), stored_.size())) {
+    damage_ = "the file became shorter while it was read";
+    return std::nullopt;
+  }
+  if (!ChecksumFits(header, stored_)) {
+    damage_ = "a block's checksum does not fit";
+    return std::nullopt;
+  }
+  if (auto decoded = decoder_.Decode(header, stored_, &raw_); !decoded) {
+    damage_ = decoded.error().message();
+    return std::nullopt;
+  }
+  offset_ += sizeof(header) + header.stored_bytes;
+  block.raw = raw_;
+  return block;
 }
 
 void DumpFile::TakeFact(const nlohmann::json& fact) {

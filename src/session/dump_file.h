@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -74,6 +75,14 @@ class DumpFile : public model::DumpSource {
   Result<void> Rewind() override;
   Result<std::span<const std::uint8_t>> Next() override;
 
+  struct Block {
+    std::uint64_t offset = 0;  // of its header, in the file
+    BlockHeader header{};
+    std::span<const std::uint8_t> raw;  // valid until the next call
+  };
+  // The next block of any kind; nothing at the end and at damage.
+  std::optional<Block> NextBlock();
+
   // What the facts say, one over the other; complete after ReadFacts.
   const nlohmann::json& facts() const { return facts_; }
   // What they say about a scan for holders, which is not in facts(); nothing where there was none.
@@ -81,6 +90,7 @@ class DumpFile : public model::DumpSource {
   // Walks over all blocks and goes back to the start.
   Result<void> ReadFacts();
   std::uint64_t size() const { return size_; }
+  std::uint64_t offset() const { return offset_; }       // where Next goes on
   const std::string& damage() const { return damage_; }  // "" at a clean end
 
  private:

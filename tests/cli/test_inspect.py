@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""memwhy inspect: prints whole and damaged sessions, and ring files."""
+"""memwhy inspect: prints whole and damaged sessions, heap dumps, and ring files."""
 
 import json
 import signal
@@ -62,6 +62,75 @@ def test_ring_of_a_killed_recorder(tmp_path):
     assert document["rings"][0]["state"] == "recording"
     assert document["rings"][0]["pieces"]
     assert "ring " in memwhy("inspect", path).stdout
+
+
+SERVICE = """
+import os, sys
+class Node:
+    pass
+KEPT = [Node() for _ in range(1000)]
+print(os.getpid(), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture(scope="module")
+def dump(tmp_path_factory):
+    require_agent()
+    folder = tmp_path_factory.mktemp("inspect_dump")
+    run = subprocess.Popen([MEMWHY, "run", "-o", folder / "a.mwy", "--", python(), "-c", SERVICE],
+                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        pid = run.stdout.readline().strip()
+        path = folder / "now.heap"
+        taken = memwhy("heap", "dump", pid, "-o", path)
+        assert taken.returncode == 0, taken.stderr
+    finally:
+        run.communicate()
+    return path
+
+
+def test_dump_has_version_facts_blocks_and_records(dump):
+    document = json.loads(memwhy("inspect", "--json", dump).stdout)
+    assert list(document)[:2] == ["schema", "file"]
+    assert document["schema"] == "memwhy.inspect/1"
+    assert (document["version"], document["stream_version"]) == (1, 2)
+    assert document["file_bytes"] == dump.stat().st_size
+    assert document["damage"] is None
+    facts = {block["fact"]["type"]: block["fact"] for block in document["blocks"]
+             if block["kind"] == "fact"}
+    assert facts["dump"]["python"].startswith("3.11")
+    assert facts["dump_end"]["method"] in ("clone", "in_place")
+    stream = [block for block in document["blocks"] if block["kind"] == "stream"]
+    assert sum(block["raw_bytes"] for block in stream) == facts["dump_end"]["raw_bytes"]
+    records = {one["kind"]: one for one in document["records"]}
+    assert records["end"]["count"] == 1
+    types = json.loads(memwhy("heap", "types", "--json", dump).stdout)
+    assert records["object"]["count"] == types["dump"]["objects"] > 1000
+    # Each byte of the stream is counted once: all but its magic and version.
+    assert sum(one["bytes"] for one in records.values()) == facts["dump_end"]["raw_bytes"] - 9
+
+
+def test_dump_as_text(dump):
+    result = memwhy("inspect", dump)
+    assert result.returncode == 0
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith(f"heap dump {dump} (")
+    assert lines[1] == "file version 1, stream version 2"
+    assert any(line.split()[:1] == ["object"] for line in lines)
+    assert all(len(line) <= 80 for line in lines[1:])
+    assert "dump_end" in memwhy("inspect", "--events", dump).stdout
+
+
+def test_cut_dump_is_described_up_to_the_cut(dump, tmp_path):
+    cut = tmp_path / "cut.heap"
+    cut.write_bytes(dump.read_bytes()[:-10])
+    document = json.loads(memwhy("inspect", "--json", cut).stdout)
+    everything = json.loads(memwhy("inspect", "--json", dump).stdout)
+    assert "inside of a block" in document["damage"]
+    assert document["blocks"] == everything["blocks"][:-1]
+    assert document["records"] == everything["records"]
+    assert "damage: " in memwhy("inspect", cut).stdout
 
 
 @pytest.mark.parametrize("path", ["/no/such/file", "/etc/passwd", "/"])

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/inspect_dump.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/bytes.h"
+#include "cli/cli.h"
+#include "session/dump_contents.h"
+
+namespace memwhy::cli {
+namespace {
+
+using json = nlohmann::ordered_json;
+using session::BlockKind;
+using session::DumpContents;
+
+constexpr std::size_t kFactWidth = 76;
+
+std::string Dump(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string KindName(BlockKind kind) {
+  if (kind == BlockKind::kFact) return "fact";
+  if (kind == BlockKind::kDump) return "stream";
+  return fmt::format("kind {}", static_cast<unsigned>(kind));
+}
+
+json ParseFact(const std::string& text) {
+  json fact = json::parse(text, nullptr, false);
+  return fact.is_discarded() ? json(nullptr) : fact;
+}
+
+json ToJson(const std::string& path, const DumpContents& contents) {
+  json blocks = json::array();
+  for (const DumpContents::Block& block : contents.blocks) {
+    json shown = {{"offset", block.offset},
+                  {"kind", KindName(block.kind)},
+                  {"raw_bytes", block.raw_bytes},
+                  {"stored_bytes", block.stored_bytes}};
+    if (block.kind == BlockKind::kFact) shown["fact"] = ParseFact(block.fact);
+    blocks.push_back(std::move(shown));
+  }
+  json records = json::array();
+  for (const DumpContents::Records& one : contents.records) {
+    records.push_back({{"kind", one.kind}, {"count", one.count}, {"bytes", one.bytes}});
+  }
+  return {{"schema", "memwhy.inspect/1"},
+          {"file", path},
+          {"version", contents.version},
+          {"stream_version",
+           contents.stream_version == 0 ? json(nullptr) : json(contents.stream_version)},
+          {"file_bytes", contents.file_bytes},
+          {"blocks", std::move(blocks)},
+          {"records", std::move(records)},
+          {"damage", contents.damage.empty() ? json(nullptr) : json(contents.damage)}};
+}
+
+void PrintText(const InspectOptions& options, const DumpContents& contents) {
+  fmt::print("heap dump {} ({})\n", options.path,
+             FormatBytes(static_cast<Bytes>(contents.file_bytes)));
+  fmt::print("file version {}, stream version {}\n", contents.version,
+             contents.stream_version == 0 ? "unknown" : std::to_string(contents.stream_version));
+  for (const DumpContents::Block& block : contents.blocks) {
+    fmt::print("block {:>10}  {:<7} raw {:>8} stored {:>8}\n", block.offset, KindName(block.kind),
+               block.raw_bytes, block.stored_bytes);
+    if (block.kind == BlockKind::kFact) {
+      fmt::print("  {}\n", FactLine(block.fact, options.has_events));
+    }
+  }
+  fmt::print("\n{:<15} {:>13} {:>10}\n", "records", "count", "bytes");
+  for (const DumpContents::Records& one : contents.records) {
+    fmt::print("{:<15} {:>13} {:>10}\n", one.kind, FormatCount(one.count),
+               FormatBytes(static_cast<Bytes>(one.bytes)));
+  }
+  if (!contents.damage.empty()) fmt::print("damage: {}\n", contents.damage);
+}
+
+}  // namespace
+
+std::string FactLine(const std::string& text, bool is_full) {
+  const json fact = ParseFact(text);
+  std::string line = fact.is_null() ? "no JSON" : Dump(fact);
+  if (!is_full && line.size() > kFactWidth) {
+    line.resize(kFactWidth - 3);
+    line += "...";
+  }
+  return line;
+}
+
+int InspectDump(const InspectOptions& options) {
+  const auto contents = session::ReadDumpContents(options.path);
+  if (!contents) return Fail(kExitEnvironment, contents.error().message());
+  if (options.is_json) {
+    fmt::print("{}\n", Dump(ToJson(options.path, *contents)));
+  } else {
+    PrintText(options, *contents);
+  }
+  return kExitOk;
+}
+
+}  // namespace memwhy::cli
