@@ -106,7 +106,7 @@ void AddGrowthEvidence(const Case& one, const Suspect& suspect, Finding& finding
 void AddHolderEvidence(const Case& one, const Suspect& suspect, Finding& finding) {
   if (suspect.holder) {
     finding.evidence.push_back(
-        {fmt::format("{} of {} survivors looked up hang below {}", suspect.agreeing,
+        {fmt::format("{} of {} survivors that were looked up are held by {}", suspect.agreeing,
                      suspect.sampled, HolderText(*finding.who_holds)),
          static_cast<double>(suspect.agreeing), "survivors", "heap graph"});
     if (finding.who_holds->filled_by) {

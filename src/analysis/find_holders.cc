@@ -156,7 +156,7 @@ HolderReport FindHolders(const HolderInput& input, const HolderOptions& options)
     holder.agreeing = vote.agreeing;
     if (vote.holder == HolderTree::kNone) {
       holder.why_not = vote.found == 0 ? "no survivor is reachable from a Python object"
-                                       : "the survivors hang at different places";
+                                       : "the survivors are held in different places";
     } else {
       holder.holder = Describe(tree, vote, graph_nodes, input.live);
     }

@@ -173,7 +173,7 @@ void AddDiagnoseCommand(CLI::App& app, int* exit_code) {
   CLI::App* command =
       app.add_subcommand("diagnose", "Why a program grows: memwhy diagnose [OPTIONS] -- PROGRAM");
   command->add_option("session", options->session, "A recorded session, instead of a program");
-  command->add_option("--for", options->seconds, "Watch so long, then end the program (60, 5m)")
+  command->add_option("--for", options->seconds, "Stop the program after TIME (60, 5m)")
       ->type_name("TIME");
   CLI::Option* json =
       command
@@ -187,11 +187,11 @@ void AddDiagnoseCommand(CLI::App& app, int* exit_code) {
   command->add_option("--html", options->html, "Write the report")->type_name("FILE");
   command->add_option("-o,--output", options->output, "Session directory to make (NAME.mwy)")
       ->type_name("SESSION");
-  command->add_option("--from", options->from, "Start of the window (default: behind the warm-up)");
-  command->add_option("--to", options->to, "End of the window (default: the watch's end)");
+  command->add_option("--from", options->from, "Start of the window (default: after the warm-up)");
+  command->add_option("--to", options->to, "End of the window (default: the end)");
   command
       ->add_option("--max-pause", options->max_pause_ms,
-                   "Refuse a heap dump whose pause would be longer")
+                   "Refuse a heap dump with a longer predicted pause")
       ->type_name("MS")
       ->capture_default_str();
   command->add_option("--pid", options->pid, "A live process");

@@ -113,7 +113,7 @@ int Run(const Options& options) {
   const auto pid = ParseUint(options.subject);
   if (!pid || std::filesystem::exists(options.subject)) return ExplainSession(options);
   if (*pid == 0 || *pid > INT32_MAX) {
-    return Fail(kExitUsage, options.subject + " is no process id");
+    return Fail(kExitUsage, options.subject + " is not a process id");
   }
   if (options.tree) return NotBuiltYet("--tree of a live process", "the fleet view");
   return ExplainProcess(options, static_cast<pid_t>(*pid));

@@ -45,7 +45,7 @@ int Run(const Options& options) {
 
 void AddDiff(CLI::App& heap, int* exit_code) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = heap.add_subcommand("diff", "What the second of two dumps has more");
+  CLI::App* command = heap.add_subcommand("diff", "What grew between two dumps");
   AddDumpOptions(command, options->dump, "Types shown (default: 20, with --json all)",
                  "memwhy.heap.diff/1");
   command->add_option("second", options->second, "A later dump of the same process")

@@ -76,8 +76,9 @@ void AddDump(CLI::App& heap, int* exit_code) {
   options->target.AddOptions(*command);
   command->add_option("-o,--output", options->output, "File to make (default: memwhy.PID.heap)")
       ->type_name("DUMP");
-  command->add_flag("--no-scan", options->no_scan,
-                    "Do not look for C code that holds objects (the clone lives shorter)");
+  command->add_flag(
+      "--no-scan", options->no_scan,
+      "Do not search memory for pointers of C code to objects (the clone ends sooner)");
   command->add_flag("--native", options->native,
                     "Follow pointers into malloc blocks that the recording knows (replays it "
                     "first: seconds for each ten million events)");

@@ -180,14 +180,15 @@ int Run(const Options& options) {
 void AddGrowth(CLI::App& heap, int* exit_code) {
   auto options = std::make_shared<Options>();
   CLI::App* command = heap.add_subcommand(
-      "growth", "What grows in a live process, by type and by who refers to whom; no dumps");
+      "growth", "Which types grow in a live process, and what refers to them; no dumps");
   options->target.AddOptions(*command);
-  command->add_option("--every", options->every, "Between two counts: 30s, 5m, 1h (default 30s)")
+  command
+      ->add_option("--every", options->every, "Time between two counts: 30s, 5m, 1h (default 30s)")
       ->type_name("TIME");
-  command->add_option("--rounds", options->rounds, "How often it is counted (default 5)")
+  command->add_option("--rounds", options->rounds, "Number of counts (default 5)")
       ->type_name("N")
       ->check(CLI::Range(std::size_t{2}, kMostRounds));
-  command->add_option("--dump", options->dump, "At the end a heap dump, if something grew")
+  command->add_option("--dump", options->dump, "Write a heap dump at the end if something grew")
       ->type_name("FILE");
   command->add_flag("--json", options->json, "Print memwhy.heap.growth/1");
   command->add_option("--top", options->top, "Types and pairs shown (default: 12, with --json all)")

@@ -103,7 +103,7 @@ void AddPath(CLI::App& heap, int* exit_code) {
       ->type_name("N");
   command
       ->add_option("--session", options->session,
-                   "The recording of the process: says where each object's memory was taken")
+                   "The recording of the process: shows where each object was allocated")
       ->type_name("SESSION");
   command->callback([=] { *exit_code = Run(*options); });
 }

@@ -39,7 +39,7 @@ using Graph = model::ObjectGraph;
 Result<Graph::Node> ObjectAt(const Graph& graph, const std::string& text) {
   char* end = nullptr;
   const std::uint64_t address = std::strtoull(text.c_str(), &end, 0);
-  if (text.empty() || *end != '\0') return Error::Of("{} is no address (0x7f12...)", text);
+  if (text.empty() || *end != '\0') return Error::Of("{} is not an address (0x7f12...)", text);
   const Graph::Node node = graph.Find(address);
   if (node == Graph::kNone) return Error::Of("the dump has no object at {}", text);
   return node;
@@ -111,14 +111,17 @@ void AddQuery(CLI::App& heap, int* exit_code) {
   AddDumpOptions(command, options->dump, "Objects shown (default: 25, with --json all)",
                  "memwhy.heap.query/1");
   command->add_option("--type", options->type, "A type, or a pattern: 'app.*'")->type_name("T");
-  command->add_option("--min-bytes", options->least_bytes, "At least so large itself")
+  command->add_option("--min-bytes", options->least_bytes, "Minimum shallow size")
       ->type_name("SIZE");
-  command->add_option("--min-retained", options->least_retained, "Keeps at least so much alive")
+  command->add_option("--min-retained", options->least_retained, "Minimum retained size")
       ->type_name("SIZE");
-  command->add_option("--held-by", options->held_by, "What this object refers to")->type_name("A");
-  command->add_option("--holds", options->holds, "What refers to this object")->type_name("A");
-  command->add_flag("--unreachable", options->is_unreachable, "Only what no root reaches");
-  command->add_flag("--untracked", options->is_untracked, "Only what gc does not know");
+  command->add_option("--held-by", options->held_by, "Objects that this object refers to")
+      ->type_name("A");
+  command->add_option("--holds", options->holds, "Objects that refer to this object")
+      ->type_name("A");
+  command->add_flag("--unreachable", options->is_unreachable, "Only objects that no root reaches");
+  command->add_flag("--untracked", options->is_untracked,
+                    "Only objects that the collector does not track");
   command->callback([=] { *exit_code = Run(*options); });
 }
 

@@ -38,7 +38,7 @@ int Run(const DumpOptions& options) {
 
 void AddRetained(CLI::App& heap, int* exit_code) {
   auto options = std::make_shared<DumpOptions>();
-  CLI::App* command = heap.add_subcommand("retained", "The objects that keep most alive");
+  CLI::App* command = heap.add_subcommand("retained", "The objects that retain most");
   AddDumpOptions(command, *options, "Objects shown (default: 15, with --json all)",
                  "memwhy.heap.retained/1");
   command->callback([=] { *exit_code = Run(*options); });

@@ -30,8 +30,7 @@ recorder::HeapDumpOptions HeapTarget::DumpOptions() const {
 recorder::OnPrediction HeapTarget::Announcement(std::string_view when) const {
   return [this, when](const recorder::HeapReply& predicted) {
     fmt::print(stderr,
-               "memwhy: process {} will stand still for about {:.1f} ms{} ({}); about {} of memory "
-               "meanwhile\n",
+               "memwhy: process {}: pause: about {:.1f} ms{} ({}); memory meanwhile: about {}\n",
                pid, predicted.predicted_ms, when,
                predicted.method == "in_place" ? "the walk holds the GIL" : "a clone is made",
                FormatBytes(static_cast<Bytes>(predicted.predicted_bytes)));

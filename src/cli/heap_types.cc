@@ -31,7 +31,7 @@ int Run(const Options& options) {
   if (options.generation >= 0 && graph.collector().lists.empty()) {
     return Fail(kExitEnvironment,
                 "this dump does not tell the collector's generations apart (CPython 3.14 changed "
-                "them inside of the version)");
+                "them within the version)");
   }
   graph.DropLookup();
   const analysis::HeapSizes sizes(graph);
@@ -53,7 +53,7 @@ void AddTypes(CLI::App& heap, int* exit_code) {
                  "memwhy.heap.types/1");
   command
       ->add_option("--generation", options->generation,
-                   "Only what this list of the collector holds: 0, 1, 2; 3: frozen")
+                   "Only objects of this generation: 0, 1, 2; 3: frozen")
       ->check(CLI::Range(0, 3));
   command->callback([=] { *exit_code = Run(*options); });
 }

@@ -54,9 +54,9 @@ int Run(const Options& options) {
 void AddWhy(CLI::App& heap, int* exit_code) {
   auto options = std::make_shared<Options>();
   CLI::App* command = heap.add_subcommand("why", "Why the objects of a type are still there");
-  AddDumpOptions(command, options->dump, "Ways shown (default: 8, with --json all)",
+  AddDumpOptions(command, options->dump, "Groups shown (default: 8, with --json all)",
                  "memwhy.heap.why/1");
-  command->add_option("--type", options->type, "module.QualName, as heap types has it")
+  command->add_option("--type", options->type, "A type (module.QualName, as heap types prints it)")
       ->required()
       ->type_name("T");
   command->callback([=] { *exit_code = Run(*options); });

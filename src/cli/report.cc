@@ -52,8 +52,8 @@ void AddReportCommand(CLI::App& app, int* exit_code) {
   command->add_option("-o,--output", options->output, "The file to write")
       ->type_name("FILE.html")
       ->required();
-  command->add_option("--from", options->from, "Start of the window (default: behind the warm-up)");
-  command->add_option("--to", options->to, "End of the window (default: the watch's end)");
+  command->add_option("--from", options->from, "Start of the window (default: after the warm-up)");
+  command->add_option("--to", options->to, "End of the window (default: the end)");
   command->add_flag("--json", options->json, "Print memwhy.findings/1 as well");
   command->callback([=] { *exit_code = Run(*options); });
 }

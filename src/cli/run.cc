@@ -126,9 +126,9 @@ void AddRunCommand(CLI::App& app, int* exit_code) {
                    "(fork), or also those that any of them executes (all)")
       ->check(CLI::IsMember({"none", "fork", "all"}))
       ->capture_default_str();
-  command->add_flag("--native", options->is_native, "Stacks with C frames");
-  command->add_flag("--objects", options->has_objects, "Every Python object's memory");
-  command->add_option("--sample", options->sample, "Record one block per so many bytes")
+  command->add_flag("--native", options->is_native, "Record C frames, too");
+  command->add_flag("--objects", options->has_objects, "Record the memory of every Python object");
+  command->add_option("--sample", options->sample, "Record one block for every BYTES bytes")
       ->type_name("BYTES");
   command->add_flag("--aggregate", options->is_aggregate,
                     "Sums per stack instead of events: a session that does not grow with\n"

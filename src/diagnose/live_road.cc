@@ -79,9 +79,8 @@ class Watch {
     if (!trouble.empty()) options_.say("native memory is not followed: " + trouble);
     const auto outcome = runner_.TakeHeapDump(
         blocks, options_.max_pause_ms, [this](const recorder::HeapReply& predicted) {
-          options_.say(fmt::format(
-              "heap dump: the process will stand still for about {:.1f} ms; {} of memory meanwhile",
-              predicted.predicted_ms, FormatBytes(predicted.predicted_bytes)));
+          options_.say(fmt::format("heap dump: pause: about {:.1f} ms; memory meanwhile: about {}",
+                                   predicted.predicted_ms, FormatBytes(predicted.predicted_bytes)));
         });
     if (outcome && !blocks.empty() && !outcome->followed_blocks) {
       options_.say("native memory is not followed: its list of live blocks could not be used");
@@ -163,7 +162,7 @@ Result<LiveOutcome> RecordForDiagnosis(const LiveOptions& options) {
   }
   LiveOutcome outcome{runner->session(), runner->Trouble()};
   if (options.seconds || watch.is_interrupted()) {
-    options.say("the watch is over: the program gets SIGTERM");
+    options.say("time is up: the program gets SIGTERM");
   }
   MEMWHY_TRY(const recorder::ExitStatus status, runner->Finish(Runner::StopTarget::kTerminate));
   options.say("the program ended: " + status.ended);

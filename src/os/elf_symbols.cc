@@ -27,7 +27,7 @@ Result<ElfSymbols> ElfSymbols::Read(const std::string& path) {
   if (elf_version(EV_CURRENT) == EV_NONE) return Error("libelf is of another version");
   const std::unique_ptr<Elf, EndElf> elf(elf_begin(fd.get(), ELF_C_READ, nullptr));
   if (elf == nullptr || elf_kind(elf.get()) != ELF_K_ELF) {
-    return Error::Of("{} is no ELF file", path);
+    return Error::Of("{} is not an ELF file", path);
   }
   ElfSymbols symbols;
   std::size_t segments = 0;

@@ -218,7 +218,7 @@ void Folder::Reap(bool waits) {
 }
 
 void Folder::Fail(const std::string& why) {
-  trouble_ = "the session does not stay as small as asked: " + why;
+  trouble_ = "the session exceeds the requested size: " + why;
   retry_ns_ = wire::MonotonicNs() + kRetryNs;
 }
 

@@ -45,7 +45,7 @@ class Folder {
   // At the end, all processes being gone: waits for what runs, and folds what is still too much.
   void Finish(std::uint64_t now_ns);
 
-  // "" or why the session does not stay as small as asked.
+  // "" or why the session exceeds the requested size.
   const std::string& trouble() const { return trouble_; }
 
  private:

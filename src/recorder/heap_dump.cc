@@ -42,7 +42,7 @@ Result<std::string> FindRingOf(const FileSystem& fs, pid_t pid) {
     return Error::Of("process {} has ended (its parent has not waited for it yet)", pid);
   }
   return Error::Of(
-      "process {} does not carry memwhy's agent; start it under memwhy run (attaching to a running "
+      "process {} does not have memwhy's agent; start it under memwhy run (attaching to a running "
       "process is not built yet)",
       pid);
 }

@@ -30,7 +30,7 @@ Result<std::unique_ptr<RingMap>> RingMap::Open(const std::string& path) {
   struct stat status{};
   if (fstat(fd.get(), &status) != 0) return Error::FromErrno(errno, "cannot look at " + path);
   const auto bytes = static_cast<std::uint64_t>(status.st_size);
-  if (!S_ISREG(status.st_mode) || bytes < 4096) return Error::Of("{} is no ring file", path);
+  if (!S_ISREG(status.st_mode) || bytes < 4096) return Error::Of("{} is not a ring file", path);
   void* base = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
   if (base == MAP_FAILED) return Error::FromErrno(errno, "cannot map " + path);
   auto info = [&] {
@@ -71,7 +71,7 @@ bool RingMap::IsShorter() const {
 
 void RingMap::GiveUp() {
   is_lost_ = true;
-  loss_ = IsShorter() ? "its ring file was made shorter by another hand"
+  loss_ = IsShorter() ? "its ring file was truncated by another process"
                       : "its ring file cannot be used any more (the disk?)";
   info_.state = wire::AgentState::kDetached;
   if (info_.detached_ns == 0) info_.detached_ns = wire::MonotonicNs();

@@ -313,7 +313,7 @@ void TargetSet::Refresh(Target* target) {
   target->ring().Refresh();
   if (was_lost || !target->ring().is_lost()) return;
   const std::string note = fmt::format("process {}: {}", target->pid(), target->ring().loss());
-  fmt::print(stderr, "memwhy: {}: nothing more of it is recorded, the program goes on\n", note);
+  fmt::print(stderr, "memwhy: {}: it is no longer recorded, the program goes on\n", note);
   if (IsWriting() && !writer_->AddFact(session::NoteToJson(note))) GiveUpWriting();
 }
 

@@ -86,13 +86,13 @@ std::string PairsText(const HeapGrowth& growth, std::size_t top) {
 
 std::string SliceText(const HeapGrowth& growth) {
   if (growth.slice.empty()) return "";
-  std::string text = "\nHeld so: ";
+  std::string text = "\nRetained by: ";
   std::size_t column = text.size() - 1;
   for (std::size_t i = 0; i < growth.slice.size(); ++i) {
     const std::string part = (i == 0 ? "" : "<- ") + ShortenLeft(growth.slice[i], 60);
     if (i != 0 && column + 1 + part.size() > kTerminalColumns) {
-      text += "\n        ";
-      column = 8;
+      text += "\n            ";
+      column = 12;
     }
     text += (i == 0 ? "" : " ") + part;
     column += part.size() + (i == 0 ? 0 : 1);
@@ -112,13 +112,13 @@ std::string TypeToAsk(const HeapGrowth& growth) {
 std::string NextText(const HeapGrowthView& view) {
   std::string text = "\n";
   if (view.dump) {
-    text += fmt::format("All objects are in {} now.\n", *view.dump);
+    text += fmt::format("All objects are in {}.\n", *view.dump);
   } else if (!view.no_dump.empty()) {
     text += fmt::format("No dump was written: {}\n", view.no_dump);
   }
   if (!Grows(view.growth)) {
     if (view.has_ended) return text;
-    return text + "What grows slowly shows in a longer time:\n" +
+    return text + "To see what grows slowly, count for longer:\n" +
            fmt::format("  memwhy heap growth {} --every 5m\n", view.pid);
   }
   if (view.has_ended && !view.dump) return text;

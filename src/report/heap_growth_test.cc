@@ -52,7 +52,7 @@ TEST(HeapGrowthTest, GrowthIsSaidWithWhatHoldsItAndWhatToDoNext) {
   ExpectFits(text);
   EXPECT_THAT(text, HasSubstr("counted 3 times in 1 min 0 s"));
   EXPECT_THAT(text, HasSubstr("+391 KiB"));
-  EXPECT_THAT(text, HasSubstr("Held so: bytes"));
+  EXPECT_THAT(text, HasSubstr("Retained by: bytes"));
   EXPECT_THAT(text, HasSubstr("<- (frame)"));
   EXPECT_THAT(text, Not(HasSubstr("dict\n")));  // it does not grow
   EXPECT_THAT(text, HasSubstr("  memwhy heap dump 4711 -o d.heap\n"));

@@ -63,7 +63,8 @@ std::string HeapHeadText(const HeapDumpView& dump) {
   for (const std::uint64_t count : graph.skipped().count) skipped += count;
   if (skipped != 0) text += fmt::format("{} objects could not be read\n", FormatCount(skipped));
   if (!graph.damage().empty()) {
-    text += "This dump is not whole: " + graph.damage() + ". What follows is of its first part.\n";
+    text +=
+        "This dump is incomplete: " + graph.damage() + ". What follows describes its first part.\n";
   }
   return text + "\n";
 }
@@ -104,7 +105,7 @@ std::string HeapRetainedText(const HeapDumpView& dump, std::span<const Node> nod
 // Its innermost calls: enough to know the place.
 std::string BirthText(const ShownBirth& birth) {
   constexpr std::size_t kFrames = 3;
-  std::string text = fmt::format("  born at {:.1f} s", birth.seconds);
+  std::string text = fmt::format("  allocated at {:.1f} s", birth.seconds);
   if (!birth.is_known) return text + ", its stack is not known\n";
   for (std::size_t i = 0; i < birth.stack.size() && i < kFrames; ++i) {
     const model::Frame& frame = birth.stack[i];
@@ -145,7 +146,7 @@ std::string HeapPathText(const HeapDumpView& dump, std::span<const ShownPath> pa
     if (retained.device != 0) text += fmt::format(" {}\n", devices.Beside(retained.device));
     if (shown.birth) text += BirthText(*shown.birth);
     if (shown.path.root == ObjectGraph::kNone) {
-      text += "  no root holds it: garbage that waits for the collector\n";
+      text += "  no root reaches it: garbage that waits for the collector\n";
       continue;
     }
     // The whole path, however long: it is the answer.
@@ -159,7 +160,7 @@ std::string HeapPathText(const HeapDumpView& dump, std::span<const ShownPath> pa
   }
   if (of > paths.size()) text += MoreText(of - paths.size(), "objects");
   if (has_more) {
-    text += "\nC code has what leads there: heap dump --native follows its memory, too.\n";
+    text += "\nMemory of C code leads there: heap dump --native follows it, too.\n";
   }
   return text;
 }
@@ -169,7 +170,7 @@ std::string HeapCyclesText(const HeapDumpView& dump, const analysis::Garbage& ga
   const ObjectGraph& graph = *dump.graph;
   std::string text = HeapHeadText(dump);
   if (garbage.cycles.empty()) {
-    return text + "No garbage in cycles: every cycle is held by a root.\n";
+    return text + "No garbage in cycles: a root reaches every cycle.\n";
   }
   text += fmt::format("{} of garbage in {} objects wait for the collector, in {} cycles\n\n",
                       FormatBytes(garbage.bytes), FormatCount(garbage.objects),
@@ -237,8 +238,7 @@ std::string HeapRefsText(const HeapDumpView& dump, const analysis::ReferenceBala
   }
   text += fmt::format("{} objects checked; {} have references that no object explains,\n",
                       FormatCount(balance.checked), FormatCount(balance.objects.size()));
-  text += fmt::format("{} of them are held by memory of C code, as they may be\n",
-                      FormatCount(balance.held));
+  text += fmt::format("{} of them are accounted for by C code\n", FormatCount(balance.held));
   if (!graph.was_scanned()) {
     text += "Memory was not scanned for other pointers, so none of this is proven.\n";
   }

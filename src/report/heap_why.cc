@@ -75,7 +75,7 @@ std::string HeapWhyText(const HeapDumpView& dump, const HeapWhyView& why, std::s
                         AddressText(dump.graph->address(cluster.example)));
     if (cluster.owner != ObjectGraph::kNone) {
       const analysis::RetainedBytes retained = why.sizes->Retained(cluster.owner);
-      text += fmt::format("{:>21} all of it ends with {} ({}{})\n", "",
+      text += fmt::format("{:>21} freeing {} releases all of it ({}{})\n", "",
                           why.paths->To(cluster.owner).text, FormatBytes(retained.host()),
                           devices.Beside(retained.device));
     }

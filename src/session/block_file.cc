@@ -16,7 +16,7 @@ Result<BlockFile> BlockFile::Open(const std::string& path, std::uint64_t limit) 
   if (!fd) return Error::FromErrno(errno, "cannot open " + path);
   struct stat status{};
   if (fstat(fd.get(), &status) != 0) return Error::FromErrno(errno, "cannot look at " + path);
-  if (!S_ISREG(status.st_mode)) return Error::Of("{} is no file", path);
+  if (!S_ISREG(status.st_mode)) return Error::Of("{} is not a file", path);
   BlockFile file(std::move(fd));
   file.size_ = std::min(static_cast<std::uint64_t>(status.st_size), limit);
   FileHeader header{};
@@ -24,7 +24,7 @@ Result<BlockFile> BlockFile::Open(const std::string& path, std::uint64_t limit) 
   MEMWHY_TRY_VOID(
       file.ReadBytes(0, std::span(reinterpret_cast<std::uint8_t*>(&header), sizeof(header))));
   if (std::memcmp(header.magic, kFileMagic, sizeof(kFileMagic)) != 0) {
-    return Error::Of("{} is no memwhy session", path);
+    return Error::Of("{} is not a memwhy session", path);
   }
   if (header.version != kFormatVersion) {
     return Error::Of("{} is a session of version {}; this memwhy reads version {}", path,

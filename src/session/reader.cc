@@ -39,7 +39,7 @@ Result<std::unique_ptr<Session>> Session::Open(const std::string& path) {
     if (directory.empty()) directory = ".";
   }
   if (!IsDirectory(directory)) {
-    return Error::Of("{} is no session directory", path);
+    return Error::Of("{} is not a session directory", path);
   }
   // Rings before blocks: what the recorder moves from one to the other meanwhile is seen twice,
   // which offsets tell, and never missed.
@@ -385,8 +385,7 @@ void Session::BuildEnd() {
     recording_.folded->peak_at = SecondsOfNs(facts_.folded->peak_at_ns);
     recording_.seconds = std::max(recording_.seconds, recording_.folded->until);
     recording_.notes.push_back(
-        fmt::format("{}: what happened in the first {} is kept as sums of its sites, without "
-                    "single events",
+        fmt::format("{}: of the first {} only the sums of each site are kept, no single events",
                     recording_.folded->why, FormatSeconds(recording_.folded->until)));
   }
   recording_.watched_from = 0;

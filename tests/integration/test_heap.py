@@ -269,7 +269,7 @@ def run_heap(memwhy, *arguments):
 
 def test_errors_say_what_to_do(memwhy, python, tmp_path):
     done = run_heap(memwhy, "dump", os.getpid())
-    assert done.returncode == 3 and "does not carry memwhy's agent" in done.stderr
+    assert done.returncode == 3 and "does not have memwhy's agent" in done.stderr
     done = run_heap(memwhy, "dump", 2**22 - 3)
     assert done.returncode == 3 and "no process" in done.stderr
     program = TARGETS / "heap_population.py"

@@ -109,5 +109,5 @@ def test_native_needs_a_recording(memwhy, tmp_path):
         timeout=60,
     )
     assert done.returncode == 3
-    assert "does not carry memwhy's agent" in done.stderr
+    assert "does not have memwhy's agent" in done.stderr
     assert not (tmp_path / "d.heap").exists()

@@ -30,8 +30,8 @@ CUTS_ITS_OWN = """if 1:
 
 
 def said(stats, errors):
-    assert "its ring file was made shorter" in errors
-    assert any("its ring file was made shorter" in note for note in stats["session"]["notes"])
+    assert "its ring file was truncated" in errors
+    assert any("its ring file was truncated" in note for note in stats["session"]["notes"])
     assert any("nothing is recorded after" in note for note in stats["session"]["notes"])
     assert not stats["session"]["complete"]
     assert stats["session"]["damage"] is None

@@ -31,7 +31,7 @@ Finding Describe(const Case& one, const Suspect& suspect) {
   finding.layer = Layer::kPython;
   const std::string what = finding.what.type.empty() ? "what" : "every " + finding.what.type;
   if (finding.who_allocated) {
-    finding.title = fmt::format("{} keeps {} that {} makes: +{}", HolderText(holder),
+    finding.title = fmt::format("{} keeps {} that {} allocates: +{}", HolderText(holder),
                                 what == "what" ? "the memory" : what,
                                 CallableText(*finding.who_allocated), RateText(one, finding));
   } else {
@@ -69,7 +69,7 @@ RuleOutcome CheckContainerGrowth(const Case& one) {
                                      : ": " + one.holders->why_not);
   } else {
     outcome.check.result = CheckResult::kPass;
-    outcome.check.why = "no container keeps what a growing stack makes";
+    outcome.check.why = "no container keeps what a growing stack allocates";
   }
   return outcome;
 }

@@ -18,13 +18,13 @@ Finding Describe(const Case& one, const Suspect& suspect) {
   const std::string site = finding.who_allocated ? CallableText(*finding.who_allocated)
                                                  : "a stack without Python frames";
   if (finding.who_holds) {
-    finding.title = fmt::format("Memory that {} makes stays below {}: +{}", site,
+    finding.title = fmt::format("Memory that {} allocates is held by {}: +{}", site,
                                 HolderText(*finding.who_holds), RateText(one, finding));
     finding.fix =
         fmt::format("Release what {} keeps when it is no longer used.", finding.who_holds->holder);
   } else {
     finding.title = fmt::format(
-        "Memory that {} makes is not released: +{}; who holds it is not "
+        "Memory that {} allocates is not released: +{}; who holds it is not "
         "proven",
         site, RateText(one, finding));
     finding.fix = is_native ? fmt::format(
