@@ -11,7 +11,7 @@
 
 #include "analysis/finding.h"
 #include "model/ids.h"
-#include "model/stack_tree.h"
+#include "model/sites/stack_tree.h"
 
 namespace memwhy::analysis {
 

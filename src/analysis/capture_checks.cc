@@ -11,7 +11,7 @@
 namespace memwhy::analysis {
 namespace {
 
-constexpr std::uint64_t kFewestOperations = 30;
+constexpr std::uint64_t kCaptureChecksFewestOperations = 30;
 constexpr std::uint64_t kFewestAllocations = 100;
 constexpr double kNearLimit = 0.9;
 constexpr double kComfortable_s = 60;
@@ -40,7 +40,7 @@ Check LongEnough(const Case& one) {
 Check Activity(const Case& one) {
   const std::uint64_t allocations = Allocations(one);
   if (one.operations_per_second) {
-    const bool is_enough = one.view.operations_total >= kFewestOperations;
+    const bool is_enough = one.view.operations_total >= kCaptureChecksFewestOperations;
     return {"window.activity", is_enough ? CheckResult::kPass : CheckResult::kFail,
             fmt::format("{} {}s, {} per second", FormatCount(one.view.operations_total),
                         OperationName(one), CountText(*one.operations_per_second))};
@@ -123,10 +123,11 @@ std::optional<Missing> WhatIsMissing(const Case& one) {
     return Missing{one.live.why,
                    std::max(kComfortable_s, RecordingFor(one, one.live.needed_seconds))};
   }
-  if (one.operations_per_second && one.view.operations_total < kFewestOperations) {
-    const double seconds = static_cast<double>(kFewestOperations) / *one.operations_per_second;
+  if (one.operations_per_second && one.view.operations_total < kCaptureChecksFewestOperations) {
+    const double seconds =
+        static_cast<double>(kCaptureChecksFewestOperations) / *one.operations_per_second;
     return Missing{fmt::format("only {} {}s in {:.0f} s, {} are needed", one.view.operations_total,
-                               OperationName(one), one.seconds, kFewestOperations),
+                               OperationName(one), one.seconds, kCaptureChecksFewestOperations),
                    std::max(kComfortable_s, RecordingFor(one, seconds))};
   }
   const bool is_busy = one.operations_per_second || Allocations(one) >= kFewestAllocations ||

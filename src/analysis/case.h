@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "analysis/growth.h"
-#include "analysis/holders.h"
-#include "model/ledger.h"
+#include "analysis/heap/holders.h"
+#include "model/ledger/ledger.h"
 #include "model/recording.h"
-#include "model/stack_tree.h"
-#include "model/window_view.h"
+#include "model/sites/stack_tree.h"
+#include "model/sites/window_view.h"
 
 namespace memwhy::analysis {
 

@@ -13,7 +13,7 @@
 namespace memwhy::analysis {
 namespace {
 
-constexpr std::uint64_t kFewestOperations = 10;
+constexpr std::uint64_t kDescribeFewestOperations = 10;
 constexpr double kProvenShare = 0.8;
 constexpr std::size_t kProvenSample = 8;
 
@@ -224,7 +224,7 @@ Finding DescribeSuspect(const Case& one, const Suspect& suspect) {
   finding.confidence = ConfidenceOf(one, suspect);
   finding.bytes_at_stake = suspect.bytes;
   finding.growth_bytes_per_second = suspect.rate;
-  if (one.operations_per_second && one.view.operations_total >= kFewestOperations) {
+  if (one.operations_per_second && one.view.operations_total >= kDescribeFewestOperations) {
     finding.growth_bytes_per_operation = suspect.rate / *one.operations_per_second;
   }
   if (one.growth_rate > 0) {

@@ -11,7 +11,7 @@
 #include <string>
 
 #include "base/bytes.h"
-#include "model/window_view.h"
+#include "model/sites/window_view.h"
 
 namespace memwhy::analysis {
 

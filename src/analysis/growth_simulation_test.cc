@@ -17,7 +17,7 @@ namespace {
 
 constexpr int kSeries = 400;
 constexpr double kBase = 200.0 * (1 << 20);
-constexpr double kMiB = 1 << 20;
+constexpr double kGrowthSimulationTestMiB = 1 << 20;
 
 using Random = std::mt19937_64;
 // A series of `samples` values in bytes above the base.
@@ -29,7 +29,7 @@ double Normal(Random& random, double deviation) {
 
 std::vector<double> Iid(Random& random, int samples) {
   std::vector<double> out;
-  for (int i = 0; i < samples; ++i) out.push_back(Normal(random, 1 * kMiB));
+  for (int i = 0; i < samples; ++i) out.push_back(Normal(random, 1 * kGrowthSimulationTestMiB));
   return out;
 }
 
@@ -37,7 +37,8 @@ std::vector<double> Sawtooth(Random& random, int samples) {
   std::vector<double> out;
   const double period = 5 + 15 * std::uniform_real_distribution<double>()(random);
   for (int i = 0; i < samples; ++i) {
-    out.push_back(10 * kMiB * std::fmod(i, period) / period + Normal(random, 0.1 * kMiB));
+    out.push_back(10 * kGrowthSimulationTestMiB * std::fmod(i, period) / period +
+                  Normal(random, 0.1 * kGrowthSimulationTestMiB));
   }
   return out;
 }
@@ -46,7 +47,7 @@ std::vector<double> Autoregressive(Random& random, int samples) {
   std::vector<double> out;
   double value = 0;
   for (int i = 0; i < samples; ++i) {
-    value = 0.95 * value + Normal(random, 0.5 * kMiB);
+    value = 0.95 * value + Normal(random, 0.5 * kGrowthSimulationTestMiB);
     out.push_back(value);
   }
   return out;
@@ -56,7 +57,8 @@ std::vector<double> WarmUp(Random& random, int samples) {
   std::vector<double> out;
   const double tau = samples * (0.05 + 0.15 * std::uniform_real_distribution<double>()(random));
   for (int i = 0; i < samples; ++i) {
-    out.push_back(40 * kMiB * (1 - std::exp(-i / tau)) + Normal(random, 0.1 * kMiB));
+    out.push_back(40 * kGrowthSimulationTestMiB * (1 - std::exp(-i / tau)) +
+                  Normal(random, 0.1 * kGrowthSimulationTestMiB));
   }
   return out;
 }
@@ -66,7 +68,8 @@ std::vector<double> FillsUp(Random& random, int samples) {
   std::vector<double> out;
   const double full = samples * (0.2 + 0.55 * std::uniform_real_distribution<double>()(random));
   for (int i = 0; i < samples; ++i) {
-    out.push_back(40 * kMiB * std::min(1.0, i / full) + Normal(random, 0.1 * kMiB));
+    out.push_back(40 * kGrowthSimulationTestMiB * std::min(1.0, i / full) +
+                  Normal(random, 0.1 * kGrowthSimulationTestMiB));
   }
   return out;
 }
@@ -75,7 +78,8 @@ std::vector<double> Ratchet(Random& random, int samples) {
   std::vector<double> out;
   double high = 0;
   for (int i = 0; i < samples; ++i) {
-    high = std::max(high, std::exponential_distribution<double>(1 / (4 * kMiB))(random));
+    high = std::max(
+        high, std::exponential_distribution<double>(1 / (4 * kGrowthSimulationTestMiB))(random));
     out.push_back(high);
   }
   return out;
@@ -110,7 +114,7 @@ double ShareGrowing(const Shape& shape, int samples, MetricClass metric) {
     const std::vector<Bytes> floors = Floors(shape(random, samples));
     GrowthOptions options;
     options.metric = metric;
-    if (metric == MetricClass::kNoisy) options.minimum_net = 1 * kMiB;
+    if (metric == MetricClass::kNoisy) options.minimum_net = 1 * kGrowthSimulationTestMiB;
     if (JudgeFloors(floors, samples / 15.0, options).trend == Trend::kGrowing) ++growing;
   }
   return growing / static_cast<double>(kSeries);

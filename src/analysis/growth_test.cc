@@ -10,11 +10,11 @@
 namespace memwhy::analysis {
 namespace {
 
-constexpr Bytes kMiB = 1024 * 1024;
+constexpr Bytes kGrowthTestMiB = 1024 * 1024;
 
 std::vector<Bytes> Line(std::size_t bins, Bytes step) {
   std::vector<Bytes> floors;
-  for (std::size_t i = 0; i < bins; ++i) floors.push_back(100 * kMiB + i * step);
+  for (std::size_t i = 0; i < bins; ++i) floors.push_back(100 * kGrowthTestMiB + i * step);
   return floors;
 }
 
@@ -31,9 +31,9 @@ TEST(GrowthTest, MannKendallOfARisingLineIsTheKnownValue) {
 }
 
 TEST(GrowthTest, ALineGrowsByItsSlope) {
-  const Growth growth = JudgeFloors(Line(15, kMiB), 30, {});
+  const Growth growth = JudgeFloors(Line(15, kGrowthTestMiB), 30, {});
   EXPECT_EQ(growth.trend, Trend::kGrowing) << growth.why;
-  EXPECT_NEAR(growth.slope, kMiB / 2.0, 1);
+  EXPECT_NEAR(growth.slope, kGrowthTestMiB / 2.0, 1);
 }
 
 TEST(GrowthTest, AFlatMetricIsStable) {
@@ -41,35 +41,35 @@ TEST(GrowthTest, AFlatMetricIsStable) {
 }
 
 TEST(GrowthTest, AWindowUnderTenSecondsIsTooShort) {
-  const Growth growth = JudgeFloors(Line(15, kMiB), 9, {});
+  const Growth growth = JudgeFloors(Line(15, kGrowthTestMiB), 9, {});
   EXPECT_EQ(growth.trend, Trend::kInconclusive);
   EXPECT_EQ(growth.needed_seconds, 10);
 }
 
 TEST(GrowthTest, FewOrNoBinsAreInconclusive) {
   EXPECT_EQ(JudgeFloors({}, 60, {}).trend, Trend::kInconclusive);
-  EXPECT_EQ(JudgeFloors(Line(3, kMiB), 60, {}).trend, Trend::kInconclusive);
-  EXPECT_EQ(JudgeFloors(Line(1, kMiB), 0, {}).trend, Trend::kInconclusive);
+  EXPECT_EQ(JudgeFloors(Line(3, kGrowthTestMiB), 60, {}).trend, Trend::kInconclusive);
+  EXPECT_EQ(JudgeFloors(Line(1, kGrowthTestMiB), 0, {}).trend, Trend::kInconclusive);
 }
 
 TEST(GrowthTest, OneJumpIsNoGrowth) {
-  std::vector<Bytes> floors(15, 100 * kMiB);
-  for (std::size_t i = 8; i < 15; ++i) floors[i] = 120 * kMiB;
+  std::vector<Bytes> floors(15, 100 * kGrowthTestMiB);
+  for (std::size_t i = 8; i < 15; ++i) floors[i] = 120 * kGrowthTestMiB;
   EXPECT_NE(JudgeFloors(floors, 30, {}).trend, Trend::kGrowing);
 }
 
 TEST(GrowthTest, ALateReleaseIsNoGrowth) {
-  std::vector<Bytes> floors = Line(15, kMiB);
-  floors[13] = floors[14] = 101 * kMiB;
+  std::vector<Bytes> floors = Line(15, kGrowthTestMiB);
+  floors[13] = floors[14] = 101 * kGrowthTestMiB;
   EXPECT_NE(JudgeFloors(floors, 30, {}).trend, Trend::kGrowing);
 }
 
 TEST(GrowthTest, RareStepsOfAPoolGrowWhenBothHalvesRise) {
-  std::vector<Bytes> floors(15, 100 * kMiB);
-  for (std::size_t i = 0; i < 15; ++i) floors[i] += i / 4 * kMiB;
+  std::vector<Bytes> floors(15, 100 * kGrowthTestMiB);
+  for (std::size_t i = 0; i < 15; ++i) floors[i] += i / 4 * kGrowthTestMiB;
   EXPECT_EQ(JudgeSteps(floors, 40, 256 * 1024).trend, Trend::kGrowing);
-  std::vector<Bytes> early(15, 103 * kMiB);
-  for (std::size_t i = 0; i < 3; ++i) early[i] = (100 + i) * kMiB;
+  std::vector<Bytes> early(15, 103 * kGrowthTestMiB);
+  for (std::size_t i = 0; i < 3; ++i) early[i] = (100 + i) * kGrowthTestMiB;
   EXPECT_NE(JudgeSteps(early, 40, 256 * 1024).trend, Trend::kGrowing);
 }
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "model/recording.h"
-#include "model/site_amounts.h"
-#include "model/stack_tree.h"
+#include "model/sites/site_amounts.h"
+#include "model/sites/stack_tree.h"
 
 namespace memwhy::analysis {
 

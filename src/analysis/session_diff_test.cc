@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "model/fake_source.h"
+#include "model/sites/fake_source.h"
 
 namespace memwhy::analysis {
 namespace {

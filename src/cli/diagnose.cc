@@ -19,15 +19,15 @@
 #include "cli/report_page.h"
 #include "diagnose/live_road.h"
 #include "diagnose/session_diagnosis.h"
-#include "report/findings_json.h"
-#include "report/verdict_text.h"
+#include "report/verdict/findings_json.h"
+#include "report/verdict/verdict_text.h"
 
 namespace memwhy::cli {
 namespace {
 
 constexpr const char* kStdout = "-";
 
-struct Options {
+struct DiagnoseOptions {
   std::string session;  // to replay
   std::string output;   // to make
   std::string seconds;
@@ -42,12 +42,12 @@ struct Options {
   bool prints_json() const { return json == kStdout; }
 };
 
-bool IsDirectory(const std::string& path) {
+bool IsDirectoryDiagnose(const std::string& path) {
   struct stat status{};
   return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-std::string DefaultSession() {
+std::string DefaultSessionDiagnose() {
   std::string name = fmt::format("memwhy.{}.mwy", getpid());
   struct stat status{};
   for (int i = 2; stat(name.c_str(), &status) == 0; ++i) {
@@ -78,8 +78,8 @@ class StdoutForJson {
   int saved_ = -1;
 };
 
-int Print(const session::Session& session, const diagnose::SessionDiagnosis& diagnosis,
-          const Options& options) {
+int PrintDiagnose(const session::Session& session, const diagnose::SessionDiagnosis& diagnosis,
+                  const DiagnoseOptions& options) {
   const model::Recording& recording = session.recording();
   if (!options.json.empty()) {
     const std::string document =
@@ -104,7 +104,8 @@ int Print(const session::Session& session, const diagnose::SessionDiagnosis& dia
   return analysis::ExitCode(diagnosis.verdict);
 }
 
-int Conclude(const std::string& path, const diagnose::Window& window, const Options& options) {
+int Conclude(const std::string& path, const diagnose::Window& window,
+             const DiagnoseOptions& options) {
   const auto session = OpenSession(path);
   if (!session) return Fail(kExitUsage, session.error().message());
   if (const std::string why = WhyNoVerdict((*session)->recording()); !why.empty()) {
@@ -112,13 +113,14 @@ int Conclude(const std::string& path, const diagnose::Window& window, const Opti
   }
   const auto diagnosis = diagnose::DiagnoseSession(**session, window);
   if (!diagnosis) return Fail(kExitEnvironment, diagnosis.error().message());
-  return Print(**session, *diagnosis, options);
+  return PrintDiagnose(**session, *diagnosis, options);
 }
 
-int RunLive(const Options& options, std::optional<double> seconds, const diagnose::Window& window) {
+int RunLive(const DiagnoseOptions& options, std::optional<double> seconds,
+            const diagnose::Window& window) {
   diagnose::LiveOptions live;
   live.argv = ProgramArguments();
-  live.session = options.output.empty() ? DefaultSession() : options.output;
+  live.session = options.output.empty() ? DefaultSessionDiagnose() : options.output;
   live.seconds = seconds;
   live.max_pause_ms = options.max_pause_ms;
   live.say = [](std::string_view line) { fmt::print(stderr, "memwhy: {}\n", line); };
@@ -132,10 +134,10 @@ int RunLive(const Options& options, std::optional<double> seconds, const diagnos
   return Conclude(outcome->session, window, options);
 }
 
-int Run(Options options) {
+int RunDiagnose(DiagnoseOptions options) {
   // "--json SESSION": the option's value is optional, so it takes the session for its file.
   if (options.session.empty() && ProgramArguments().empty() && !options.pid &&
-      IsDirectory(options.json)) {
+      IsDirectoryDiagnose(options.json)) {
     options.session = options.json;
     options.json = kStdout;
   }
@@ -169,7 +171,7 @@ int Run(Options options) {
 }
 
 void AddDiagnoseCommand(CLI::App& app, int* exit_code) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<DiagnoseOptions>();
   CLI::App* command =
       app.add_subcommand("diagnose", "Why a program grows: memwhy diagnose [OPTIONS] -- PROGRAM");
   command->add_option("session", options->session, "A recorded session, instead of a program");
@@ -200,10 +202,10 @@ void AddDiagnoseCommand(CLI::App& app, int* exit_code) {
   command->footer(
       "Exit status: 0 nothing to blame, 1 a finding, 2 usage, 3 the environment cannot\n"
       "do it, 4 inconclusive.");
-  command->callback([options, exit_code] { *exit_code = Run(*options); });
+  command->callback([options, exit_code] { *exit_code = RunDiagnose(*options); });
 }
 
-const CommandRegistrar kRegistrar("diagnose", AddDiagnoseCommand);
+const CommandRegistrar kDiagnoseRegistrar("diagnose", AddDiagnoseCommand);
 
 }  // namespace
 }  // namespace memwhy::cli

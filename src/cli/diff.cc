@@ -13,16 +13,16 @@
 #include "cli/cli.h"
 #include "cli/show_option.h"
 #include "cli/view_options.h"
-#include "model/call_tree.h"
-#include "report/diff_view.h"
+#include "model/sites/call_tree.h"
+#include "report/views/diff_view.h"
 
 namespace memwhy::cli {
 namespace {
 
-constexpr std::size_t kRowsInText = 15;
+constexpr std::size_t kDiffRowsInText = 15;
 constexpr std::size_t kRowsInPage = 500;
 
-struct Options {
+struct DiffOptions {
   std::string baseline;
   std::string candidate;
   std::string output;
@@ -30,7 +30,7 @@ struct Options {
   ViewOptions view;
 };
 
-int Run(const Options& options) {
+int RunDiff(const DiffOptions& options) {
   const auto range = ParseTimeRange(options.view.from, options.view.to);
   if (!range) return Fail(kExitUsage, range.error().message());
   const auto before = OpenSession(options.baseline);
@@ -68,7 +68,7 @@ int Run(const Options& options) {
   if (options.view.json) {
     report::WriteDiffJson(view, options.view.top.value_or(SIZE_MAX), PrintOut);
   } else if (options.output.empty()) {
-    PrintOut(report::DiffText(view, options.view.top.value_or(kRowsInText)));
+    PrintOut(report::DiffText(view, options.view.top.value_or(kDiffRowsInText)));
   } else {
     fmt::print("{}\n", options.output);
   }
@@ -76,7 +76,7 @@ int Run(const Options& options) {
 }
 
 void AddDiffCommand(CLI::App& app, int* exit_code) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DiffOptions>();
   CLI::App* command = app.add_subcommand("diff", "What changed between two sessions");
   command->add_option("baseline", options->baseline, "The session before")->required();
   command->add_option("candidate", options->candidate, "The session after")->required();
@@ -86,10 +86,10 @@ void AddDiffCommand(CLI::App& app, int* exit_code) {
       ->default_str("stack");
   AddViewOptions(command, options->view, "Rows shown (default: 15, with -o 500, with --json all)",
                  "memwhy.diff/1");
-  command->callback([=] { *exit_code = Run(*options); });
+  command->callback([=] { *exit_code = RunDiff(*options); });
 }
 
-const CommandRegistrar kRegistrar("diff", AddDiffCommand);
+const CommandRegistrar kDiffRegistrar("diff", AddDiffCommand);
 
 }  // namespace
 }  // namespace memwhy::cli

@@ -306,7 +306,7 @@ std::vector<Check> CheckPythons() {
   return checks;
 }
 
-struct Options {
+struct DoctorOptions {
   bool is_json = false;
   int pid = 0;
 };
@@ -329,7 +329,7 @@ void PrintWrapped(const std::string& text, std::size_t first, std::size_t indent
   fmt::print("\n");
 }
 
-int Run(const Options& options) {
+int RunDoctor(const DoctorOptions& options) {
   if (options.pid != 0 && !os::ReadProcessStat(RealFileSystem(), options.pid)) {
     return Fail(kExitUsage, fmt::format("there is no process {}", options.pid));
   }
@@ -373,15 +373,15 @@ int Run(const Options& options) {
 }
 
 void AddDoctorCommand(CLI::App& app, int* exit_code) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<DoctorOptions>();
   CLI::App* command = app.add_subcommand("doctor", "What this machine lets memwhy do");
   command->add_flag("--json", options->is_json, "One JSON document");
   command->add_option("--pid", options->pid, "Also look at this process")
       ->check(CLI::PositiveNumber);
-  command->callback([options, exit_code] { *exit_code = Run(*options); });
+  command->callback([options, exit_code] { *exit_code = RunDoctor(*options); });
 }
 
-const CommandRegistrar kRegistrar("doctor", AddDoctorCommand);
+const CommandRegistrar kDoctorRegistrar("doctor", AddDoctorCommand);
 
 }  // namespace
 }  // namespace memwhy::cli

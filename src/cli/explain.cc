@@ -17,15 +17,15 @@
 #include "cli/cli.h"
 #include "cli/live_ledger.h"
 #include "cli/open_session.h"
-#include "model/build_ledger.h"
-#include "report/ledger_json.h"
-#include "report/ledger_rows.h"
-#include "report/ledger_text.h"
+#include "model/ledger/build_ledger.h"
+#include "report/ledger/ledger_json.h"
+#include "report/ledger/ledger_rows.h"
+#include "report/ledger/ledger_text.h"
 
 namespace memwhy::cli {
 namespace {
 
-struct Options {
+struct ExplainOptions {
   std::string subject;
   bool tree = false;
   bool json = false;
@@ -36,7 +36,8 @@ struct ProcessLedgers {
   std::vector<model::Ledger> ledgers;
 };
 
-void Print(const model::Recording& recording, const std::vector<ProcessLedgers>& all, bool json) {
+void PrintExplain(const model::Recording& recording, const std::vector<ProcessLedgers>& all,
+                  bool json) {
   if (json) {
     report::Json document = report::LedgerDocument(report::SessionJson(recording), {});
     for (const ProcessLedgers& process : all) {
@@ -75,7 +76,7 @@ std::vector<model::MapsPass> FirstAndLast(const model::Recording& recording,
   return passes;
 }
 
-int ExplainSession(const Options& options) {
+int ExplainSession(const ExplainOptions& options) {
   const auto session = OpenSession(options.subject);
   if (!session) return Fail(kExitUsage, session.error().message());
   const model::Recording& recording = (*session)->recording();
@@ -96,20 +97,20 @@ int ExplainSession(const Options& options) {
                                               "there is nothing to balance",
                                               options.subject));
   }
-  Print(recording, all, options.json);
+  PrintExplain(recording, all, options.json);
   return kExitOk;
 }
 
-int ExplainProcess(const Options& options, pid_t pid) {
+int ExplainProcess(const ExplainOptions& options, pid_t pid) {
   const RealFileSystem fs;
   auto look = LookAtProcess(fs, pid);
   if (!look) return Fail(kExitEnvironment, look.error().message());
   const auto number = static_cast<std::uint32_t>(pid);
-  Print(look->recording, {ProcessLedgers{number, look->ledgers}}, options.json);
+  PrintExplain(look->recording, {ProcessLedgers{number, look->ledgers}}, options.json);
   return kExitOk;
 }
 
-int Run(const Options& options) {
+int RunExplain(const ExplainOptions& options) {
   const auto pid = ParseUint(options.subject);
   if (!pid || std::filesystem::exists(options.subject)) return ExplainSession(options);
   if (*pid == 0 || *pid > INT32_MAX) {
@@ -120,16 +121,16 @@ int Run(const Options& options) {
 }
 
 void AddExplainCommand(CLI::App& app, int* exit_code) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ExplainOptions>();
   CLI::App* command = app.add_subcommand("explain", "Where rss and the cgroup charge went");
   command->add_option("subject", options->subject, "A process id, or a session directory")
       ->required();
   command->add_flag("--tree", options->tree, "Every process of the session, not only the first");
   command->add_flag("--json", options->json, "Print memwhy.ledger/1");
-  command->callback([=] { *exit_code = Run(*options); });
+  command->callback([=] { *exit_code = RunExplain(*options); });
 }
 
-const CommandRegistrar kRegistrar("explain", AddExplainCommand);
+const CommandRegistrar kExplainRegistrar("explain", AddExplainCommand);
 
 }  // namespace
 }  // namespace memwhy::cli

@@ -15,14 +15,14 @@
 #include "cli/cli.h"
 #include "cli/open_session.h"
 #include "cli/show_option.h"
-#include "model/call_tree.h"
-#include "model/stats.h"
-#include "report/flamegraph_html.h"
+#include "model/sites/call_tree.h"
+#include "model/sites/stats.h"
+#include "report/views/flamegraph_html.h"
 
 namespace memwhy::cli {
 namespace {
 
-struct Options {
+struct FlamegraphOptions {
   std::string session;
   std::string output;
   std::string from;
@@ -69,7 +69,7 @@ Result<report::Json> BuildDocument(const session::Session& session, const TimeRa
       {session.recording(), session.stacks(), tree, stats.from, stats.to, show_name, has_baseline});
 }
 
-int Run(const Options& options) {
+int RunFlamegraph(const FlamegraphOptions& options) {
   const auto range = ParseTimeRange(options.from, options.to);
   if (!range) return Fail(kExitUsage, range.error().message());
   const auto session = OpenSession(options.session);
@@ -89,7 +89,7 @@ int Run(const Options& options) {
 }
 
 void AddFlamegraphCommand(CLI::App& app, int* exit_code) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<FlamegraphOptions>();
   CLI::App* command = app.add_subcommand("flamegraph", "Allocations by caller, as one HTML file");
   command->add_option("session", options->session, "A session directory")->required();
   command->add_option("-o,--output", options->output,
@@ -98,10 +98,10 @@ void AddFlamegraphCommand(CLI::App& app, int* exit_code) {
   command->add_option("--to", options->to, "End of the range (default: the session's end)");
   AddShowOption(command, options->show);
   command->add_flag("--json", options->json, "Print memwhy.flamegraph/1");
-  command->callback([=] { *exit_code = Run(*options); });
+  command->callback([=] { *exit_code = RunFlamegraph(*options); });
 }
 
-const CommandRegistrar kRegistrar("flamegraph", AddFlamegraphCommand);
+const CommandRegistrar kFlamegraphRegistrar("flamegraph", AddFlamegraphCommand);
 
 }  // namespace
 }  // namespace memwhy::cli

@@ -20,15 +20,15 @@
 #include "cli/cli.h"
 #include "cli/view_options.h"
 #include "readers/gc_log_reader.h"
-#include "report/gclog_json.h"
-#include "report/gclog_text.h"
+#include "report/gclog/gclog_json.h"
+#include "report/gclog/gclog_text.h"
 
 namespace memwhy::cli {
 namespace {
 
 constexpr const char* kStandard = "-";  // stdin, stdout
 
-struct Options {
+struct GclogOptions {
   std::string file;
   std::string json;  // a file, "-", or "" without --json
   bool keeps_shutdown = false;
@@ -51,7 +51,7 @@ struct CloseFile {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
 
-int Run(Options options) {
+int RunGclog(GclogOptions options) {
   // "--json FILE": the option's value is optional, so it takes the log for its file.
   if (options.file.empty() && !options.json.empty() && options.json != kStandard) {
     options.file = options.json;
@@ -107,7 +107,7 @@ int Run(Options options) {
 }
 
 void AddGcLogCommand(CLI::App& app, int* exit_code) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<GclogOptions>();
   CLI::App* command =
       app.add_subcommand("gclog", "What the garbage collector's debug text says (gc.set_debug)");
   command->add_option("file", options->file, "The log, - for stdin")->type_name("FILE");
@@ -126,10 +126,10 @@ void AddGcLogCommand(CLI::App& app, int* exit_code) {
   command->add_option("--top", options->top, "Types shown (default: 10)")
       ->check(CLI::NonNegativeNumber)
       ->type_name("N");
-  command->callback([options, exit_code] { *exit_code = Run(*options); });
+  command->callback([options, exit_code] { *exit_code = RunGclog(*options); });
 }
 
-const CommandRegistrar kRegistrar("gclog", AddGcLogCommand);
+const CommandRegistrar kGclogRegistrar("gclog", AddGcLogCommand);
 
 }  // namespace
 }  // namespace memwhy::cli

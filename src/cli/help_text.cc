@@ -4,7 +4,7 @@
 #include <sstream>
 
 #include "base/strings.h"
-#include "report/wrap.h"
+#include "report/parts/wrap.h"
 
 namespace memwhy::cli {
 namespace {

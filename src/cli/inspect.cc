@@ -31,7 +31,7 @@ using json = nlohmann::ordered_json;
 using session::Record;
 using wire::EventKind;
 
-using Options = InspectOptions;
+using InspectOptions = InspectOptions;
 
 std::string Hex(std::uint64_t value) { return fmt::format("0x{:x}", value); }
 
@@ -140,19 +140,20 @@ json DescribeRecord(const Record& record) {
   return out;
 }
 
-std::string Dump(const json& value) {
+std::string InspectDump(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-// Prints as it goes; with --json each list is gathered and printed as one document at the end.
+// Prints as it goes; with --json each list is gathered and printed as one document at the
+// end.
 class Inspector {
  public:
-  explicit Inspector(const Options& options) : options_(options) {}
+  explicit Inspector(const InspectOptions& options) : options_(options) {}
 
   int Ring(const std::string& path);
   int Blocks(const std::string& path);
   void Finish() {
-    if (options_.is_json) std::puts(Dump(document_).c_str());
+    if (options_.is_json) std::puts(InspectDump(document_).c_str());
   }
 
  private:
@@ -164,7 +165,7 @@ class Inspector {
     if (!options_.is_json) fmt::print(format, std::forward<Args>(args)...);
   }
 
-  const Options& options_;
+  const InspectOptions& options_;
   json document_ = {{"schema", "memwhy.inspect/1"}};
   std::map<std::pair<std::uint32_t, std::uint32_t>, session::StreamDecoder> decoders_;
 };
@@ -190,7 +191,7 @@ void Inspector::Piece(std::uint32_t process, std::uint32_t thread, std::uint64_t
         event.erase("kind");
         Print("    {:<12}", kind);
         for (const auto& [key, value] : event.items()) {
-          Print(" {}={}", key, value.is_string() ? value.get<std::string>() : Dump(value));
+          Print(" {}={}", key, value.is_string() ? value.get<std::string>() : InspectDump(value));
         }
         Print("\n");
       }
@@ -285,16 +286,16 @@ int Inspector::Blocks(const std::string& path) {
   return kExitOk;
 }
 
-bool IsDirectory(const std::string& path) {
+bool IsDirectoryInspect(const std::string& path) {
   struct stat status{};
   return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-int Run(const Options& options) {
+int RunInspect(const InspectOptions& options) {
   if (session::IsDumpFile(options.path)) return InspectDump(options);
   Inspector inspector(options);
   int code = kExitOk;
-  if (IsDirectory(options.path)) {
+  if (IsDirectoryInspect(options.path)) {
     code = inspector.Blocks(JoinPath(options.path, session::kBlocksFile));
     for (const std::string& ring : session::FindRings(options.path)) {
       if (code == kExitOk) code = inspector.Ring(ring);
@@ -309,7 +310,7 @@ int Run(const Options& options) {
 }
 
 void AddInspectCommand(CLI::App& app, int* exit_code) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<InspectOptions>();
   CLI::App* command =
       app.add_subcommand("inspect", "Print what is in a session, heap dump or ring file");
   command
@@ -318,10 +319,10 @@ void AddInspectCommand(CLI::App& app, int* exit_code) {
       ->type_name("FILE|SESSION");
   command->add_flag("--events", options->has_events, "Each event of a session; facts in full");
   command->add_flag("--json", options->is_json, "One JSON document");
-  command->callback([options, exit_code] { *exit_code = Run(*options); });
+  command->callback([options, exit_code] { *exit_code = RunInspect(*options); });
 }
 
-const CommandRegistrar kRegistrar("inspect", AddInspectCommand);
+const CommandRegistrar kInspectRegistrar("inspect", AddInspectCommand);
 
 }  // namespace
 }  // namespace memwhy::cli

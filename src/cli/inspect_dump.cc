@@ -20,7 +20,7 @@ using session::DumpContents;
 
 constexpr std::size_t kFactWidth = 76;
 
-std::string Dump(const json& value) {
+std::string InspectDumpDump(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -84,7 +84,7 @@ void PrintText(const InspectOptions& options, const DumpContents& contents) {
 
 std::string FactLine(const std::string& text, bool is_full) {
   const json fact = ParseFact(text);
-  std::string line = fact.is_null() ? "no JSON" : Dump(fact);
+  std::string line = fact.is_null() ? "no JSON" : InspectDumpDump(fact);
   if (!is_full && line.size() > kFactWidth) {
     line.resize(kFactWidth - 3);
     line += "...";
@@ -96,7 +96,7 @@ int InspectDump(const InspectOptions& options) {
   const auto contents = session::ReadDumpContents(options.path);
   if (!contents) return Fail(kExitEnvironment, contents.error().message());
   if (options.is_json) {
-    fmt::print("{}\n", Dump(ToJson(options.path, *contents)));
+    fmt::print("{}\n", InspectDumpDump(ToJson(options.path, *contents)));
   } else {
     PrintText(options, *contents);
   }

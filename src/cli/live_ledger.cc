@@ -6,8 +6,8 @@
 #include <string>
 #include <utility>
 
-#include "model/build_ledger.h"
-#include "model/mapping_kind.h"
+#include "model/ledger/build_ledger.h"
+#include "model/ledger/mapping_kind.h"
 #include "os/cgroup.h"
 #include "os/pagemap.h"
 #include "os/process.h"

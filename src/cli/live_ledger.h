@@ -11,7 +11,7 @@
 
 #include "base/file_system.h"
 #include "base/result.h"
-#include "model/ledger.h"
+#include "model/ledger/ledger.h"
 #include "model/recording.h"
 
 namespace memwhy::cli {

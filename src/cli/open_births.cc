@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "cli/open_session.h"
-#include "model/window_view.h"
+#include "model/sites/window_view.h"
 
 namespace memwhy::cli {
 

@@ -9,8 +9,8 @@
 #include <string>
 
 #include "base/result.h"
-#include "model/births.h"
-#include "report/heap_json.h"
+#include "model/sites/births.h"
+#include "report/heap/heap_json.h"
 #include "session/reader.h"
 
 namespace memwhy::cli {

@@ -11,12 +11,12 @@
 #include "cli/open_session.h"
 #include "cli/report_page.h"
 #include "diagnose/session_diagnosis.h"
-#include "report/findings_json.h"
+#include "report/verdict/findings_json.h"
 
 namespace memwhy::cli {
 namespace {
 
-struct Options {
+struct ReportOptions {
   std::string session;
   std::string output;
   std::string from;
@@ -24,7 +24,7 @@ struct Options {
   bool json = false;
 };
 
-int Run(const Options& options) {
+int RunReport(const ReportOptions& options) {
   const auto range = ParseTimeRange(options.from, options.to);
   if (!range) return Fail(kExitUsage, range.error().message());
   const auto session = OpenSession(options.session);
@@ -46,7 +46,7 @@ int Run(const Options& options) {
 }
 
 void AddReportCommand(CLI::App& app, int* exit_code) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ReportOptions>();
   CLI::App* command = app.add_subcommand("report", "A session's verdict as one HTML file");
   command->add_option("session", options->session, "A session directory")->required();
   command->add_option("-o,--output", options->output, "The file to write")
@@ -55,10 +55,10 @@ void AddReportCommand(CLI::App& app, int* exit_code) {
   command->add_option("--from", options->from, "Start of the window (default: after the warm-up)");
   command->add_option("--to", options->to, "End of the window (default: the end)");
   command->add_flag("--json", options->json, "Print memwhy.findings/1 as well");
-  command->callback([=] { *exit_code = Run(*options); });
+  command->callback([=] { *exit_code = RunReport(*options); });
 }
 
-const CommandRegistrar kRegistrar("report", AddReportCommand);
+const CommandRegistrar kReportRegistrar("report", AddReportCommand);
 
 }  // namespace
 }  // namespace memwhy::cli

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "base/output_file.h"
-#include "model/call_tree.h"
-#include "model/stats.h"
-#include "report/flamegraph_html.h"
+#include "model/sites/call_tree.h"
+#include "model/sites/stats.h"
 #include "report/html_report.h"
+#include "report/views/flamegraph_html.h"
 
 namespace memwhy::cli {
 namespace {

@@ -21,7 +21,7 @@
 namespace memwhy::cli {
 namespace {
 
-struct Options {
+struct RunOptions {
   std::string session;
   std::string follow = "all";
   bool is_native = false;
@@ -33,7 +33,7 @@ struct Options {
 };
 
 // memwhy.PID.mwy in the working directory, with a number more where that is taken.
-std::string DefaultSession() {
+std::string DefaultSessionRun() {
   std::string name = fmt::format("memwhy.{}.mwy", getpid());
   struct stat status{};
   for (int i = 2; stat(name.c_str(), &status) == 0; ++i) {
@@ -42,7 +42,7 @@ std::string DefaultSession() {
   return name;
 }
 
-std::optional<int> RefuseUnbuilt(const Options& options) {
+std::optional<int> RefuseUnbuilt(const RunOptions& options) {
   if (options.is_native) return NotBuiltYet("--native", "the native unwinder");
   if (!options.sample.empty()) return NotBuiltYet("--sample", "sampling");
   return std::nullopt;
@@ -50,7 +50,7 @@ std::optional<int> RefuseUnbuilt(const Options& options) {
 
 constexpr Bytes kLeastMaxSize = 1u << 20;
 
-Result<recorder::FoldPolicy> PolicyOf(const Options& options) {
+Result<recorder::FoldPolicy> PolicyOf(const RunOptions& options) {
   recorder::FoldPolicy policy;
   policy.is_aggregating = options.is_aggregate;
   if (!options.keep.empty()) {
@@ -84,7 +84,7 @@ int EndLike(const recorder::ExitStatus& status) {
   return 128 + status.number;
 }
 
-int Run(const Options& options) {
+int RunRun(const RunOptions& options) {
   if (ProgramArguments().empty()) {
     return Fail(kExitUsage, "run needs a program: memwhy run [OPTIONS] -- PROGRAM ARGS...");
   }
@@ -93,7 +93,7 @@ int Run(const Options& options) {
   if (!policy) return Fail(kExitUsage, policy.error().message());
   recorder::RunOptions run;
   run.fold = *std::move(policy);
-  run.session = options.session.empty() ? DefaultSession() : options.session;
+  run.session = options.session.empty() ? DefaultSessionRun() : options.session;
   run.argv = ProgramArguments();
   run.follow = options.follow;
   run.has_objects = options.has_objects;
@@ -116,7 +116,7 @@ int Run(const Options& options) {
 }
 
 void AddRunCommand(CLI::App& app, int* exit_code) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<RunOptions>();
   CLI::App* command = app.add_subcommand("run", "Record a program: memwhy run [-o S] -- PROGRAM");
   command->add_option("-o,--output", options->session, "Session directory to make (NAME.mwy)")
       ->type_name("SESSION");
@@ -147,10 +147,10 @@ void AddRunCommand(CLI::App& app, int* exit_code) {
       "The program follows after --. Exit status: the program's own; 2 usage, 3 the\n"
       "environment cannot record and the program was not run. Processes that outlive\n"
       "the program by more than a second go on without being recorded.");
-  command->callback([options, exit_code] { *exit_code = Run(*options); });
+  command->callback([options, exit_code] { *exit_code = RunRun(*options); });
 }
 
-const CommandRegistrar kRegistrar("run", AddRunCommand);
+const CommandRegistrar kRunRegistrar("run", AddRunCommand);
 
 }  // namespace
 }  // namespace memwhy::cli

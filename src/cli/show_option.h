@@ -8,7 +8,7 @@
 #include <map>
 #include <string>
 
-#include "report/stats_text.h"
+#include "report/views/stats_text.h"
 
 namespace memwhy::cli {
 

@@ -12,17 +12,17 @@
 #include "cli/cli.h"
 #include "cli/open_session.h"
 #include "cli/show_option.h"
-#include "model/stats.h"
-#include "report/size_histogram.h"
-#include "report/stats_json.h"
-#include "report/stats_text.h"
+#include "model/sites/stats.h"
+#include "report/views/size_histogram.h"
+#include "report/views/stats_json.h"
+#include "report/views/stats_text.h"
 
 namespace memwhy::cli {
 namespace {
 
 constexpr std::size_t kSitesInText = 10;
 
-struct Options {
+struct StatsOptions {
   std::string session;
   std::string from;
   std::string to;
@@ -32,7 +32,7 @@ struct Options {
   bool json = false;
 };
 
-int Run(const Options& options) {
+int RunStats(const StatsOptions& options) {
   const auto range = ParseTimeRange(options.from, options.to);
   if (!range) return Fail(kExitUsage, range.error().message());
   const auto session = OpenSession(options.session);
@@ -56,7 +56,7 @@ int Run(const Options& options) {
 }
 
 void AddStatsCommand(CLI::App& app, int* exit_code) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<StatsOptions>();
   CLI::App* command = app.add_subcommand("stats", "Bytes and blocks by allocation site");
   command->add_option("session", options->session, "A session directory")->required();
   command->add_option("--from", options->from, "Start of the range: 30, 5m (default: 0)");
@@ -66,10 +66,10 @@ void AddStatsCommand(CLI::App& app, int* exit_code) {
   command->add_flag("--histogram", options->has_histogram,
                     "Also how blocks spread over sizes (in --json always)");
   command->add_flag("--json", options->json, "Print memwhy.stats/1");
-  command->callback([=] { *exit_code = Run(*options); });
+  command->callback([=] { *exit_code = RunStats(*options); });
 }
 
-const CommandRegistrar kRegistrar("stats", AddStatsCommand);
+const CommandRegistrar kStatsRegistrar("stats", AddStatsCommand);
 
 }  // namespace
 }  // namespace memwhy::cli

@@ -10,21 +10,21 @@
 #include "cli/cli.h"
 #include "cli/show_option.h"
 #include "cli/view_options.h"
-#include "report/view_json.h"
-#include "report/view_text.h"
+#include "report/views/view_json.h"
+#include "report/views/view_text.h"
 
 namespace memwhy::cli {
 namespace {
 
-constexpr std::size_t kRowsInText = 20;
+constexpr std::size_t kTableRowsInText = 20;
 
-struct Options {
+struct TableOptions {
   std::string session;
   std::string by = "stack";
   ViewOptions view;
 };
 
-int Run(const Options& options) {
+int RunTable(const TableOptions& options) {
   const auto range = ParseTimeRange(options.view.from, options.view.to);
   if (!range) return Fail(kExitUsage, range.error().message());
   const auto session = OpenSession(options.session);
@@ -38,13 +38,13 @@ int Run(const Options& options) {
   if (options.view.json) {
     report::WriteTableJson(head, groups, by, options.view.top.value_or(SIZE_MAX), PrintOut);
   } else {
-    PrintOut(report::TableText(head, groups, by, options.view.top.value_or(kRowsInText)));
+    PrintOut(report::TableText(head, groups, by, options.view.top.value_or(kTableRowsInText)));
   }
   return kExitOk;
 }
 
 void AddTableCommand(CLI::App& app, int* exit_code) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<TableOptions>();
   CLI::App* command = app.add_subcommand("table", "Memory by stack, module, thread or process");
   command->add_option("session", options->session, "A session directory")->required();
   command
@@ -53,10 +53,10 @@ void AddTableCommand(CLI::App& app, int* exit_code) {
       ->default_str("stack");
   AddViewOptions(command, options->view, "Rows shown (default: 20, with --json all)",
                  "memwhy.table/1");
-  command->callback([=] { *exit_code = Run(*options); });
+  command->callback([=] { *exit_code = RunTable(*options); });
 }
 
-const CommandRegistrar kRegistrar("table", AddTableCommand);
+const CommandRegistrar kTableRegistrar("table", AddTableCommand);
 
 }  // namespace
 }  // namespace memwhy::cli

@@ -11,23 +11,23 @@
 #include "cli/cli.h"
 #include "cli/show_option.h"
 #include "cli/view_options.h"
-#include "model/call_tree.h"
-#include "model/largest_nodes.h"
-#include "report/view_json.h"
-#include "report/view_text.h"
+#include "model/sites/call_tree.h"
+#include "model/sites/largest_nodes.h"
+#include "report/views/view_json.h"
+#include "report/views/view_text.h"
 
 namespace memwhy::cli {
 namespace {
 
 constexpr std::size_t kNodesInText = 30;
 
-struct Options {
+struct TreeOptions {
   std::string session;
   bool is_inverted = false;
   ViewOptions view;
 };
 
-int Run(const Options& options) {
+int RunTree(const TreeOptions& options) {
   const auto range = ParseTimeRange(options.view.from, options.view.to);
   if (!range) return Fail(kExitUsage, range.error().message());
   const auto session = OpenSession(options.session);
@@ -52,16 +52,16 @@ int Run(const Options& options) {
 }
 
 void AddTreeCommand(CLI::App& app, int* exit_code) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<TreeOptions>();
   CLI::App* command = app.add_subcommand("tree", "Memory by caller, as a tree");
   command->add_option("session", options->session, "A session directory")->required();
   command->add_flag("--inverted", options->is_inverted, "From the allocating functions outwards");
   AddViewOptions(command, options->view, "Nodes shown (default: 30, with --json all)",
                  "memwhy.tree/1");
-  command->callback([=] { *exit_code = Run(*options); });
+  command->callback([=] { *exit_code = RunTree(*options); });
 }
 
-const CommandRegistrar kRegistrar("tree", AddTreeCommand);
+const CommandRegistrar kTreeRegistrar("tree", AddTreeCommand);
 
 }  // namespace
 }  // namespace memwhy::cli

@@ -6,7 +6,7 @@
 #include <unordered_map>
 
 #include "cli/show_option.h"
-#include "model/stats.h"
+#include "model/sites/stats.h"
 
 namespace memwhy::cli {
 

@@ -13,9 +13,9 @@
 
 #include "base/result.h"
 #include "cli/open_session.h"
-#include "model/event_source.h"
-#include "model/site_amounts.h"
-#include "report/view_json.h"
+#include "model/sites/event_source.h"
+#include "model/sites/site_amounts.h"
+#include "report/views/view_json.h"
 
 namespace memwhy::cli {
 

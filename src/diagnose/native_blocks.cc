@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "analysis/main_process.h"
-#include "model/window_view.h"
+#include "model/sites/window_view.h"
 #include "session/reader.h"
 
 namespace memwhy::diagnose {

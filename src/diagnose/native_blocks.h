@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "recorder/heap_request.h"
+#include "recorder/dump/heap_request.h"
 
 namespace memwhy::diagnose {
 

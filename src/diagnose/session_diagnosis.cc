@@ -8,13 +8,13 @@
 #include <cstdint>
 #include <utility>
 
-#include "analysis/find_holders.h"
+#include "analysis/heap/find_holders.h"
 #include "analysis/main_process.h"
 #include "analysis/verdict.h"
 #include "base/bytes.h"
 #include "base/strings.h"
-#include "model/build_ledger.h"
-#include "model/object_graph.h"
+#include "model/heap/object_graph.h"
+#include "model/ledger/build_ledger.h"
 #include "session/dump_file.h"
 
 namespace memwhy::diagnose {

@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "analysis/finding.h"
-#include "analysis/holders.h"
+#include "analysis/heap/holders.h"
 #include "base/result.h"
-#include "model/event_source.h"
-#include "model/ledger.h"
-#include "model/window_view.h"
+#include "model/ledger/ledger.h"
+#include "model/sites/event_source.h"
+#include "model/sites/window_view.h"
 
 namespace memwhy::diagnose {
 

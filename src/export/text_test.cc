@@ -5,7 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "export/fake_heap.h"
+#include "export/heap/fake_heap.h"
 
 namespace memwhy::exports {
 namespace {

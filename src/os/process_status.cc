@@ -9,7 +9,7 @@
 namespace memwhy::os {
 namespace {
 
-std::uint64_t ParseHex(std::string_view text) {
+std::uint64_t ParseMask(std::string_view text) {
   std::uint64_t value = 0;
   std::from_chars(text.data(), text.data() + text.size(), value, 16);
   return value;
@@ -35,13 +35,13 @@ Result<ProcessStatus> ParseStatus(const std::string& text) {
         status.namespace_pids.push_back(static_cast<pid_t>(ParseUint(value).value_or(0)));
       }
     } else if (key == "ShdPnd") {
-      status.signals.pending = ParseHex(values[0]);
+      status.signals.pending = ParseMask(values[0]);
     } else if (key == "SigBlk") {
-      status.signals.blocked = ParseHex(values[0]);
+      status.signals.blocked = ParseMask(values[0]);
     } else if (key == "SigIgn") {
-      status.signals.ignored = ParseHex(values[0]);
+      status.signals.ignored = ParseMask(values[0]);
     } else if (key == "SigCgt") {
-      status.signals.caught = ParseHex(values[0]);
+      status.signals.caught = ParseMask(values[0]);
       has_signals = true;
     }
   }

@@ -10,21 +10,22 @@
 namespace memwhy::readers {
 namespace {
 
-using State = GcMatch::State;
+using GcLogReaderState = GcMatch::State;
 
 constexpr std::size_t kMaxFragments = 4;
 constexpr std::size_t kMaxFragmentBytes = 512;
 constexpr std::uint64_t kMaxFragmentLines = 10'000;  // a rest comes with the writer's next write
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsWord(char c) {
-  return IsDigit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+bool IsDigitGcLogReader(char c) { return c >= '0' && c <= '9'; }
+bool IsWordGcLogReader(char c) {
+  return IsDigitGcLogReader(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
 
 // " 0 3490": numbers of the counts, written one by one.
 bool IsCounts(std::string_view text) {
-  return StartsWith(text, " ") &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c == ' ' || IsDigit(c); });
+  return StartsWith(text, " ") && std::all_of(text.begin(), text.end(), [](char c) {
+           return c == ' ' || IsDigitGcLogReader(c);
+         });
 }
 
 // How much of a mark stands at the front: it may have been cut there.
@@ -52,9 +53,9 @@ std::optional<Joined> GoOn(const std::string& begun, std::string_view text, bool
   const GcMatch match = MatchGcMessage(joined.text, &message);
   if (match.length <= begun.size()) return std::nullopt;
   const bool uses_all = match.length == begun.size() + text.size();
-  joined.is_whole = match.state == State::kComplete;
+  joined.is_whole = match.state == GcLogReaderState::kComplete;
   if (joined.is_whole ? must_use_all && !uses_all
-                      : match.state == State::kNone || !uses_all || !IsCounts(text) ||
+                      : match.state == GcLogReaderState::kNone || !uses_all || !IsCounts(text) ||
                             match.length > kMaxFragmentBytes) {
     return std::nullopt;
   }
@@ -121,12 +122,12 @@ void GcLogReader::Part(std::string_view text) {
   const std::string_view lead = text.substr(0, mark);
   // A mark right behind a message is no part of a word; nor is one behind a number that another
   // writer's counts have left over.
-  bool is_behind_message = Join(lead, true) || (IsCounts(lead) && IsDigit(lead.back()));
+  bool is_behind_message = Join(lead, true) || (IsCounts(lead) && IsDigitGcLogReader(lead.back()));
   const LogPrefix prefix = is_behind_message ? LogPrefix{} : PrefixOf(lead);
   while (mark != std::string_view::npos) {
     const std::size_t next = text.find(kGcMark, mark + kGcMark.size());
     const bool is_followed = next != std::string_view::npos;
-    const bool follows_word = mark > 0 && IsWord(text[mark - 1]) && !is_behind_message;
+    const bool follows_word = mark > 0 && IsWordGcLogReader(text[mark - 1]) && !is_behind_message;
     is_behind_message = Segment(text.substr(mark, is_followed ? next - mark : next), prefix,
                                 follows_word, is_followed);
     mark = next;
@@ -138,7 +139,7 @@ bool GcLogReader::Segment(std::string_view text, const LogPrefix& prefix, bool f
   GcMessage message;
   const GcMatch match = MatchGcMessage(text, &message);
   switch (match.state) {
-    case State::kComplete: {
+    case GcLogReaderState::kComplete: {
       const std::string_view tail = text.substr(match.length);
       // A fourth number is another writer's, or the text of a collector that is not known.
       if (message.kind == GcMessage::Kind::kCounts && tail.size() > 1 && IsCounts(tail) &&
@@ -152,10 +153,10 @@ bool GcLogReader::Segment(std::string_view text, const LogPrefix& prefix, bool f
       is_listing_ = message.kind == GcMessage::Kind::kAtShutdown;
       return tail.empty() || Join(tail, false) || JoinMark(tail);
     }
-    case State::kCut:
+    case GcLogReaderState::kCut:
       AddFragment(text, prefix, follows_word);
       return true;
-    case State::kNone:
+    case GcLogReaderState::kNone:
       break;
   }
   // The rest of another message may have come where this one was cut: behind all that fits, if that
@@ -196,7 +197,8 @@ void GcLogReader::DropFragment() {
       fragment.text.substr(0, end) + std::string(end == std::string::npos ? "" : kLastWord) + ".",
       &message);
   const bool is_sure = message.has_numbers || !fragment.follows_word;
-  if (match.state == State::kComplete && message.kind == GcMessage::Kind::kDone && is_sure) {
+  if (match.state == GcLogReaderState::kComplete && message.kind == GcMessage::Kind::kDone &&
+      is_sure) {
     message.has_full_stop = false;
     blocks_.Add(fragment.prefix, message, false);
   } else {
@@ -250,7 +252,7 @@ bool GcLogReader::JoinMark(std::string_view text) {
     if (!StartsWith(text, wanted)) continue;
     const std::string whole = std::string(begun) + std::string(text.substr(0, kMaxFragmentBytes));
     GcMessage message;
-    if (MatchGcMessage(whole, &message).state != State::kComplete) continue;
+    if (MatchGcMessage(whole, &message).state != GcLogReaderState::kComplete) continue;
     blocks_.Add({}, message, false);
     return true;
   }

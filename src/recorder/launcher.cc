@@ -18,7 +18,7 @@
 #include "base/strings.h"
 #include "base/unique_fd.h"
 #include "program/program_file.h"
-#include "recorder/signal_relay.h"
+#include "recorder/signals/signal_relay.h"
 
 namespace memwhy::recorder {
 namespace {

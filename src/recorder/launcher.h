@@ -34,8 +34,8 @@ struct LaunchOptions {
 };
 
 // The environment of the target: ours, with LD_PRELOAD (what is there stays behind the agent) and
-// the MEMWHY_ variables. A program that cannot take the agent (agent/exec_environment.h) gets the
-// LD_PRELOAD that we were given.
+// the MEMWHY_ variables. A program that cannot take the agent (agent/capture/exec_environment.h)
+// gets the LD_PRELOAD that we were given.
 std::vector<std::string> TargetEnvironment(const LaunchOptions& options,
                                            const char* const* environment);
 

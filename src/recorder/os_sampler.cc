@@ -7,7 +7,7 @@
 #include "os/pagemap.h"
 #include "os/smaps.h"
 #include "os/statm.h"
-#include "recorder/arena_walk.h"
+#include "recorder/ring/arena_walk.h"
 #include "wire/clock.h"
 
 namespace memwhy::recorder {

@@ -16,7 +16,7 @@
 #include "model/recording.h"
 #include "os/cgroup.h"
 #include "recorder/oom_watch.h"
-#include "recorder/ring_map.h"
+#include "recorder/ring/ring_map.h"
 
 namespace memwhy::recorder {
 

@@ -18,18 +18,18 @@
 #include "base/strings.h"
 #include "base/unique_fd.h"
 #include "os/process.h"
-#include "recorder/clock_pair.h"
-#include "recorder/disk_reserve.h"
-#include "recorder/heap_dump_run.h"
+#include "recorder/dump/heap_dump_run.h"
 #include "recorder/inherited_files.h"
 #include "recorder/launcher.h"
-#include "recorder/redact.h"
-#include "recorder/ring_owner.h"
+#include "recorder/redact/redact.h"
+#include "recorder/ring/clock_pair.h"
+#include "recorder/ring/disk_reserve.h"
+#include "recorder/ring/ring_owner.h"
 #include "recorder/run_environment.h"
 #include "recorder/say.h"
-#include "recorder/signal_relay.h"
-#include "recorder/tally_map.h"
+#include "recorder/signals/signal_relay.h"
 #include "recorder/target_set.h"
+#include "recorder/tree/tally_map.h"
 #include "session/facts.h"
 #include "session/writer.h"
 #include "wire/clock.h"
@@ -37,13 +37,13 @@
 namespace memwhy::recorder {
 namespace {
 
-constexpr std::uint64_t kMillisecond = 1'000'000;
-constexpr std::uint64_t kSecond = 1'000 * kMillisecond;
-constexpr std::uint64_t kLongestWaitNs = 20 * kMillisecond;
-constexpr std::uint64_t kBusyWaitNs = 2 * kMillisecond;
-constexpr std::uint64_t kDiscoverNs = 50 * kMillisecond;  // where inotify does not work
-constexpr std::uint64_t kGraceNs = 10 * kSecond;          // between SIGTERM and SIGKILL
-constexpr std::uint64_t kStragglersNs = 1 * kSecond;      // for children that outlive the program
+constexpr std::uint64_t kRunnerMillisecond = 1'000'000;
+constexpr std::uint64_t kRunnerSecond = 1'000 * kRunnerMillisecond;
+constexpr std::uint64_t kLongestWaitNs = 20 * kRunnerMillisecond;
+constexpr std::uint64_t kBusyWaitNs = 2 * kRunnerMillisecond;
+constexpr std::uint64_t kDiscoverNs = 50 * kRunnerMillisecond;  // where inotify does not work
+constexpr std::uint64_t kGraceNs = 10 * kRunnerSecond;          // between SIGTERM and SIGKILL
+constexpr std::uint64_t kStragglersNs = 1 * kRunnerSecond;  // for children that outlive the program
 
 }  // namespace
 

@@ -18,9 +18,9 @@
 #include <vector>
 
 #include "base/result.h"
+#include "recorder/dump/heap_dump.h"
+#include "recorder/dump/heap_request.h"
 #include "recorder/folder.h"
-#include "recorder/heap_dump.h"
-#include "recorder/heap_request.h"
 
 namespace memwhy::recorder {
 

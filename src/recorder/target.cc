@@ -5,7 +5,7 @@
 
 #include "base/strings.h"
 #include "os/process.h"
-#include "recorder/redact.h"
+#include "recorder/redact/redact.h"
 #include "wire/clock.h"
 
 namespace memwhy::recorder {

@@ -10,11 +10,11 @@
 #include <string>
 
 #include "base/result.h"
-#include "recorder/drain.h"
 #include "recorder/os_sampler.h"
-#include "recorder/process_watch.h"
-#include "recorder/quiet_chunks.h"
-#include "recorder/ring_map.h"
+#include "recorder/ring/drain.h"
+#include "recorder/ring/quiet_chunks.h"
+#include "recorder/ring/ring_map.h"
+#include "recorder/tree/process_watch.h"
 #include "session/facts.h"
 #include "session/writer.h"
 

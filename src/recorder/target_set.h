@@ -19,10 +19,10 @@
 
 #include "base/file_system.h"
 #include "base/result.h"
-#include "recorder/descendants.h"
-#include "recorder/disk_reserve.h"
-#include "recorder/tally_map.h"
+#include "recorder/ring/disk_reserve.h"
 #include "recorder/target.h"
+#include "recorder/tree/descendants.h"
+#include "recorder/tree/tally_map.h"
 #include "session/facts.h"
 #include "session/writer.h"
 

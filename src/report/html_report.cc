@@ -5,14 +5,14 @@
 
 #include <cmath>
 
-#include "report/html_about.h"
-#include "report/html_chart.h"
-#include "report/html_findings.h"
-#include "report/html_ledger.h"
-#include "report/html_style.h"
-#include "report/html_text.h"
-#include "report/ledger_rows.h"
-#include "report/rss_points.h"
+#include "report/ledger/html_ledger.h"
+#include "report/ledger/ledger_rows.h"
+#include "report/parts/html_about.h"
+#include "report/parts/html_chart.h"
+#include "report/parts/html_style.h"
+#include "report/parts/html_text.h"
+#include "report/parts/rss_points.h"
+#include "report/verdict/html_findings.h"
 
 namespace memwhy::report {
 namespace {
@@ -27,7 +27,7 @@ std::string Policy(const ReportInput& input, const std::string& style) {
   return policy + "; base-uri 'none'; form-action 'none'";
 }
 
-std::string Head(const ReportInput& input, const std::string& style) {
+std::string HeadHtmlReport(const ReportInput& input, const std::string& style) {
   return fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta http-equiv=\"Content-Security-Policy\" content=\"{}\">\n"
@@ -39,7 +39,7 @@ std::string Head(const ReportInput& input, const std::string& style) {
       Escape(input.recording.command.empty() ? "memwhy" : input.recording.command), style);
 }
 
-std::string Numbers(const ReportInput& input) {
+std::string NumbersHtmlReport(const ReportInput& input) {
   std::string out = "<dl>\n";
   const auto row = [&](const char* name, const std::string& html) {
     out += fmt::format("<dt>{}</dt><dd>{}</dd>\n", name, html);
@@ -72,7 +72,7 @@ std::string Overview(const ReportInput& input) {
   std::string out =
       "<section id=\"overview\" aria-labelledby=\"h-overview\">\n"
       "<h2 id=\"h-overview\">Overview</h2>\n";
-  out += Numbers(input);
+  out += NumbersHtmlReport(input);
   bool has_ledger = false;
   for (const char* account : {"rss", "cgroup"}) {
     if (const auto table = MakeLedgerTable(input.ledgers, account)) {
@@ -103,7 +103,7 @@ std::string Where(const ReportInput& input) {
 std::string HtmlReport(const ReportInput& input) {
   const std::string style = kReportStyle + input.where.style;
   const analysis::Verdict& verdict = input.verdict;
-  std::string out = Head(input, style);
+  std::string out = HeadHtmlReport(input, style);
   out += fmt::format(
       "<body>\n<a class=\"skip\" href=\"#main\">Skip to the report</a>\n<header>\n"
       "<p class=\"dim\">memwhy, <code>{}</code>, {}</p>\n"

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "analysis/finding.h"
-#include "model/ledger.h"
+#include "model/ledger/ledger.h"
 #include "model/recording.h"
-#include "model/window_view.h"
+#include "model/sites/window_view.h"
 
 namespace memwhy::report {
 

@@ -7,9 +7,9 @@
 #include <string>
 
 #include "analysis/fake_case.h"
-#include "report/html_style.h"
-#include "report/html_text.h"
-#include "report/sha256.h"
+#include "report/parts/html_style.h"
+#include "report/parts/html_text.h"
+#include "report/parts/sha256.h"
 
 namespace memwhy::report {
 namespace {

@@ -12,7 +12,7 @@
 namespace memwhy::session {
 namespace {
 
-constexpr int kLevel = 1;
+constexpr int kBlockCodecLevel = 1;
 constexpr std::size_t kSignedBytes = offsetof(BlockHeader, checksum);
 
 std::uint64_t Checksum(const BlockHeader& header, std::span<const std::uint8_t> stored) {
@@ -51,7 +51,7 @@ std::span<const std::uint8_t> BlockEncoder::Encode(BlockKind kind,
       zstd_->context == nullptr || kind == BlockKind::kColumns  // packed by column
           ? raw.size()
           : ZSTD_compressCCtx(zstd_->context, stored, buffer_.size() - sizeof(header), raw.data(),
-                              raw.size(), kLevel);
+                              raw.size(), kBlockCodecLevel);
   if (ZSTD_isError(packed) == 0 && packed < raw.size() && MayBePacked(raw.size(), packed)) {
     header.flags = kBlockIsZstd;
     header.stored_bytes = static_cast<std::uint32_t>(packed);

@@ -17,8 +17,10 @@ namespace {
 // A record without text is no longer.
 constexpr std::size_t kShortRecord = 96;
 
+}  // namespace
+
 // One column, unpacked; reading past its end makes it bad and gives zeros.
-struct Cursor {
+struct ColumnDecoder::Cursor {
   const std::uint8_t* at = nullptr;
   const std::uint8_t* end = nullptr;
   bool is_bad = false;
@@ -42,8 +44,6 @@ struct Cursor {
     return value;
   }
 };
-
-}  // namespace
 
 struct ColumnDecoder::State {
   ZSTD_DCtx* context = ZSTD_createDCtx();

@@ -24,6 +24,7 @@ class ColumnDecoder {
   Result<void> Decode(std::span<const std::uint8_t> block, std::vector<std::uint8_t>* raw);
 
  private:
+  struct Cursor;
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -11,7 +11,7 @@
 namespace memwhy::session {
 namespace {
 
-constexpr int kLevel = 1;
+constexpr int kColumnEncoderLevel = 1;
 constexpr int kTextLevel = 9;  // few bytes, long repetitions
 // Shorter columns are stored as they are: a frame would be no shorter.
 constexpr std::size_t kMinPacked = 32;
@@ -264,9 +264,9 @@ void ColumnEncoder::Pack() {
     Append(&block_, raw.size());
     if (zstd_->context != nullptr && raw.size() >= kMinPacked) {
       packed.resize(ZSTD_compressBound(raw.size()));
-      const std::size_t size =
-          ZSTD_compressCCtx(zstd_->context, packed.data(), packed.size(), raw.data(), raw.size(),
-                            static_cast<Column>(i) == Column::kText ? kTextLevel : kLevel);
+      const std::size_t size = ZSTD_compressCCtx(
+          zstd_->context, packed.data(), packed.size(), raw.data(), raw.size(),
+          static_cast<Column>(i) == Column::kText ? kTextLevel : kColumnEncoderLevel);
       if (ZSTD_isError(size) == 0 && size < raw.size() && MayBePacked(raw.size(), size)) {
         Append(&block_, size);
         block_.insert(block_.end(), packed.data(), packed.data() + size);

@@ -22,7 +22,7 @@ struct Unfolded {
 };
 
 // What a reader gets for these pieces.
-void Fold(ColumnEncoder* encoder, const std::vector<OpenPiece>& pieces, Unfolded* out) {
+void FoldPieces(ColumnEncoder* encoder, const std::vector<OpenPiece>& pieces, Unfolded* out) {
   const std::vector<std::uint8_t>* block = encoder->Encode(pieces);
   ASSERT_NE(block, nullptr);
   ColumnDecoder decoder;
@@ -121,7 +121,7 @@ TEST(Columns, ExactPiecesUnfoldToTheSameBytes) {
     }
     for (std::size_t i = 0; i < 2; ++i) pieces[i].bytes = bytes[i];
     Unfolded unfolded;
-    Fold(&encoder, pieces, &unfolded);
+    FoldPieces(&encoder, pieces, &unfolded);
     // The kTime record ends a run.
     std::vector<std::uint8_t> joined[2];
     for (const Piece& piece : unfolded.pieces) {
@@ -155,7 +155,7 @@ TEST(Columns, RoundedPiecesKeepOrderAndEverythingButTimes) {
     const std::uint64_t offset = stream.offset();
     const std::vector<std::uint8_t> bytes = stream.Take();
     Unfolded unfolded;
-    Fold(&encoder, {{0, 0, offset, bytes, TimePrecision::kRounded}}, &unfolded);
+    FoldPieces(&encoder, {{0, 0, offset, bytes, TimePrecision::kRounded}}, &unfolded);
     const std::vector<Record> expected = Records(&before, bytes);
     std::vector<Record> seen;
     for (const Piece& piece : unfolded.pieces) {
@@ -202,8 +202,8 @@ TEST(Columns, ARoundedTimeIsNotBeforeWhatOthersDidEarlier) {
   const std::vector<std::uint8_t> a = first.Take();
   const std::vector<std::uint8_t> b = second.Take();
   Unfolded setup;
-  Fold(&encoder, {{0, 0, 0, a, TimePrecision::kExact}, {0, 1, 0, b, TimePrecision::kExact}},
-       &setup);
+  FoldPieces(&encoder, {{0, 0, 0, a, TimePrecision::kExact}, {0, 1, 0, b, TimePrecision::kExact}},
+             &setup);
   // The second thread's last time is 100: its next events must not be rounded to 1010 or below,
   // where a release would go before what happened at 1010.
   const std::uint64_t offset = second.offset();
@@ -212,7 +212,7 @@ TEST(Columns, ARoundedTimeIsNotBeforeWhatOthersDidEarlier) {
   second.Allocate(1600, wire::Allocator::kMalloc, 0x5000, 10, wire::kStackNone);
   const std::vector<std::uint8_t> more = second.Take();
   Unfolded unfolded;
-  Fold(&encoder, {{0, 1, offset, more, TimePrecision::kRounded}}, &unfolded);
+  FoldPieces(&encoder, {{0, 1, offset, more, TimePrecision::kRounded}}, &unfolded);
   ASSERT_EQ(unfolded.pieces.size(), 1u);
   const std::vector<Record> seen = [&] {
     StreamDecoder decoder(100);
@@ -232,15 +232,15 @@ TEST(Columns, ARoundedTimeIsNotBeforeWhatAnotherProcessDidEarlier) {
   const std::vector<std::uint8_t> a = first.Take();
   const std::vector<std::uint8_t> b = second.Take();
   Unfolded setup;
-  Fold(&encoder, {{0, 0, 0, a, TimePrecision::kExact}, {1, 0, 0, b, TimePrecision::kExact}},
-       &setup);
+  FoldPieces(&encoder, {{0, 0, 0, a, TimePrecision::kExact}, {1, 0, 0, b, TimePrecision::kExact}},
+             &setup);
   encoder.KeepOrder(1200);  // the end of a third process
   const std::uint64_t offset = second.offset();
   second.Free(1500, 0x5000);
   second.Free(1600, 0x6000);
   const std::vector<std::uint8_t> more = second.Take();
   Unfolded unfolded;
-  Fold(&encoder, {{1, 0, offset, more, TimePrecision::kRounded}}, &unfolded);
+  FoldPieces(&encoder, {{1, 0, offset, more, TimePrecision::kRounded}}, &unfolded);
   ASSERT_EQ(unfolded.pieces.size(), 1u);
   StreamDecoder decoder(100);
   EXPECT_EQ(Records(&decoder, unfolded.pieces[0].bytes)[0].ticks, 1201u);
@@ -259,7 +259,7 @@ TEST(Columns, AStreamThatDoesNotDecodeIsRefusedFromThenOn) {
   stream.Free(20, 0x2000);
   const std::vector<std::uint8_t> more = stream.Take();
   Unfolded unfolded;
-  Fold(&encoder, {{0, 1, good.size(), more, TimePrecision::kExact}}, &unfolded);
+  FoldPieces(&encoder, {{0, 1, good.size(), more, TimePrecision::kExact}}, &unfolded);
   ASSERT_EQ(unfolded.pieces.size(), 1u);
   EXPECT_EQ(std::vector(unfolded.pieces[0].bytes.begin(), unfolded.pieces[0].bytes.end()), more);
 }

@@ -31,7 +31,7 @@ class Addresses : public model::EventVisitor {
   std::vector<std::uint64_t> seen;
 };
 
-std::string ReadAll(const std::string& path) {
+std::string DamageTestReadAll(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
@@ -55,7 +55,7 @@ class DamageTest : public ::testing::Test {
     EXPECT_TRUE(builder.WriteBlock());
     builder.Stream(0, 0).Free(At(11), 0x6000);
     EXPECT_TRUE(builder.Write());
-    bytes_ = ReadAll(path_ + "/blocks.mwy");
+    bytes_ = DamageTestReadAll(path_ + "/blocks.mwy");
     BlockFile file = *BlockFile::Open(path_ + "/blocks.mwy");
     BlockFile::Place place;
     std::vector<std::uint8_t> raw;

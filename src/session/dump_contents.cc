@@ -8,7 +8,7 @@
 #include <memory>
 #include <optional>
 
-#include "model/dump_decoder.h"
+#include "model/heap/dump_decoder.h"
 #include "session/dump_file.h"
 #include "wire/heap_dump.h"
 

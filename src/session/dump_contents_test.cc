@@ -11,7 +11,7 @@
 #include <string>
 #include <utility>
 
-#include "model/fake_dump.h"
+#include "model/heap/fake_dump.h"
 #include "session/dump_file.h"
 #include "session/temporary_directory.h"
 
@@ -28,7 +28,7 @@ std::map<std::string, std::uint64_t> CountsOf(const DumpContents& contents) {
   return counts;
 }
 
-std::string ReadAll(const std::string& path) {
+std::string DumpContentsTestReadAll(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
 }
@@ -90,7 +90,7 @@ TEST_F(DumpContentsTest, EachByteOfTheStreamBelongsToARecord) {
 
 TEST_F(DumpContentsTest, AFileThatIsCutAnywhereIsDescribedUpToTheCut) {
   Write(SmallDump());
-  const std::string whole = ReadAll(path_);
+  const std::string whole = DumpContentsTestReadAll(path_);
   const auto everything = ReadDumpContents(path_);
   ASSERT_TRUE(everything);
   std::size_t last = 0;
@@ -101,13 +101,15 @@ TEST_F(DumpContentsTest, AFileThatIsCutAnywhereIsDescribedUpToTheCut) {
     EXPECT_GE(contents->blocks.size(), last) << size;
     last = contents->blocks.size();
     // Only the last fact may be missing without damage.
-    if (last + 1 < everything->blocks.size()) EXPECT_THAT(contents->damage, Not(IsEmpty())) << size;
+    if (last + 1 < everything->blocks.size()) {
+      EXPECT_THAT(contents->damage, Not(IsEmpty())) << size;
+    }
   }
 }
 
 TEST_F(DumpContentsTest, AChangedByteIsDamage) {
   Write(SmallDump());
-  std::string bytes = ReadAll(path_);
+  std::string bytes = DumpContentsTestReadAll(path_);
   const auto before = ReadDumpContents(path_);
   ASSERT_TRUE(before);
   bytes[static_cast<std::size_t>(before->blocks[1].offset) + sizeof(BlockHeader) + 3] ^= 1;

@@ -21,8 +21,8 @@
 #include "base/output_file.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
-#include "model/dump_decoder.h"
-#include "model/object_graph.h"
+#include "model/heap/dump_decoder.h"
+#include "model/heap/object_graph.h"
 #include "session/block_codec.h"
 
 namespace memwhy::session {

@@ -12,7 +12,7 @@
 #include <tuple>
 #include <unordered_map>
 
-#include "model/stack_tree.h"
+#include "model/sites/stack_tree.h"
 #include "session/stream_encoder.h"
 
 namespace memwhy::session {

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/strings.h"
-#include "model/site_account.h"
+#include "model/sites/site_account.h"
 #include "session/ended_threads.h"
 #include "session/pieces.h"
 #include "session/reader.h"
@@ -26,7 +26,7 @@ namespace {
 // What is older than the cut is thinned to so many: the highest of neighbours stays.
 constexpr std::size_t kOldSamplesPerProcess = 2000;
 constexpr std::size_t kOldClockPairs = 500;
-constexpr std::size_t kPieceBytes = kBlockBytes / 2;
+constexpr std::size_t kFoldPieceBytes = kBlockBytes / 2;
 
 bool IsCopied(wire::EventKind kind) {
   using enum wire::EventKind;
@@ -374,7 +374,7 @@ Result<void> Folding::WriteStream(std::uint32_t process, std::uint32_t number,
   std::size_t begin = 0;
   std::size_t last = 0;
   while (decoder.Next(&record) == StreamDecoder::Step::kRecord) {
-    if (decoder.position() - begin > kPieceBytes && last > begin) ends.push_back(begin = last);
+    if (decoder.position() - begin > kFoldPieceBytes && last > begin) ends.push_back(begin = last);
     last = decoder.position();
   }
   if (last != bytes.size()) return Error("a folded stream does not decode");

@@ -8,7 +8,7 @@
 #include <random>
 #include <tuple>
 
-#include "model/stats.h"
+#include "model/sites/stats.h"
 #include "session/ended_threads.h"
 #include "session/reader.h"
 #include "session/session_builder.h"

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "model/event_source.h"
+#include "model/sites/event_source.h"
 #include "session/allowance.h"
 #include "session/block_file.h"
 #include "session/clock_map.h"

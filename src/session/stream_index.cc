@@ -14,7 +14,7 @@ namespace memwhy::session {
 namespace {
 
 // What is charged for things that are kept, here and in what is made of them.
-constexpr std::uint64_t kPieceBytes = 2 * sizeof(PieceRef);
+constexpr std::uint64_t kStreamIndexPieceBytes = 2 * sizeof(PieceRef);
 constexpr std::uint64_t kMarkBytes = 512;
 constexpr std::uint64_t kCodeBytes = 256;
 constexpr std::uint64_t kTextFactor = 8;  // a line table unfolds
@@ -86,7 +86,8 @@ void StreamIndex::Add(PieceRef ref, std::uint64_t offset, std::uint64_t stream_b
   }
   // A replay holds one piece of each stream.
   const std::uint64_t growth = std::max<std::uint64_t>(longest_piece_, good) - longest_piece_;
-  if (good != 0 && !allowance_->Charge(growth + kPieceBytes)) return SayTooLarge(end_offset_);
+  if (good != 0 && !allowance_->Charge(growth + kStreamIndexPieceBytes))
+    return SayTooLarge(end_offset_);
   longest_piece_ += growth;
   records_ += records;
   if (is_too_large_) {

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "model/stack_tree.h"
+#include "model/sites/stack_tree.h"
 #include "session/allowance.h"
 #include "session/stream_decoder.h"
 

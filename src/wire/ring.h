@@ -87,7 +87,7 @@ enum class RequestState : std::uint32_t {
 
 // A dump that is asked to scan waits, once its stream is written, for the objects to look for: the
 // file request_input, an array of sorted u64 addresses. The answers follow the stream
-// (agent/holder_scan.h).
+// (agent/holders/holder_scan.h).
 // kUnusable is the agent's answer: the file cannot be read, or is not sorted.
 enum class BlocksState : std::uint32_t { kNone = 0, kGiven = 1, kUnusable = 2 };
 inline constexpr char kBlocksSuffix[] = ".blocks";

@@ -11,8 +11,8 @@
 
 namespace memwhy::wire {
 
-// What the program has made of itself (agent/sandbox.h): with kFilter the agent makes no system
-// call in it and no request is served, with kNoClock nothing is recorded any more.
+// What the program has made of itself (agent/capture/sandbox.h): with kFilter the agent makes no
+// system call in it and no request is served, with kNoClock nothing is recorded any more.
 enum class Sandbox : std::uint32_t { kNone = 0, kFilter = 1, kNoClock = 2 };
 
 struct RingExtra {

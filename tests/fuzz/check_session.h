@@ -7,7 +7,7 @@
 #include <string>
 
 #include "fuzz_input.h"
-#include "model/stats.h"
+#include "model/sites/stats.h"
 #include "session/reader.h"
 
 namespace memwhy::fuzz {

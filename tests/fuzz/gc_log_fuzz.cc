@@ -7,8 +7,8 @@
 #include "base/strings.h"
 #include "fuzz_input.h"
 #include "readers/gc_log_reader.h"
-#include "report/gclog_json.h"
-#include "report/gclog_text.h"
+#include "report/gclog/gclog_json.h"
+#include "report/gclog/gclog_text.h"
 
 namespace {
 

@@ -3,10 +3,10 @@
 // The search for holders in heap dumps: the tree of paths, and the vote, with survivors among the
 // dump's blocks and tables. One frame is one dump, two are before and last; magic and version are
 // put in front of a frame unless its first byte is 0xff.
-#include "analysis/find_holders.h"
-#include "analysis/holder_tree.h"
+#include "analysis/heap/find_holders.h"
+#include "analysis/heap/holder_tree.h"
 #include "fuzz_input.h"
-#include "model/fake_dump.h"
+#include "model/heap/fake_dump.h"
 
 namespace {
 

@@ -9,13 +9,13 @@
 #include "analysis/graph/components.h"
 #include "analysis/graph/dominators.h"
 #include "analysis/graph/shortest_paths.h"
-#include "analysis/heap_growth.h"
-#include "export/hprof.h"
-#include "export/v8_snapshot.h"
+#include "analysis/heap/heap_growth.h"
+#include "export/heap/hprof.h"
+#include "export/heap/v8_snapshot.h"
 #include "fuzz_input.h"
-#include "model/fake_dump.h"
-#include "model/object_graph.h"
-#include "model/type_census.h"
+#include "model/heap/fake_dump.h"
+#include "model/heap/object_graph.h"
+#include "model/heap/type_census.h"
 
 namespace {
 

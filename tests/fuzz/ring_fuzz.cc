@@ -9,8 +9,8 @@
 #include <filesystem>
 
 #include "check_session.h"
-#include "recorder/drain.h"
-#include "recorder/ring_map.h"
+#include "recorder/ring/drain.h"
+#include "recorder/ring/ring_map.h"
 #include "session/fake_ring.h"
 #include "session/ring_snapshot.h"
 #include "session/temporary_directory.h"

@@ -6,9 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "export/fake_heap.h"
+#include "export/heap/fake_heap.h"
 #include "fuzz_input.h"
-#include "model/fake_dump.h"
+#include "model/heap/fake_dump.h"
 #include "session/session_builder.h"
 #include "session/temporary_directory.h"
 #include "session_frames.h"

@@ -3,7 +3,7 @@
 // The event stream of one thread: what the first pass accepts must decode again, piece by piece,
 // and every stack of it must resolve. Frames are the pieces.
 #include "fuzz_input.h"
-#include "model/stack_tree.h"
+#include "model/sites/stack_tree.h"
 #include "session/stream_decoder.h"
 #include "session/stream_index.h"
 

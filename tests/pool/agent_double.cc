@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Stands in for the parts of the agent that need a target: no Python, no stacks.
-#include "agent/agent.h"
-#include "agent/sandbox.h"
-#include "agent/stack_cache.h"
-#include "agent/thread_state.h"
+#include "agent/capture/sandbox.h"
+#include "agent/capture/stack_cache.h"
+#include "agent/capture/thread_state.h"
+#include "agent/ground/agent.h"
 #include "wire/event.h"
 
 namespace memwhy::agent {

@@ -11,12 +11,12 @@
 #include <thread>
 #include <vector>
 
-#include "agent/agent.h"
-#include "agent/stream.h"
-#include "agent/thread_state.h"
-#include "recorder/drain.h"
-#include "recorder/quiet_chunks.h"
-#include "recorder/ring_map.h"
+#include "agent/capture/stream.h"
+#include "agent/capture/thread_state.h"
+#include "agent/ground/agent.h"
+#include "recorder/ring/drain.h"
+#include "recorder/ring/quiet_chunks.h"
+#include "recorder/ring/ring_map.h"
 #include "session/fake_ring.h"
 #include "session/reader.h"
 #include "session/temporary_directory.h"

@@ -61,7 +61,7 @@ std::optional<double> KeptShare(const Case& one) {
   return static_cast<double>(*kept) / static_cast<double>(end->total);
 }
 
-Finding Describe(const Case& one, bool is_rising) {
+Finding DescribeAllocatorRetention(const Case& one, bool is_rising) {
   const std::optional<Bytes> kept = FreeButKept(LedgerAt(one, "end"));
   Finding finding;
   finding.id = "alloc.retention";
@@ -134,7 +134,7 @@ RuleOutcome CheckAllocatorRetention(const Case& one) {
   const RssRise rise = WhyRssRises(one);
   const bool is_rising = rise == RssRise::kRetained;
   if (is_rising || is_high) {
-    outcome.findings.push_back(Describe(one, is_rising));
+    outcome.findings.push_back(DescribeAllocatorRetention(one, is_rising));
     check.result = CheckResult::kFail;
     check.why = outcome.findings.front().title;
   } else if (one.rss.bins == 0 && !kept) {

@@ -23,7 +23,7 @@ std::string HowToBound(const WhoHolds& holder) {
          "a size and a time limit), or delete an entry when its owner ends";
 }
 
-Finding Describe(const Case& one, const Suspect& suspect) {
+Finding DescribeContainerGrowth(const Case& one, const Suspect& suspect) {
   Finding finding = DescribeSuspect(one, suspect);
   const WhoHolds& holder = *finding.who_holds;
   finding.id = "py.container_growth";
@@ -53,7 +53,7 @@ RuleOutcome CheckContainerGrowth(const Case& one) {
   outcome.check.id = "py.container_growth";
   for (const Suspect& suspect : one.suspects) {
     if (RuleOf(suspect) == SuspectRule::kContainer) {
-      outcome.findings.push_back(Describe(one, suspect));
+      outcome.findings.push_back(DescribeContainerGrowth(one, suspect));
     }
   }
   if (!outcome.findings.empty()) {

@@ -15,7 +15,7 @@ constexpr double kExplained = 0.5;  // of the pools' growth, by other findings
 // Shallow sizes of the types looked at are less than what the pools hold for them.
 constexpr double kExplainedByTypes = 0.2;
 
-Finding Describe(const Case& one) {
+Finding DescribePooledGrowth(const Case& one) {
   const Growth& growth = one.pooled.growth;
   Finding finding;
   finding.id = "py.pooled_growth";
@@ -86,7 +86,7 @@ RuleOutcome CheckPooledGrowth(const Case& one) {
       check.why += "; other findings explain it";
     } else {
       check.result = CheckResult::kFail;
-      outcome.findings.push_back(Describe(one));
+      outcome.findings.push_back(DescribePooledGrowth(one));
     }
   }
   return outcome;

@@ -11,7 +11,7 @@
 namespace memwhy::analysis {
 namespace {
 
-Finding Describe(const Case& one, const Suspect& suspect) {
+Finding DescribeRetainedGraph(const Case& one, const Suspect& suspect) {
   Finding finding = DescribeSuspect(one, suspect);
   const WhoHolds& holder = *finding.who_holds;
   finding.id = "torch.graph_retained";
@@ -53,7 +53,8 @@ RuleOutcome CheckRetainedGraph(const Case& one) {
   RuleOutcome outcome;
   outcome.check.id = "torch.graph_retained";
   for (const Suspect& suspect : one.suspects) {
-    if (RuleOf(suspect) == SuspectRule::kGraph) outcome.findings.push_back(Describe(one, suspect));
+    if (RuleOf(suspect) == SuspectRule::kGraph)
+      outcome.findings.push_back(DescribeRetainedGraph(one, suspect));
   }
   if (!outcome.findings.empty()) {
     outcome.check.result = CheckResult::kFail;

@@ -8,7 +8,7 @@
 namespace memwhy::analysis {
 namespace {
 
-Finding Describe(const Case& one, const Suspect& suspect) {
+Finding DescribeUnreleasedGrowth(const Case& one, const Suspect& suspect) {
   Finding finding = DescribeSuspect(one, suspect);
   finding.id = "site.unreleased_growth";
   finding.kind = Kind::kUnreleasedGrowth;
@@ -48,7 +48,7 @@ RuleOutcome CheckUnreleasedGrowth(const Case& one) {
   outcome.check.id = "site.unreleased_growth";
   for (const Suspect& suspect : one.suspects) {
     if (RuleOf(suspect) == SuspectRule::kUnreleased) {
-      outcome.findings.push_back(Describe(one, suspect));
+      outcome.findings.push_back(DescribeUnreleasedGrowth(one, suspect));
     }
   }
   outcome.check.result = outcome.findings.empty() ? CheckResult::kPass : CheckResult::kFail;

@@ -11,10 +11,10 @@
 #include <nlohmann/json.hpp>
 
 #include "analysis/graph/dominators.h"
-#include "export/fake_heap.h"
-#include "export/hprof.h"
+#include "export/heap/fake_heap.h"
+#include "export/heap/hprof.h"
+#include "export/heap/v8_snapshot.h"
 #include "export/text.h"
-#include "export/v8_snapshot.h"
 
 namespace memwhy::exports {
 namespace {

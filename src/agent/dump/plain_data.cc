@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/dump/plain_data.h"
+
+#include <fcntl.h>
+#include <gnu/libc-version.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <iterator>
+
+#include "agent/ground/agent.h"
+#include "agent/ground/file_lines.h"
+#include "agent/ground/page_entry.h"
+#include "agent/ground/real_functions.h"
+#include "agent/memory/anonymous_memory.h"
+#include "agent/memory/live_arenas.h"
+
+namespace memwhy::agent {
+namespace {
+
+using PlainDataAddress = std::uintptr_t;
+
+constexpr PlainDataAddress kPlainDataLeastBytes = 4u << 20;
+constexpr PlainDataAddress kPieceBytes = 256u << 10;
+constexpr std::size_t kFirstWords = 8;
+constexpr std::size_t kBatch = 128;
+// Of a table of references at least a sixth is words that lead somewhere: a set's, 3/5 empty. All
+// of 64 miss them once in 100,000 times, 1024 never.
+constexpr std::size_t kSample = 1024;
+constexpr std::size_t kLaterSample = 64;
+constexpr std::size_t kMostRanges = 1024;
+
+bool MayRefer(PlainDataAddress word, const MemoryMap& map) noexcept {
+  constexpr PlainDataAddress kLeast = 1u << 20;
+  return (word & 7) == 0 && word >= kLeast && word >> 47 == 0 && map.IsReadable(word, 16);
+}
+
+bool IsMallocGlibcs(const MemoryMap& map) noexcept {
+  const Mapping* ours = map.Find(reinterpret_cast<PlainDataAddress>(&gnu_get_libc_version));
+  const Mapping* mallocs = map.Find(reinterpret_cast<PlainDataAddress>(g_real.malloc));
+  return ours != nullptr && mallocs != nullptr && ours->inode != 0 && ours->inode == mallocs->inode;
+}
+
+// pymalloc's live ones, sorted. False: no memory.
+bool LoadArenas(RawArray<PlainDataAddress>& arenas, std::size_t* count) noexcept {
+  bool has_memory = true;
+  EachLiveArena([&](PlainDataAddress arena) {
+    has_memory = has_memory && GrowRaw(arenas, *count + 1);
+    if (has_memory) arenas.items[(*count)++] = arena;
+  });
+  std::sort(arenas.items, arenas.items + *count);
+  return has_memory;
+}
+
+}  // namespace
+
+PlainData::PlainData() noexcept : pagemap_(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)) {}
+
+PlainData::~PlainData() {
+  FreeRaw(ranges_);
+  FreeRaw(kept_back_);
+  if (pagemap_ >= 0) close(pagemap_);
+}
+
+bool PlainData::IsPresent(PlainDataAddress page) const noexcept {
+  std::uint64_t entry = 0;
+  const ssize_t n =
+      pread(pagemap_, &entry, sizeof(entry), static_cast<off_t>(page / kPageBytes * 8));
+  return n == sizeof(entry) && (entry & kPageIsPresent) != 0;
+}
+
+// Not like an object, and not like a heap of a thread.
+bool PlainData::BeginsPlain(PlainDataAddress at, const MemoryMap& map) noexcept {
+  PlainDataAddress words[kFirstWords];
+  if (CopyCarefully(at, words, sizeof(words)) != sizeof(words)) return false;
+  for (const PlainDataAddress word : words) {
+    if (MayRefer(word, map)) return false;
+  }
+  return true;
+}
+
+bool PlainData::Look(PlainDataAddress begin, PlainDataAddress end, PlainDataAddress stride,
+                     bool with_heads, const MemoryMap& map, std::size_t* present) noexcept {
+  constexpr std::size_t kEntries = 64;
+  *present = 0;
+  iovec from[kBatch];
+  PlainDataAddress words[kFirstWords * kBatch];
+  std::size_t parts = 0;
+  std::size_t bytes = 0;
+  const auto add = [&](PlainDataAddress at, std::size_t count) {
+    from[parts++] = {reinterpret_cast<void*>(at), count * 8};
+    bytes += count * 8;
+  };
+  const auto is_plain = [&] {
+    const bool is_whole = CopyPiecesCarefully(from, parts, words, bytes) == bytes;
+    const bool leads = std::any_of(words, words + bytes / 8,
+                                   [&](PlainDataAddress word) { return MayRefer(word, map); });
+    parts = bytes = 0;
+    return is_whole && !leads;
+  };
+  std::uint64_t entries[kEntries];
+  PlainDataAddress first = end;  // page of entries[0]
+  std::size_t got = 0;
+  for (PlainDataAddress page = begin; page < end; page += stride * kPageBytes) {
+    if (page < first || page >= first + got * kPageBytes) {
+      const std::size_t wanted = stride < kEntries ? kEntries : 1;
+      const ssize_t n =
+          pread(pagemap_, entries, wanted * 8, static_cast<off_t>(page / kPageBytes * 8));
+      if (n < 8) return false;
+      first = page;
+      got = static_cast<std::size_t>(n) / 8;
+    }
+    if ((entries[(page - first) / kPageBytes] & kPageIsPresent) == 0) continue;
+    ++*present;
+    random_ ^= random_ << 13;
+    random_ ^= random_ >> 7;
+    random_ ^= random_ << 17;
+    if (with_heads) add(page, kFirstWords);
+    // Between the heads of all pages fewer will do.
+    if (!with_heads || *present % 8 == 0) add(page + (random_ >> 32) % (kPageBytes / 8) * 8, 1);
+    if (parts + 2 > std::size(from) && !is_plain()) return false;
+  }
+  return parts == 0 || is_plain();
+}
+
+void PlainData::Judge(const AnonymousPart& part, const MemoryMap& map) noexcept {
+  // The kernel shows mappings that others made as one: each piece may be something else, and begin
+  // at any page.
+  const bool is_one = part.kind == AnonymousPart::kChunk;
+  PlainRange open{part.begin, part.begin, 0, 0};
+  for (PlainDataAddress begin = part.begin; begin < part.end;) {
+    const PlainDataAddress end = is_one ? part.end : std::min(part.end, begin + kPieceBytes);
+    const PlainDataAddress pages = (end - begin) / kPageBytes;
+    const PlainDataAddress stride = is_one && pages > kSample ? pages / kSample : 1;
+    std::size_t present = 0;
+    if ((!is_one || BeginsPlain(begin, map)) && Look(begin, end, stride, !is_one, map, &present) &&
+        present * 2 >= pages / stride) {
+      open.end = end;
+      open.present_bytes += present * stride * kPageBytes;
+    } else {
+      Push(open);
+      open = {end, end, 0, 0};
+    }
+    begin = end;
+  }
+  Push(open);
+}
+
+void PlainData::Push(const PlainRange& range) noexcept {
+  if (range.end - range.begin < kPlainDataLeastBytes || count_ == kMostRanges) return;
+  if (GrowRaw(ranges_, count_ + 1)) ranges_.items[count_++] = range;
+}
+
+// Of /proc/self/smaps: "begin-end perms...", "Rss:  8 kB", "VmFlags: rd wr dc".
+void PlainData::ReadAdvice() noexcept {
+  PlainDataAddress begin = 0;
+  PlainDataAddress end = 0;
+  PlainDataAddress huge = 0;
+  PlainDataAddress resident = 0;
+  kept_back_bytes_ = 0;
+  kept_back_count_ = 0;
+  EachLine("/proc/self/smaps", [&](const char* line, const char*) {
+    char* at = nullptr;
+    if (line[0] >= 'A' && line[0] <= 'Z') {
+      if (std::strncmp(line, "Rss:", 4) == 0) {
+        resident = std::strtoull(line + 4, nullptr, 10) * 1024;
+      } else if (std::strncmp(line, "AnonHugePages:", 14) == 0) {
+        huge = std::strtoull(line + 14, nullptr, 10) * 1024;
+      }
+      if (std::strncmp(line, "VmFlags:", 8) != 0) return;
+      const bool is_kept_back = std::strstr(line, " dc") != nullptr;
+      if (is_kept_back && GrowRaw(kept_back_, kept_back_count_ + 1)) {
+        kept_back_.items[kept_back_count_++] = {begin, end};
+        kept_back_bytes_ += resident;
+      }
+      for (std::size_t i = 0; i < count_; ++i) {
+        PlainRange& range = ranges_.items[i];
+        if (range.begin >= end || range.end <= begin) continue;
+        if (is_kept_back) range.present_bytes = 0;
+        range.huge_bytes += std::min<PlainDataAddress>(
+            huge, std::min(range.end, end) - std::max(range.begin, begin));
+      }
+      return;
+    }
+    begin = std::strtoull(line, &at, 16);
+    end = *at == '-' ? std::strtoull(at + 1, nullptr, 16) : begin;
+    huge = resident = 0;
+  });
+  Filter([](const PlainRange& range) { return range.present_bytes != 0; });
+}
+
+bool PlainData::IsKeptBack(PlainDataAddress begin, PlainDataAddress end) const noexcept {
+  return std::any_of(
+      kept_back_.items, kept_back_.items + kept_back_count_,
+      [&](const MemoryRange& range) { return range.begin < end && begin < range.end; });
+}
+
+void PlainData::Find(const MemoryMap& map) noexcept {
+  count_ = 0;
+  random_ = 0x9e3779b97f4a7c15ull;
+  if (pagemap_ < 0 || !IsMallocGlibcs(map)) return;
+  RawArray<PlainDataAddress> arenas;
+  std::size_t arena_count = 0;
+  AnonymousMemory memory;
+  const bool is_loaded =
+      LoadArenas(arenas, &arena_count) &&
+      memory.Load(map, {arenas.items, arena_count,
+                        g_agent.ring == nullptr ? 0 : g_agent.ring->arena_bytes});
+  FreeRaw(arenas);
+  if (!is_loaded) return;
+  for (std::size_t i = 0; i < memory.count(); ++i) {
+    const AnonymousPart& part = memory.at(i);
+    if (part.end - part.begin >= kPlainDataLeastBytes) Judge(part, map);
+  }
+  ReadAdvice();
+}
+
+bool PlainData::IsStillPlain(const PlainRange& range, const MemoryMap& map) noexcept {
+  const PlainDataAddress stride = (range.end - range.begin) / kPageBytes / kLaterSample;
+  std::size_t present = 0;
+  return BeginsPlain(range.begin, map) &&
+         Look(range.begin, range.end, stride, false, map, &present) && present * 2 >= kLaterSample;
+}
+
+}  // namespace memwhy::agent

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/entry/request.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "agent/capture/request_signal.h"
+#include "agent/capture/sandbox.h"
+#include "agent/capture/stack_cache.h"
+#include "agent/dump/heap_dump.h"
+#include "agent/ground/pending_request.h"
+#include "agent/ground/private_memory.h"
+#include "agent/ground/text_buffer.h"
+#include "agent/python/python_api.h"
+#include "wire/clock.h"
+
+namespace memwhy::agent {
+
+__thread __attribute__((tls_model("initial-exec"))) bool t_serves_request = false;
+
+namespace {
+
+using wire::RequestKind;
+using wire::RequestState;
+
+constexpr std::size_t kRequestStackBytes = 512 * 1024;
+void* g_stack = nullptr;  // of the serving thread; one request at a time
+
+void Finish(RequestState state, const char* error) noexcept {
+  wire::RingHeader* ring = g_agent.ring;
+  TextBuffer(ring->request_error, sizeof(ring->request_error)).Text(error);
+  ring->request_state.store(static_cast<std::uint32_t>(state), std::memory_order_release);
+}
+
+// Takes the posted request for the calling thread; false when another thread was faster.
+bool Claim() noexcept {
+  auto expected = static_cast<std::uint32_t>(RequestState::kPosted);
+  return g_agent.ring->request_state.compare_exchange_strong(
+      expected, static_cast<std::uint32_t>(RequestState::kRunning), std::memory_order_acq_rel);
+}
+
+constexpr char kSandboxed[] = "the program has put a filter on its system calls (seccomp)";
+
+void RunHeapDump() noexcept {
+  wire::RingHeader* ring = g_agent.ring;
+  const HeapDumpResult result =
+      WriteHeapDump({ring->request_output, ring->request_scan != 0 ? ring->request_input : nullptr,
+                     ring->request_blocks.load() != 0, ring->request_limit_ns,
+                     ring->request_clone_ns, ring->request_headroom, ring->request_in_place != 0,
+                     ring->request_kind == static_cast<std::uint32_t>(RequestKind::kHeapCensus),
+                     ring->request_lanes.load() == wire::kMayHaveLanes});
+  ring->request_pause_ns.store(result.pause_ns, std::memory_order_relaxed);
+  ring->request_method.store(static_cast<std::uint32_t>(result.method), std::memory_order_relaxed);
+  ring->request_taken_ns.store(result.taken_ns, std::memory_order_relaxed);
+  ring->request_spared_bytes.store(result.spared_bytes, std::memory_order_relaxed);
+  ring->request_lanes.store(result.lanes, std::memory_order_relaxed);
+  Finish(result.error == nullptr ? RequestState::kDone : RequestState::kFailed,
+         result.error == nullptr ? "" : result.error);
+}
+
+bool InterpreterIsUsable() noexcept {
+  return g_agent.python.layout != nullptr && g_python_api.Py_IsInitialized != nullptr &&
+         g_python_api.Py_IsInitialized() != 0 && !SawFinalization() &&
+         cpython::PeekPointer(g_agent.python.runtime, g_agent.python.layout->runtime_finalizing) ==
+             0;
+}
+
+void* Serve(void*) {
+  t_serves_request = true;
+  if (!InterpreterIsUsable()) {
+    Finish(RequestState::kFailed, g_agent.python.obstacle != nullptr
+                                      ? g_agent.python.obstacle
+                                      : "the interpreter is not running (any more)");
+    return nullptr;
+  }
+  RunHeapDump();
+  return nullptr;
+}
+
+// Starts the serving thread: all signals blocked, stack and thread data from private memory.
+bool StartThread() noexcept {
+  if (g_stack == nullptr) g_stack = TakePrivate(kRequestStackBytes);
+  if (g_stack == nullptr) return false;
+  auto* stack = reinterpret_cast<char*>((reinterpret_cast<std::uintptr_t>(g_stack) + 4095) &
+                                        ~std::uintptr_t{4095});
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setstack(&attributes, stack, kRequestStackBytes - 8192);
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  t_serves_request = true;  // what pthread_create takes comes from private memory
+  pthread_t thread;
+  const bool started = pthread_create(&thread, &attributes, &Serve, nullptr) == 0;
+  t_serves_request = false;
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  pthread_attr_destroy(&attributes);
+  return started;
+}
+
+// For the thread that took the request: hands it to a thread of ours.
+void Hand() noexcept {
+  if (IsSandboxed()) {
+    Finish(RequestState::kFailed, kSandboxed);
+  } else if (!StartThread()) {
+    Finish(RequestState::kFailed, "no thread could be started");
+  }
+}
+
+// Context: a signal handler on a thread that slept in a system call.
+void RequestOnSignal() noexcept {
+  if (CurrentMode() == kModeRecording && Claim()) Hand();
+}
+
+// Until the main thread is waited for no longer.
+constexpr std::uint64_t kPatienceNs = 200'000'000;
+
+std::atomic<std::uint32_t> g_pending_serial{0};
+std::atomic<std::uint64_t> g_noticed_ns{0};  // when that request was
+
+int OnPendingCall(void*) {
+  if (CurrentMode() != kModeRecording || !Claim()) return 0;
+  // This thread runs Python code; it shall not wait until a clone has written all.
+  Hand();
+  return 0;
+}
+
+}  // namespace
+
+void InstallRequestSignal() noexcept { InstallRequestSignal(&RequestOnSignal); }
+
+void NoticeRequestSlow() noexcept {
+  if (IsSandboxed()) {
+    if (Claim()) Finish(RequestState::kFailed, kSandboxed);
+    return;
+  }
+  // A child of vfork has our memory, and must not act in its parent's name.
+  if (g_agent.ring->pid != static_cast<std::uint32_t>(getpid())) return;
+  // One pending call for each request, whoever notices it first.
+  const std::uint32_t serial = g_agent.ring->request_serial;
+  std::uint32_t seen = g_pending_serial.load(std::memory_order_relaxed);
+  if (seen != serial) {
+    if (!g_pending_serial.compare_exchange_strong(seen, serial)) return;
+    g_noticed_ns.store(wire::MonotonicNs(), std::memory_order_relaxed);
+    if (g_python_api.Py_AddPendingCall != nullptr && InterpreterIsUsable()) {
+      g_python_api.Py_AddPendingCall(&OnPendingCall, nullptr);
+    }
+    return;
+  }
+  // The main thread, which alone takes pending calls, waits for something: any thread will do. It
+  // goes on at once, so that nothing that it holds is waited for.
+  if (wire::MonotonicNs() - g_noticed_ns.load(std::memory_order_relaxed) < kPatienceNs) return;
+  if (Claim() && !StartThread()) Finish(RequestState::kFailed, "no thread could be started");
+}
+
+}  // namespace memwhy::agent

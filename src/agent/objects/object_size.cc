@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/objects/object_size.h"
+
+#include "agent/ground/agent.h"
+#include "agent/python/dict_table.h"
+#include "cpython/attributes.h"
+
+namespace memwhy::agent {
+
+using cpython::Address;
+using cpython::Peek;
+using cpython::PeekPointer;
+
+namespace {
+
+constexpr std::int64_t kObjectSizeMostItems = std::int64_t{1} << 40;  // a length beyond is damage
+
+// What the rule of the type says, attribute values left out.
+std::int64_t RuleBytes(const DumpType& facts, Address object, const MemoryMap& map) noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  std::int64_t bytes = 0;
+  switch (facts.size) {
+    case ObjectSize::kFixed:
+      break;
+    case ObjectSize::kItems: {
+      const auto count = Peek<std::int64_t>(object, cpython::kVarSize);
+      if (facts.kind == ObjectKind::kType) {
+        bytes = count > 0 && count < 4096 ? count * facts.item_bytes : 0;
+      } else if (count > 0 && count < kObjectSizeMostItems) {
+        bytes = count * facts.item_bytes;
+        // Not every type that has items counts them in ob_size.
+        if (!map.IsReadable(object, static_cast<std::size_t>(facts.basic_bytes + bytes))) bytes = 0;
+      }
+      break;
+    }
+    case ObjectSize::kInt: {
+      // From 3.12 on ob_size is lv_tag: digits << 3 | flags.
+      const auto size = Peek<std::int64_t>(object, cpython::kVarSize);
+      std::int64_t digits = layout.minor >= 12 ? size >> 3 : size < 0 ? -size : size;
+      if (digits == 0 && layout.minor >= 11) digits = 1;      // zero has one since
+      const std::int64_t own = (facts.basic_bytes - 24) / 4;  // 3.12+: one digit is in the type's
+      if (digits > own && digits < kObjectSizeMostItems)
+        bytes = 4 * (digits - (own > 0 && own < 2 ? own : 0));
+      break;
+    }
+    case ObjectSize::kStr: {
+      const auto length = Peek<std::int64_t>(object, 16);
+      if (length < 0 || length > kObjectSizeMostItems) break;
+      const auto state = Peek<std::uint32_t>(object, 32);
+      const std::uint32_t kind = (state >> 2) & 7;
+      const bool is_compact = ((state >> 5) & 1) != 0;
+      const bool is_ascii = ((state >> 6) & 1) != 0;
+      const std::int64_t text = (length + 1) * (is_ascii ? 1 : kind);
+      const std::int64_t head = !is_compact ? facts.basic_bytes  // its text lies apart
+                                : is_ascii  ? layout.unicode_ascii_bytes
+                                            : layout.unicode_compact_bytes;
+      bytes = head - layout.unicode_ascii_bytes + text;
+      break;
+    }
+    case ObjectSize::kOrderedDict:
+      // PyODictObject: od_fast_nodes 64 of od_fast_nodes_size 72; a node is {key, hash, next,
+      // prev}.
+      if (PeekPointer(object, 64) != 0) {
+        const auto fast = Peek<std::int64_t>(object, 72);
+        if (fast > 0 && fast < kObjectSizeMostItems) bytes += 8 * fast;
+      }
+      bytes += 32 * Peek<std::int64_t>(object, layout.dict_used);
+      [[fallthrough]];
+    case ObjectSize::kDict: {
+      const Address keys = KeyTableOf(object);
+      if (keys == 0) break;
+      const int log2 = KeysLog2(keys);
+      if (log2 < 3 || log2 > 40) break;  // the empty table that all share
+      const Address values = PeekPointer(object, layout.dict_values);
+      if (values == 0) {
+        bytes += layout.keys_indices + IndexBytes(keys) +
+                 UsableEntries(log2) * (HasShortEntries(keys) ? 16 : 24);
+      } else if (!FindTable(object).is_embedded) {
+        bytes += UsableEntries(log2) * 8;
+      }
+      break;
+    }
+    case ObjectSize::kList: {
+      const auto allocated = Peek<std::int64_t>(object, 32);
+      if (allocated > 0 && allocated < kObjectSizeMostItems) bytes = 8 * allocated;
+      break;
+    }
+    case ObjectSize::kSet: {
+      // PySetObject: fill 16, used 24, mask 32, table 40, ..., smalltable
+      const auto mask = Peek<std::int64_t>(object, 32);
+      if (mask > 7 && mask < kObjectSizeMostItems) bytes = (mask + 1) * 16;
+      break;
+    }
+    case ObjectSize::kByteArray: {
+      const auto allocated = Peek<std::int64_t>(object, 24);
+      if (allocated > 0 && allocated < kObjectSizeMostItems) bytes = allocated;
+      break;
+    }
+    case ObjectSize::kArray: {
+      // arrayobject: ob_size 16, ob_item 24, allocated 32, ob_descr 40 {char typecode, int
+      // itemsize}
+      const auto allocated = Peek<std::int64_t>(object, 32);
+      const Address kind = PeekPointer(object, 40);
+      if (allocated <= 0 || allocated > kObjectSizeMostItems || !map.IsReadable(kind, 8)) break;
+      const auto item = Peek<std::int32_t>(kind, 4);
+      if (item > 0 && item <= 16) bytes = allocated * item;
+      break;
+    }
+    case ObjectSize::kDeque: {
+      // Blocks of 64 items and two links; the first item stands at leftindex of its block.
+      const auto length = Peek<std::int64_t>(object, cpython::kVarSize);
+      const auto left = Peek<std::int64_t>(object, 40);
+      if (length >= 0 && length < kObjectSizeMostItems && left >= 0 && left <= 64) {
+        bytes = 528 * (length == 0 ? 1 : (left + length + 63) / 64);
+      }
+      break;
+    }
+    case ObjectSize::kCode: {
+      if (layout.minor >= 11) {
+        const auto units = Peek<std::int64_t>(object, cpython::kVarSize);
+        if (units > 0 && units < kObjectSizeMostItems) bytes = units * 2;
+      }
+      break;
+    }
+    case ObjectSize::kFrame: {
+      if (layout.minor <= 10) {
+        const auto words = Peek<std::int64_t>(object, cpython::kVarSize);
+        if (words > 0 && words < kObjectSizeMostItems) bytes = words * 8;
+      }
+      break;
+    }
+    case ObjectSize::kGenerator: {
+      if (layout.minor < 11) break;
+      const Address code = PeekPointer(object + layout.generator_frame, layout.frame_code) &
+                           ~Address{layout.frame_tag};
+      if (code == 0 || !map.IsReadable(code, 128)) break;
+      const int words =
+          Peek<int>(code, layout.code_locals_count) + Peek<int>(code, layout.code_stack_size);
+      if (words > 0 && words < 1 << 20) bytes = std::int64_t{8} * words;
+      break;
+    }
+  }
+  return bytes;
+}
+
+// The values of attributes that no dict has.
+std::int64_t ValueBytes(const DumpType& facts, Address object) noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  if (!facts.has_attributes || layout.minor < 11) return 0;
+  const cpython::Attributes found = cpython::FindAttributes(layout, object);
+  if (found.values == 0) return 0;
+  // 3.13 has them in the object, before in a block of their own: a head and the values.
+  const Address keys = PeekPointer(facts.type, layout.type_cached_keys);
+  // Before 3.13: as many as the table had room for, behind a head of a byte each and two more.
+  const std::int64_t capacity = layout.minor >= 13
+                                    ? std::int64_t{Peek<std::uint8_t>(found.values - 8, 0)}
+                                    : Peek<std::int64_t>(keys, 16) + found.count;  // dk_usable
+  if (capacity < 0 || capacity >= 256) return 0;
+  return 8 * capacity + (layout.minor >= 13 ? 8 : (capacity + 2 + 7) / 8 * 8);
+}
+
+bool IsTextApart(Address str) noexcept { return (Peek<std::uint32_t>(str, 32) >> 5 & 1) == 0; }
+
+}  // namespace
+
+std::int64_t ExtraBytes(const DumpType& facts, Address object, const MemoryMap& map) noexcept {
+  return RuleBytes(facts, object, map) + ValueBytes(facts, object);
+}
+
+std::int64_t InlineBytes(const DumpType& facts, Address object, const MemoryMap& map) noexcept {
+  const std::int64_t values = g_agent.python.layout->minor >= 13 ? ValueBytes(facts, object) : 0;
+  switch (facts.size) {
+    case ObjectSize::kDict:
+    case ObjectSize::kOrderedDict:
+    case ObjectSize::kList:
+    case ObjectSize::kSet:
+    case ObjectSize::kByteArray:
+    case ObjectSize::kArray:
+    case ObjectSize::kDeque:
+      return values;
+    case ObjectSize::kStr:
+      // fixed_bytes are those of the smallest str.
+      if (IsTextApart(object)) {
+        return facts.basic_bytes - g_agent.python.layout->unicode_ascii_bytes + values;
+      }
+      break;
+    default:
+      break;
+  }
+  return RuleBytes(facts, object, map) + values;
+}
+
+Address BufferBehind(const DumpType& facts, Address object) noexcept {
+  constexpr std::uint32_t kByteArrayStart = 32;  // ob_alloc 24, ob_bytes 32
+  constexpr std::uint32_t kArrayItems = 24;
+  if (facts.size == ObjectSize::kByteArray) return PeekPointer(object, kByteArrayStart);
+  if (facts.size == ObjectSize::kArray) return PeekPointer(object, kArrayItems);
+  // A compact text lies in its object; another's pointer is the last member of PyUnicodeObject.
+  const std::int64_t text_at = g_agent.python.layout->unicode_compact_bytes;
+  return IsTextApart(object) ? PeekPointer(object, static_cast<std::uint32_t>(text_at)) : 0;
+}
+
+bool HasOwnTable(ObjectSize size) noexcept {
+  return size == ObjectSize::kDict || size == ObjectSize::kOrderedDict ||
+         size == ObjectSize::kList || size == ObjectSize::kSet || size == ObjectSize::kByteArray ||
+         size == ObjectSize::kArray;
+}
+
+}  // namespace memwhy::agent

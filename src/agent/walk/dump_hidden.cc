@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/walk/dump_hidden.h"
+
+#include <algorithm>
+
+#include "agent/ground/agent.h"
+#include "agent/ground/private_memory.h"
+#include "agent/memory/library_data.h"
+#include "agent/objects/object_size.h"
+
+namespace memwhy::agent {
+namespace {
+
+using cpython::Address;
+using cpython::Peek;
+using cpython::PeekPointer;
+using wire::DumpTag;
+
+constexpr std::size_t kFilterBits = 1u << 15;         // 4 KiB: stays in the first cache
+constexpr std::uint64_t kMostHiddenCount = 1u << 20;  // references of a hidden object
+constexpr int kMostInterpreters = 1024;
+constexpr int kDumpHiddenMostThreads = 1 << 16;
+
+std::size_t FilterBit(Address type) noexcept {
+  return static_cast<std::size_t>((type >> 4) * 0x9e3779b97f4a7c15ull >> 20) & (kFilterBits - 1);
+}
+
+// Types of which each object is known.
+bool IsSingleton(const DumpType& facts) noexcept {
+  const PythonApi& api = g_python_api;
+  return facts.type == api.bool_type || facts.type == api.none_type;
+}
+
+// What glibc writes into the last block of a list of free ones (2.32 and later: PROTECT_PTR of
+// null), in place of the references of the object that was there.
+std::uint64_t EndOfFreeList(Address block) noexcept { return block >> 12; }
+
+// From the object's address on, without what it has beside its type's size.
+Address OwnBytes(const DumpType& facts, Address object) noexcept {
+  constexpr Address kZoneBytes = 8;  // of the reference to a tzinfo, the last member
+  const bool has_less = facts.has_optional_zone && Peek<char>(object, DumpType::kZoneFlag) == 0;
+  return static_cast<Address>(facts.own_bytes()) - (has_less ? kZoneBytes : 0);
+}
+
+}  // namespace
+
+// Objects that no other leads to, untracked ones: what an extension has leaked, or what only C code
+// holds. They betray themselves by a word that is the address of a type, behind a word that can be
+// a reference count.
+void DumpHidden::Write() noexcept {
+  filter_ = static_cast<std::uint64_t*>(MapRaw(kFilterBits / 8));
+  if (filter_ == nullptr || !FindStacks()) {
+    walk_.failed_ = true;
+    return;
+  }
+  for (std::uint32_t id = 0; id < walk_.types_.count(); ++id) {
+    const std::size_t bit = FilterBit(walk_.types_.at(id)->type);
+    filter_[bit >> 6] |= std::uint64_t{1} << (bit & 63);
+  }
+  walk_.hidden_in_ = &free_;
+  walk_.out_.PutTag(DumpTag::kList);
+  walk_.out_.PutNumber(wire::kListUnknown);
+  Address data_end = 0;  // of the library whose mappings come last
+  for (std::size_t i = 0; i < walk_.map_.count() && !walk_.failed_; ++i) {
+    const Mapping& mapping = walk_.map_.at(i);
+    if (mapping.inode != 0 && mapping.offset == 0) data_end = EndOfData(mapping);
+    if (!mapping.is_readable || !mapping.is_writable || mapping.is_shared) continue;
+    // Static objects of libraries are no leaks, and those that matter are referred to.
+    if (mapping.inode != 0 || mapping.begin - g_private.begin < g_private.bytes) continue;
+    if (is_stack_.items[i] != 0 || data_end >= mapping.end) continue;
+    const Address begin = data_end > mapping.begin ? data_end : mapping.begin;
+    if (MEMWHY_GUARD(guard_) == 0) WriteRange(begin, mapping.end);
+    guard_.Disarm();
+  }
+  UnmapRaw(filter_, kFilterBits / 8);
+  std::sort(walk_.doubtful_.items, walk_.doubtful_.items + walk_.doubtful_count_);
+}
+
+void DumpHidden::MarkStack(Address place, bool is_small_only) noexcept {
+  constexpr Address kLeastArena = 256 << 10;
+  const Mapping* mapping = walk_.map_.Find(place);
+  if (mapping == nullptr || (is_small_only && mapping->end - mapping->begin >= kLeastArena)) return;
+  is_stack_.items[mapping - &walk_.map_.at(0)] = 1;
+}
+
+// From 3.11 on Python has stacks of its own, in mappings that are too small for objects.
+template <cpython::Family family>
+void DumpHidden::MarkFrames(Address thread) noexcept {
+  constexpr int kMostFrames = 1000;
+  const cpython::Layout& layout = *g_agent.python.layout;
+  int left = kMostFrames;
+  for (Address frame = cpython::TopFrame<family>(layout, thread); frame != 0 && left > 0;
+       frame = PeekPointer(frame, layout.frame_previous), --left) {
+    MarkStack(frame, true);
+  }
+}
+
+// By its end: there the C library has a thread's descriptor, {itself, .., itself, ..}. It keeps the
+// stacks of threads that have ended for the next ones.
+bool DumpHidden::IsThreadStack(const Mapping& mapping) noexcept {
+  constexpr Address kDescriptorWithin = 8192;
+  constexpr Address kAlignment = 64;
+  if (!mapping.is_readable || !mapping.is_writable || mapping.is_shared || mapping.inode != 0 ||
+      mapping.end - mapping.begin <= kDescriptorWithin) {
+    return false;
+  }
+  for (Address at = mapping.end - kDescriptorWithin; at < mapping.end; at += kAlignment) {
+    if (PeekPointer(at, 0) == at && PeekPointer(at, 16) == at) return true;
+  }
+  return false;
+}
+
+// No object lives on a stack, but what was read and written there looks like some. A thread of
+// Python's is known by its descriptor, which the C library puts on top of the thread's stack.
+// False: no memory.
+bool DumpHidden::FindStacks() noexcept {
+  if (!GrowRaw(is_stack_, walk_.map_.count())) return false;
+  for (std::size_t i = 0; i < walk_.map_.count(); ++i) {
+    const Mapping& mapping = walk_.map_.at(i);
+    is_stack_.items[i] = mapping.is_stack || IsThreadStack(mapping) ? 1 : 0;
+  }
+  const cpython::Layout& layout = *g_agent.python.layout;
+  int interpreters = kMostInterpreters;
+  for (Address at = PeekPointer(g_agent.python.runtime, layout.runtime_interpreters);
+       at != 0 && interpreters > 0; at = PeekPointer(at, layout.interpreter_next), --interpreters) {
+    int left = kDumpHiddenMostThreads;
+    for (Address thread = PeekPointer(at, layout.interpreter_thread_head); thread != 0 && left > 0;
+         thread = PeekPointer(thread, layout.thread_next), --left) {
+      MarkStack(PeekPointer(thread, layout.thread_id), false);
+      switch (cpython::FamilyOf(layout)) {
+        case cpython::Family::kFrameObjects:
+          break;  // frames are objects
+        case cpython::Family::kCFrames:
+          MarkFrames<cpython::Family::kCFrames>(thread);
+          break;
+        case cpython::Family::kThreadFrames:
+          MarkFrames<cpython::Family::kThreadFrames>(thread);
+          break;
+      }
+    }
+  }
+  return true;
+}
+
+// Whether the last object before `at` reaches over it: a tuple of n items whose first is a type
+// looks like an object with n references.
+bool DumpHidden::IsInside(Address at) noexcept {
+  // Bits stand for 16 bytes; objects outside of libraries begin at multiples of that.
+  const Address before = walk_.marks_.SeenBefore(at);
+  if (before == 0) return false;
+  const Address type = cpython::TypeOf(before);
+  if (!walk_.types_.IsKnown(type)) return false;
+  const DumpType* facts = walk_.types_.Get(type);
+  if (facts == nullptr) return false;
+  const std::int64_t extra = InlineBytes(*facts, before, walk_.map_);
+  return at < before + static_cast<Address>(facts->own_bytes() + extra);
+}
+
+void DumpHidden::WriteRange(Address first, Address last) noexcept {
+  // What is found is written page by page.
+  pages_.Each(first, last, [&](Address begin, Address end) {
+    Address found[4096 / 16];
+    std::size_t count = 0;
+    for (Address at = (begin + 15) & ~Address{15}; at + 16 <= end; at += 16) {
+      const Address type = PeekPointer(at, 8);
+      const std::size_t bit = FilterBit(type);
+      if ((filter_[bit >> 6] >> (bit & 63) & 1) == 0) continue;
+      const auto references = Peek<std::uint64_t>(at, 0);
+      if (references == 0 || references > kMostHiddenCount || DumpTypes::IsImmortal(at)) continue;
+      if (references == EndOfFreeList(at)) continue;
+      if (walk_.marks_.IsSeen(at) || !walk_.types_.IsKnown(type) || free_.Contains(at)) continue;
+      const DumpType* facts = walk_.types_.Get(type);
+      if (facts == nullptr || IsSingleton(*facts)) continue;
+      if (!free_.CanBegin(at, static_cast<Address>(facts->before_bytes)) || IsInside(at)) continue;
+      // Without a head of the collector's it was never an object of such a type.
+      if (facts->kind == ObjectKind::kType || walk_.IsTracked(*facts, at)) continue;
+      const std::int64_t extra = InlineBytes(*facts, at, walk_.map_);
+      const FreeMemory::Block block = free_.BlockOf(at);
+      const Address most = (block.begin != 0 ? block.end : last) - at;
+      if (extra < 0 || OwnBytes(*facts, at) + static_cast<Address>(extra) > most) continue;
+      found[count++] = at;
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      if (walk_.marks_.See(found[i])) walk_.WriteTree(found[i]);
+    }
+  });
+}
+
+}  // namespace memwhy::agent

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a dump calls things: types, functions, keys, and the labels of edges. Part of DumpWalk.
+#include <cstring>
+
+#include "agent/ground/agent.h"
+#include "agent/objects/object_size.h"
+#include "agent/python/key_text.h"
+#include "agent/python/type_name.h"
+#include "agent/walk/dump_walk.h"
+
+namespace memwhy::agent {
+namespace {
+
+using cpython::Address;
+using cpython::Peek;
+using cpython::PeekPointer;
+using wire::DumpTag;
+using wire::ShapeRest;
+
+std::uint64_t MixDumpNames(std::uint64_t hash, std::uint64_t value) noexcept {
+  hash = (hash ^ value) * 0x9e3779b97f4a7c15ull;
+  return hash ^ (hash >> 29);
+}
+
+}  // namespace
+
+void DumpWalk::PutText(const EdgeLabel& label) noexcept {
+  if (label.str != 0) {
+    int n = -1;
+    if (types_.IsObject(label.str) &&
+        (Peek<std::uint64_t>(cpython::TypeOf(label.str), cpython::kTypeFlags) &
+         cpython::kFlagStr) != 0) {
+      n = cpython::PeekText(*g_agent.python.layout, label.str, text_, sizeof(text_));
+    }
+    out_.PutText(text_, n <= 0 ? 0 : CutText(text_, static_cast<std::size_t>(n)));
+    return;
+  }
+  const std::size_t n = label.text == nullptr ? 0 : strnlen(label.text, wire::kMaxKeyBytes);
+  out_.PutText(label.text == nullptr ? "" : label.text, n);
+}
+
+bool DumpWalk::NameType(DumpType& facts) noexcept {
+  if (facts.is_named) return true;
+  // Ids are given out in the order of Get; records must come in that order too.
+  char name[wire::kMaxKeyBytes];
+  while (named_types_ <= facts.id) {
+    DumpType* next = types_.at(named_types_++);
+    next->is_named = true;
+    PutType(*next, name, NameOfType(next->type, name, sizeof(name)));
+    if (GrowRaw(pending_types_, pending_type_count_ + 1)) {
+      pending_types_.items[pending_type_count_++] = next->type;
+    }
+  }
+  return true;
+}
+
+void DumpWalk::PutType(const DumpType& facts, const char* name, std::size_t bytes) noexcept {
+  out_.PutTag(DumpTag::kType);
+  out_.PutText(name, bytes);
+  std::uint32_t flags = 0;
+  if (HasExtra(facts)) flags |= wire::kTypeHasExtra;
+  if (facts.kind == ObjectKind::kLeaf) flags |= wire::kTypeIsLeaf;
+  if (facts.is_owned) flags |= wire::kTypeIsOwned;
+  if (PeekPointer(facts.type, cpython::kTypeDel) != 0) flags |= wire::kTypeHasDel;
+  out_.PutNumber(flags);
+  out_.PutNumber(static_cast<std::uint64_t>(facts.fixed_bytes));
+  out_.PutAddress(facts.type);
+}
+
+// A frame, generator or function says what it is called.
+void DumpWalk::NameFunction(const DumpType& facts, Address object) noexcept {
+  if (census_ != nullptr) return;
+  const cpython::Layout& layout = *g_agent.python.layout;
+  Address code = 0;
+  if (facts.kind == ObjectKind::kCode) {
+    code = object;
+  } else if (facts.kind == ObjectKind::kFrame || facts.kind == ObjectKind::kGenerator) {
+    code = reader_.CodeOf(facts, object);
+  }
+  if (code == 0 || !types_.IsObject(code) || cpython::TypeOf(code) != g_python_api.code_type)
+    return;
+  const bool qualified = layout.code_qualname != cpython::kAbsent;
+  const Address name = PeekPointer(code, qualified ? layout.code_qualname : layout.code_name);
+  if (name == 0 || !types_.IsObject(name)) return;
+  const int n = cpython::PeekText(layout, name, text_, sizeof(text_));
+  if (n <= 0) return;
+  out_.PutTag(DumpTag::kText);
+  out_.PutAddress(object);
+  out_.PutText(text_, CutText(text_, static_cast<std::size_t>(n)));
+}
+
+// Where the function of the frame whose root comes next stands.
+void DumpWalk::PutFile(Address code) noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  const Address name = PeekPointer(code, layout.code_filename);
+  int n = 0;
+  if (name != 0 && types_.IsObject(name)) n = cpython::PeekText(layout, name, text_, sizeof(text_));
+  out_.PutTag(DumpTag::kFile);
+  out_.PutText(text_, n > 0 ? static_cast<std::size_t>(n) : 0);
+}
+
+void DumpWalk::PutThread(std::uint64_t thread, Address name) noexcept {
+  constexpr char kMain[] = "MainThread";  // as threading calls it
+  int n = sizeof(kMain) - 1;
+  if (name == 0) {
+    std::memcpy(text_, kMain, sizeof(kMain));
+  } else {
+    n = cpython::PeekText(*g_agent.python.layout, name, text_, sizeof(text_));
+  }
+  if (n <= 0) return;
+  out_.PutTag(DumpTag::kThread);
+  out_.PutNumber(thread);
+  out_.PutText(text_, CutText(text_, static_cast<std::size_t>(n)));
+}
+
+// What a key says, once for each key: text or number.
+void DumpWalk::NameKey(Address key) noexcept {
+  if (census_ != nullptr) return;
+  DumpType* facts = types_.Get(cpython::TypeOf(key));
+  if (facts == nullptr) return;
+  Address text = 0;
+  if (facts->size == ObjectSize::kStr) {
+    text = key;
+  } else if (facts->is_context_variable) {
+    text = PeekPointer(key, 16);  // PyContextVar.var_name
+  } else if (facts->size != ObjectSize::kInt) {
+    return;
+  }
+  if (!marks_.Name(key)) return;
+  if (text != 0) {
+    const int n = cpython::PeekText(*g_agent.python.layout, text, text_, sizeof(text_));
+    if (n < 0) return;
+    out_.PutTag(DumpTag::kText);
+    out_.PutAddress(key);
+    out_.PutText(text_, CutText(text_, static_cast<std::size_t>(n)));
+    return;
+  }
+  std::int64_t value = 0;
+  if (!PeekSmallInt(key, &value)) return;
+  out_.PutTag(DumpTag::kNumber);
+  out_.PutAddress(key);
+  out_.PutSigned(value);
+}
+
+// The id of the labels of `edges`, defined at first sight. The process stands still: an address
+// stands for its text.
+std::uint32_t DumpWalk::ShapeOf(const EdgeList& edges) noexcept {
+  if (edges.label_count() == 0) {
+    if (edges.rest == ShapeRest::kPairs) return kShapePairs;
+    if (edges.rest == ShapeRest::kIndexed) return kShapeIndexed;
+  }
+  std::uint64_t hash =
+      MixDumpNames(edges.label_count() + 1, static_cast<std::uint64_t>(edges.rest));
+  for (std::size_t i = 0; i < edges.label_count(); ++i) {
+    const EdgeLabel& label = edges.label(i);
+    hash = MixDumpNames(hash, static_cast<std::uint64_t>(label.kind));
+    hash = MixDumpNames(hash,
+                        label.str != 0 ? label.str : reinterpret_cast<std::uint64_t>(label.text));
+  }
+  bool is_new = false;
+  const std::uint32_t id = kFirstLabelled + shapes_.Find(hash, &is_new);
+  if (!is_new) return id;
+  out_.PutTag(DumpTag::kShape);
+  out_.PutByte(static_cast<std::uint8_t>(edges.rest));
+  out_.PutNumber(edges.label_count());
+  for (std::size_t i = 0; i < edges.label_count(); ++i) {
+    out_.Reserve();
+    out_.PutByte(static_cast<std::uint8_t>(edges.label(i).kind));
+    PutText(edges.label(i));
+  }
+  return id;
+}
+
+}  // namespace memwhy::agent

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/walk/dump_roots.h"
+
+#include <cstring>
+#include <span>
+
+#include "agent/ground/agent.h"
+#include "agent/python/thread_name.h"
+#include "cpython/line_runs.h"
+#include "wire/event.h"
+
+namespace memwhy::agent {
+namespace {
+
+using cpython::Address;
+using cpython::Family;
+using cpython::Peek;
+using cpython::PeekPointer;
+using wire::DumpRoot;
+using wire::EdgeKind;
+using wire::RootCounts;
+
+constexpr int kDumpRootsMostThreads = 1 << 16;
+constexpr int kMostFrames = 1 << 20;
+
+// The line that a frame is at, as tracebacks have it; 0: not known.
+std::uint32_t LineOf(Address code, std::int32_t instruction) noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  const int first_line = Peek<int>(code, layout.code_first_line);
+  std::int64_t line = instruction < 0 ? first_line : 0;
+  const Address table = PeekPointer(code, layout.code_line_table);
+  const std::int64_t bytes = table == 0 ? -1 : Peek<std::int64_t>(table, cpython::kVarSize);
+  if (instruction >= 0 && bytes >= 0 && bytes <= wire::kMaxLineTableBytes) {
+    const std::span entries(reinterpret_cast<const std::uint8_t*>(table + cpython::kBytesData),
+                            static_cast<std::size_t>(bytes));
+    const auto at = static_cast<std::uint32_t>(instruction);
+    cpython::EachLineRun(entries, first_line, g_agent.python.version >> 16,
+                         [&](std::uint32_t begin, std::uint32_t end, std::int64_t of_run) {
+                           if (begin <= at && at < end) line = of_run;
+                         });
+  }
+  constexpr std::int64_t kMost = 0x7fffffff;
+  return line > 0 && line <= kMost ? static_cast<std::uint32_t>(line) : 0;
+}
+
+}  // namespace
+
+void DumpRoots::AddReferences(const cpython::Reference* list, Address base) noexcept {
+  for (; list->name != nullptr; ++list) {
+    const Address value = PeekPointer(base, list->offset);
+    if (value != 0 && walk_.types_.IsObject(value)) {
+      walk_.edges_.AddNamed(value, {EdgeKind::kInternal, list->name, 0});
+    }
+  }
+}
+
+// Calls `each(key, value)` for the entries of a dict with a table of its own.
+template <typename Each>
+void DumpRoots::EachEntry(Address dict, const Each& each) noexcept {
+  const DictTable table = FindTable(dict);
+  if (table.values != 0 || table.count == 0 ||
+      !walk_.map_.IsReadable(table.entries,
+                             static_cast<std::size_t>(table.count) * table.entry_bytes)) {
+    return;
+  }
+  for (std::int64_t i = 0; i < table.count; ++i) {
+    const Address entry = table.entries + static_cast<Address>(i) * table.entry_bytes;
+    each(PeekPointer(entry, table.entry_bytes == 24 ? 8 : 0),
+         PeekPointer(entry, table.entry_bytes - 8));
+  }
+}
+
+// An alias: it is the dict sys.modules that holds them.
+void DumpRoots::WriteModules(Address modules) noexcept {
+  EachEntry(modules, [this](Address key, Address value) {
+    if (key == 0 || value == 0 || value == walk_.none_) return;
+    walk_.edges_.Clear();
+    walk_.edges_.Add(value);
+    walk_.WriteRoot(DumpRoot::kModule, RootCounts::kNone, 0, 0, {EdgeKind::kNone, nullptr, key});
+  });
+}
+
+// What a running frame of 3.11+ refers to.
+void DumpRoots::ReadFrame(Address frame, Address code) noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  const Address locals = frame + layout.frame_locals;
+  if (Peek<char>(frame, layout.frame_owner) != cpython::kOwnedByGenerator) {
+    walk_.edges_.AddNamed(code, {EdgeKind::kInternal, "f_code", 0});
+    AddReferences(layout.frame_references, frame);
+  }
+  walk_.reader_.ReadLocals(code, locals, true, walk_.edges_);
+}
+
+// Nobody knows how much of a running frame's evaluation stack is in use: what looks like a
+// reference may be one. `frame` is a frame object up to 3.10.
+void DumpRoots::ReadStack(Address frame, Address code) noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  const int depth = Peek<int>(code, layout.code_stack_size);
+  if (depth <= 0 || depth > 1 << 16) return;
+  Address stack = 0;
+  if (layout.frame_value_stack != cpython::kAbsent) {
+    const bool is_running = layout.minor == 10
+                                ? Peek<int>(frame, layout.frame_stack_pointer) < 0
+                                : PeekPointer(frame, layout.frame_stack_pointer) == 0;
+    if (!is_running) return;  // its traversal tells
+    stack = PeekPointer(frame, layout.frame_value_stack);
+  } else {
+    stack = frame + layout.frame_locals +
+            static_cast<Address>(Peek<int>(code, layout.code_locals_count)) * 8;
+  }
+  Address end = stack + static_cast<Address>(depth) * 8;
+  if (stack == 0 || !walk_.map_.IsReadable(stack, end - stack)) return;
+  if (layout.frame_stacktop != cpython::kAbsent) {
+    const int top = Peek<int>(frame, layout.frame_stacktop);
+    const Address known = frame + layout.frame_locals + static_cast<Address>(top) * 8;
+    if (top >= 0 && known < end) end = known;
+  }
+  for (Address at = stack; at < end; at += 8) {
+    const Address value = PeekPointer(at, 0);
+    if (walk_.reader_.IsLikelyObject(value)) walk_.edges_.Add(value);
+  }
+}
+
+// By its outermost frame, which runs `code`.
+void DumpRoots::NameThread(Address outermost, Address code, std::uint64_t thread) noexcept {
+  if (thread == g_agent.main_thread) {
+    walk_.PutThread(thread, 0);
+    return;
+  }
+  if (outermost == 0 || !walk_.types_.IsObject(code) ||
+      cpython::TypeOf(code) != g_agent.python.code_type) {
+    return;
+  }
+  const Address name = FindThreadName(outermost, code);
+  if (name != 0) walk_.PutThread(thread, name);
+}
+
+// `thread`: whose frames they are, which is named behind them; 0: a greenlet's.
+template <Family family>
+void DumpRoots::WriteFrames(Address frame, std::uint64_t thread) noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  const DumpRoot kind = thread == 0 ? DumpRoot::kGreenlet : DumpRoot::kFrame;
+  Address outermost = 0;  // of those that run code of their own
+  Address outermost_code = 0;
+  int left = kMostFrames;
+  for (; frame != 0 && left > 0; frame = PeekPointer(frame, layout.frame_previous), --left) {
+    Address code = 0;
+    std::int32_t instruction = 0;
+    const bool is_own = cpython::ReadFrame<family>(layout, frame, &code, &instruction);
+    if (is_own) {
+      outermost = frame;
+      outermost_code = code;
+    }
+    if (code == 0 || !walk_.types_.IsObject(code) ||
+        cpython::TypeOf(code) != g_agent.python.code_type) {
+      continue;
+    }
+    walk_.edges_.Clear();
+    RootCounts counts = RootCounts::kEach;
+    if constexpr (family == Family::kFrameObjects) {
+      walk_.edges_.Add(frame);
+      // Each call holds its frame; that of a generator belongs to the generator.
+      if (PeekPointer(frame, layout.frame_generator) != 0) counts = RootCounts::kNone;
+    } else {
+      if (!is_own && Peek<char>(frame, layout.frame_owner) >= cpython::kOwnedByCStack) continue;
+      ReadFrame(frame, code);
+    }
+    const bool qualified = layout.code_qualname != cpython::kAbsent;
+    const Address name = PeekPointer(code, qualified ? layout.code_qualname : layout.code_name);
+    const std::uint32_t line = LineOf(code, instruction);
+    walk_.PutFile(code);
+    walk_.WriteRoot(kind, counts, thread, line, {EdgeKind::kNone, nullptr, name});
+    walk_.edges_.Clear();
+    ReadStack(frame, code);
+    walk_.WriteRoot(DumpRoot::kStack, RootCounts::kMaybe, thread, line,
+                    {EdgeKind::kNone, nullptr, name});
+  }
+  if (thread != 0) NameThread(outermost, outermost_code, thread);
+}
+
+void DumpRoots::WriteThread(Address thread) noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  const std::uint64_t id = PeekPointer(thread, layout.thread_id);
+  const auto write_frames = [&]<Family family>() {
+    WriteFrames<family>(cpython::TopFrame<family>(layout, thread), id);
+  };
+  switch (cpython::FamilyOf(layout)) {
+    case Family::kFrameObjects:
+      write_frames.operator()<Family::kFrameObjects>();
+      break;
+    case Family::kCFrames:
+      write_frames.operator()<Family::kCFrames>();
+      break;
+    case Family::kThreadFrames:
+      write_frames.operator()<Family::kThreadFrames>();
+      break;
+  }
+  walk_.edges_.Clear();
+  const Address context = PeekPointer(thread, layout.thread_context);
+  if (context != 0 && walk_.types_.IsObject(context)) walk_.edges_.Add(context);
+  walk_.WriteRoot(DumpRoot::kContext, RootCounts::kEach, id, 0, {EdgeKind::kNone, "context", 0});
+  walk_.edges_.Clear();
+  AddReferences(layout.thread_references, thread);
+  // The exception that is handled: the last item is the thread's own, the others are generators'.
+  Address item = PeekPointer(thread, layout.thread_exc_info);
+  const std::uint32_t previous = layout.exc_item_words * 8;
+  int left = kMostFrames;
+  while (item != 0 && walk_.map_.IsReadable(item, previous + 8) && left-- > 0 &&
+         PeekPointer(item, previous) != 0) {
+    item = PeekPointer(item, previous);
+  }
+  if (item != 0 && walk_.map_.IsReadable(item, previous + 8)) {
+    for (std::uint32_t i = 0; i < layout.exc_item_words; ++i) {
+      const Address value = PeekPointer(item, 8 * i);
+      if (value != 0 && walk_.types_.IsObject(value)) {
+        walk_.edges_.AddNamed(value, {EdgeKind::kInternal, "exc_info", 0});
+      }
+    }
+  }
+  walk_.WriteRoot(DumpRoot::kThread, RootCounts::kEach, id, 0,
+                  {EdgeKind::kNone, "thread state", 0});
+}
+
+void DumpRoots::WriteGreenlet(Address greenlet) noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  const Address object = walk_.reader_.StoppedFrameOf(greenlet);
+  if (object == 0) return;
+  switch (cpython::FamilyOf(layout)) {
+    case Family::kFrameObjects:
+      WriteFrames<Family::kFrameObjects>(object, 0);
+      break;
+    case Family::kCFrames:
+      WriteFrames<Family::kCFrames>(PeekPointer(object, layout.frame_object_frame), 0);
+      break;
+    case Family::kThreadFrames:
+      WriteFrames<Family::kThreadFrames>(PeekPointer(object, layout.frame_object_frame), 0);
+      break;
+  }
+}
+
+// 3.12+: of a built-in type the interpreter has {type, ..., dict, subclasses, weak references}; the
+// type itself has a number where its subclasses were.
+void DumpRoots::WriteSubclasses(Address interpreter) noexcept {
+  constexpr std::uint32_t kSubclasses = 360;  // of PyTypeObject
+  constexpr Address kMostTypes = 1 << 12;
+  const cpython::Layout& layout = *g_agent.python.layout;
+  const auto is_dict = [this](Address value) {
+    return value != 0 && walk_.types_.IsObject(value) &&
+           cpython::TypeOf(value) == g_python_api.dict_type;
+  };
+  walk_.edges_.Clear();
+  for (Address at = interpreter; at + 40 <= interpreter + layout.interpreter_bytes; at += 8) {
+    const Address type = PeekPointer(at, 0);
+    if ((type & 7) != 0 || type < 4096 || !walk_.types_.IsKnown(type)) continue;
+    const Address number = PeekPointer(type, kSubclasses);
+    if (number == 0 || number > kMostTypes) continue;
+    // Two or three ints stand between, by version.
+    for (const std::uint32_t dict : {16u, 24u}) {
+      const Address subclasses = PeekPointer(at, dict + 8);
+      if (!is_dict(PeekPointer(at, dict)) || !is_dict(subclasses)) continue;
+      walk_.edges_.Add(subclasses);
+      break;
+    }
+  }
+  walk_.WriteRoot(DumpRoot::kInterpreter, RootCounts::kEach, 0, 0,
+                  {EdgeKind::kNone, "subclasses of built-in types", 0});
+}
+
+// 3.12+: interned strings that stay for ever, of which only the dict of interned strings knows.
+void DumpRoots::WriteInterned(Address dict) noexcept {
+  walk_.edges_.Clear();
+  EachEntry(dict, [this](Address text, Address) {
+    if (text == 0 || walk_.marks_.IsSeen(text) || !walk_.types_.IsObject(text)) return;
+    if (DumpTypes::IsImmortal(text)) walk_.edges_.Add(text);
+  });
+  walk_.WriteRoot(DumpRoot::kInterned, RootCounts::kNone, 0, 0,
+                  {EdgeKind::kNone, "interned strings", 0});
+}
+
+// What atexit has registered. Up to 3.9 its module tells, from 3.14 on it is a list.
+void DumpRoots::WriteExitCallbacks(Address interpreter) noexcept {
+  constexpr const char* kMembers[] = {"func", "args", "kwargs"};
+  constexpr int kMostCallbacks = 1 << 20;
+  const std::uint32_t at = g_agent.python.layout->interpreter_exit_callbacks;
+  const Address callbacks = PeekPointer(interpreter, at);
+  const int count = Peek<int>(interpreter, at + 8);
+  if (count <= 0 || count > kMostCallbacks ||
+      !walk_.map_.IsReadable(callbacks, static_cast<std::size_t>(count) * 8)) {
+    return;
+  }
+  for (int i = 0; i < count; ++i) {
+    const Address callback = PeekPointer(callbacks, static_cast<std::uint32_t>(i) * 8);
+    if (callback == 0 || !walk_.map_.IsReadable(callback, 24)) continue;
+    walk_.edges_.Clear();
+    for (std::uint32_t member = 0; member < 3; ++member) {
+      const Address value = PeekPointer(callback, member * 8);
+      if (value == 0 || !walk_.types_.IsObject(value)) continue;
+      walk_.edges_.AddNamed(value, {EdgeKind::kInternal, kMembers[member], 0});
+    }
+    walk_.WriteRoot(DumpRoot::kInterpreter, RootCounts::kEach, 0, 0,
+                    {EdgeKind::kNone, "atexit callback", 0});
+  }
+}
+
+void DumpRoots::Write(Address interpreter) noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  if (void* modules = g_python_api.PyImport_GetModuleDict();
+      modules != nullptr &&
+      interpreter == PeekPointer(g_agent.python.runtime, layout.runtime_main_interpreter)) {
+    WriteModules(reinterpret_cast<Address>(modules));
+  }
+  int left = kDumpRootsMostThreads;
+  for (Address thread = PeekPointer(interpreter, layout.interpreter_thread_head);
+       thread != 0 && left > 0; thread = PeekPointer(thread, layout.thread_next), --left) {
+    WriteThread(thread);
+  }
+  if (layout.interpreter_identifiers != cpython::kAbsent) {
+    const auto count = Peek<std::int64_t>(interpreter, layout.interpreter_identifiers);
+    const Address names = PeekPointer(interpreter, layout.interpreter_identifiers + 8);
+    walk_.edges_.Clear();
+    if (count > 0 && count < 1 << 20 &&
+        walk_.map_.IsReadable(names, static_cast<std::size_t>(count) * 8)) {
+      for (std::int64_t i = 0; i < count; ++i) {
+        const Address name = PeekPointer(names + static_cast<Address>(i) * 8, 0);
+        if (name != 0 && walk_.types_.IsObject(name)) walk_.edges_.Add(name);
+      }
+    }
+    walk_.WriteRoot(DumpRoot::kInterned, RootCounts::kEach, 0, 0,
+                    {EdgeKind::kNone, "identifiers", 0});
+  }
+  walk_.edges_.Clear();
+  AddReferences(layout.interpreter_references, interpreter);
+  walk_.WriteRoot(DumpRoot::kInterpreter, RootCounts::kEach, 0, 0,
+                  {EdgeKind::kNone, "interpreter", 0});
+  if (layout.interpreter_exit_callbacks != cpython::kAbsent) WriteExitCallbacks(interpreter);
+  if (layout.minor >= 12 && walk_.map_.IsReadable(interpreter, layout.interpreter_bytes)) {
+    WriteSubclasses(interpreter);
+  }
+  if (walk_.interned_ != 0) WriteInterned(walk_.interned_);
+}
+
+}  // namespace memwhy::agent

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/walk/native_walk.h"
+
+#include "agent/ground/agent.h"
+#include "agent/objects/object_size.h"
+#include "agent/walk/dump_walk.h"
+
+namespace memwhy::agent {
+namespace {
+
+using cpython::Address;
+using cpython::Peek;
+using cpython::PeekPointer;
+using wire::DumpTag;
+
+constexpr std::size_t kNativeWalkBodyWords = 512;  // of an object's body, searched for pointers
+constexpr std::size_t kBlockBytes = 64 * 1024;     // of a native block, likewise
+constexpr std::size_t kMostEdges = 4096;           // of one block
+// Tables of so many entries are in pymalloc's pools, which are no blocks of the tracer.
+constexpr std::int64_t kPooledItems = 32;
+
+bool IsPooled(const DumpType& facts, Address object) noexcept {
+  switch (facts.size) {
+    case ObjectSize::kList:
+    case ObjectSize::kByteArray:
+      return Peek<std::int64_t>(object, cpython::kVarSize) < kPooledItems;
+    case ObjectSize::kDict:
+      return Peek<std::int64_t>(object, g_agent.python.layout->dict_used) < kPooledItems / 4;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+NativeWalk::NativeWalk(DumpWalk& walk) noexcept : walk_(walk), types_(walk.out_, walk.map_) {}
+
+NativeWalk::~NativeWalk() {
+  FreeRaw(queue_);
+  if (copy_ != nullptr) UnmapRaw(copy_, kBlockBytes);
+  blocks_.Unload();
+}
+
+// A mapping may be of addresses only, as CUDA reserves them for its devices; and drivers' mappings
+// are not copied into a clone. What a clone was spared is memory all the same.
+bool NativeWalk::IsMemory(const NativeBlock& block) noexcept {
+  const Mapping* mapping = walk_.map_.Find(block.address);
+  return mapping != nullptr &&
+         (mapping->is_spared || walk_.map_.IsReadable(block.address, block.size));
+}
+
+// A live block that begins with an object, behind what 3.12 and later, and the collector, put
+// before it. A large block that begins like a small one is not its: that was there before.
+bool NativeWalk::IsObjectMemory(const NativeBlock& block) noexcept {
+  constexpr std::size_t kWords = 6;
+  constexpr std::int64_t kMostBeyond = 1024;  // what an object may have behind its own bytes
+  std::uint64_t copy[kWords];
+  const Content head = Read(block, copy, sizeof(copy));
+  const auto bytes = static_cast<std::int64_t>(block.size);
+  for (std::size_t before = 0; before + 2 <= head.count; before += 2) {
+    if (!walk_.types_.IsHead(head.words[before], head.words[before + 1])) continue;
+    const DumpType* facts = walk_.types_.Get(head.words[before + 1]);
+    if (facts == nullptr) return true;
+    const std::int64_t inline_bytes = InlineBytes(*facts, block.address + 8 * before, walk_.map_);
+    const std::int64_t own = facts->own_bytes() + (inline_bytes > 0 ? inline_bytes : 0);
+    if (bytes - own <= own + kMostBeyond) return true;
+  }
+  return false;
+}
+
+// The native block that a word points into, which is queued when it is new; kNone.
+std::uint32_t NativeWalk::NativeAt(std::uint64_t word) noexcept {
+  if (word < 4096 || word >> 47 != 0) return BlockIndex::kNone;
+  const std::uint32_t index = blocks_.Find(word);
+  if (index == BlockIndex::kNone) return index;
+  if (blocks_.state(index) == kUnknown) {
+    const NativeBlock& block = blocks_.block(index);
+    if (!IsMemory(block)) {
+      blocks_.SetState(index, kReserved);
+    } else if (IsObjectMemory(block)) {
+      blocks_.SetState(index, kObject);
+    } else if (!GrowRaw(queue_, queued_ + 1)) {
+      walk_.failed_ = true;
+    } else {
+      blocks_.SetState(index, kNative);
+      queue_.items[queued_++] = index;
+      walk_.marks_.See(block.address);  // nobody takes it for an object
+    }
+  }
+  return blocks_.state(index) == kNative ? index : BlockIndex::kNone;
+}
+
+void NativeWalk::ReadBody(const DumpType& facts, Address object, EdgeList& edges) noexcept {
+  const bool is_foreign = facts.kind == ObjectKind::kTraversed || facts.kind == ObjectKind::kOpaque;
+  if (!is_foreign || HasOwnTable(facts.size) || edges.rest != wire::ShapeRest::kPlain) return;
+  std::size_t words = static_cast<std::size_t>(facts.basic_bytes) / 8;
+  if (words > kNativeWalkBodyWords) words = kNativeWalkBodyWords;
+  for (std::size_t i = 2; i < words; ++i) {
+    const std::uint32_t index = NativeAt(PeekPointer(object, static_cast<std::uint32_t>(8 * i)));
+    if (index != BlockIndex::kNone) edges.Add(blocks_.block(index).address);
+  }
+}
+
+void NativeWalk::PutOwn(Address object, Address address) noexcept {
+  if (address < 4096 || address >> 47 != 0) return;
+  const std::uint32_t index = blocks_.Find(address);
+  if (index == BlockIndex::kNone || blocks_.state(index) != kUnknown) return;
+  const NativeBlock& block = blocks_.block(index);
+  if (object - block.address < block.size || IsObjectMemory(block)) return;
+  blocks_.SetState(index, kOwned);
+  walk_.out_.PutTag(DumpTag::kOwn);
+  walk_.out_.PutAddress(object);
+  walk_.out_.PutSigned(
+      (static_cast<std::int64_t>(block.address) - static_cast<std::int64_t>(object)) >> 3);
+}
+
+// deque: leftblock 24; BLOCK {leftlink, data[64], rightlink}, beyond what pools have.
+void NativeWalk::WriteDeque(Address deque) noexcept {
+  constexpr std::uint32_t kLeftBlock = 24;
+  constexpr std::uint32_t kRightLink = 8 * 65;
+  const std::int64_t most = Peek<std::int64_t>(deque, cpython::kVarSize) / 64 + 2;
+  Address block = PeekPointer(deque, kLeftBlock);
+  for (std::int64_t i = 0; i < most && walk_.map_.IsReadable(block, kRightLink + 8); ++i) {
+    PutOwn(deque, block);
+    block = PeekPointer(block, kRightLink);
+  }
+}
+
+void NativeWalk::WriteOwn(const DumpType& facts, Address object) noexcept {
+  if (facts.is_deque) {
+    WriteDeque(object);
+  } else if (HasOwnTable(facts.size) && !IsPooled(facts, object)) {
+    const std::size_t words = static_cast<std::size_t>(facts.basic_bytes) / 8;
+    for (std::size_t i = 3; i < words; ++i) {
+      PutOwn(object, PeekPointer(object, static_cast<std::uint32_t>(8 * i)));
+    }
+  }
+}
+
+// Its first words, at most as many as `copy` has room for. In place other threads may free a block
+// meanwhile: what is still there is copied, nothing else of it is looked at.
+NativeWalk::Content NativeWalk::Read(const NativeBlock& block, std::uint64_t* copy,
+                                     std::size_t room) noexcept {
+  const std::size_t bytes = block.size < room ? block.size : room;
+  if (walk_.is_clone_) {
+    if (!walk_.map_.IsReadable(block.address, bytes)) return {nullptr, 0};
+    return {reinterpret_cast<const std::uint64_t*>(block.address), bytes / 8};
+  }
+  return {copy, copy == nullptr ? 0 : CopyCarefully(block.address, copy, bytes) / 8};
+}
+
+// Of tensors that only C++ has, as autograd keeps them: their memory on a device is no block.
+void NativeWalk::ReadStorage(std::uint64_t block, std::uint64_t vtable) noexcept {
+  TensorStorages& storages = walk_.reader_.storages();
+  TensorStorage storage;
+  if (!storages.IsStorageTable(vtable) || !storages.Read(block, &storage)) return;
+  if (!storage.is_device) return;
+  device_ = storage;
+  walk_.edges_.Add(storage.data & ~Address{7});
+}
+
+void NativeWalk::ReadBlock(std::uint32_t index) noexcept {
+  const NativeBlock& block = blocks_.block(index);
+  if (!walk_.is_clone_ && copy_ == nullptr)
+    copy_ = static_cast<std::uint64_t*>(MapRaw(kBlockBytes));
+  const Content content = Read(block, copy_, kBlockBytes);
+  if (content.count >= 2) {
+    type_ = types_.Get(content.words[0]);
+    ReadStorage(block.address, content.words[0]);
+  }
+  for (std::size_t i = 0; i < content.count && walk_.edges_.count() < kMostEdges; ++i) {
+    const std::uint64_t word = content.words[i];
+    const std::uint32_t next = NativeAt(word);
+    if (next != BlockIndex::kNone) {
+      if (next != index) walk_.edges_.Add(blocks_.block(next).address);
+    } else if (word >= 4096 && (word & 7) == 0 && walk_.marks_.IsSeen(word) &&
+               walk_.types_.IsObject(word)) {
+      walk_.edges_.Add(word);
+    }
+  }
+}
+
+// What was found before a fault stands.
+void NativeWalk::ReadGuarded(std::uint32_t index) noexcept {
+  if (MEMWHY_GUARD(guard_) == 0) ReadBlock(index);
+  guard_.Disarm();
+}
+
+void NativeWalk::Write() noexcept {
+  DumpStream& out = walk_.out_;
+  for (std::size_t i = 0; i < queued_ && !walk_.failed_ && !out.failed(); ++i) {
+    const std::uint32_t index = queue_.items[i];
+    const NativeBlock& block = blocks_.block(index);
+    walk_.edges_.Clear();
+    type_ = 0;
+    device_ = {};
+    ReadGuarded(index);
+    out.PutTag(DumpTag::kBlock);
+    out.PutAddress(block.address);
+    out.PutNumber(block.size);
+    out.PutNumber(type_);
+    out.PutNumber(walk_.edges_.count() << 1);
+    out.BeginEdges(block.address & ~Address{7});
+    for (std::size_t e = 0; e < walk_.edges_.count(); ++e) out.PutEdge(walk_.edges_.target(e));
+    walk_.edge_count_ += walk_.edges_.count();
+    if (device_.data != 0) walk_.WriteDeviceMemory(device_);
+  }
+}
+
+}  // namespace memwhy::agent

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The native memory behind objects: blocks that the tracer knows to be live, to which a word in an
+// object's body points, and what is behind those, by words in their content. Part of DumpWalk; same
+// conditions. Invariant: a block is written once, as native memory, or named as part of the one
+// object whose size counts it, or it is the memory of an object itself and is left out.
+#pragma once
+
+#include <cstdint>
+
+#include "agent/ground/fault_guard.h"
+#include "agent/ground/raw_memory.h"
+#include "agent/memory/block_index.h"
+#include "agent/objects/dump_types.h"
+#include "agent/objects/edge_list.h"
+#include "agent/objects/tensor_storage.h"
+#include "agent/walk/native_types.h"
+
+namespace memwhy::agent {
+
+class DumpWalk;
+
+class NativeWalk {
+ public:
+  explicit NativeWalk(DumpWalk& walk) noexcept;
+  ~NativeWalk();
+  NativeWalk(const NativeWalk&) = delete;
+  NativeWalk& operator=(const NativeWalk&) = delete;
+
+  // `path`: a sorted array of {u64 address, u64 size}. False: it is damaged, or no memory.
+  bool Load(const char* path) noexcept { return blocks_.Load(path); }
+  // The edges of an extension's object to native blocks, behind those that are there.
+  void ReadBody(const DumpType& facts, cpython::Address object, EdgeList& edges) noexcept;
+  // The tables and arrays of a built-in container, as records.
+  void WriteOwn(const DumpType& facts, cpython::Address object) noexcept;
+  // `block` is part of `object`, and counted in its size or in a record of its own.
+  void PutOwn(cpython::Address object, cpython::Address address) noexcept;
+  // Whether `address` lies in a live block that begins before it.
+  bool IsInside(cpython::Address address) const noexcept {
+    const std::uint32_t index = blocks_.Find(address);
+    return index != BlockIndex::kNone && blocks_.block(index).address != address;
+  }
+  // All blocks that were reached, and those behind them. After the objects.
+  void Write() noexcept;
+
+ private:
+  enum State : std::uint8_t { kUnknown = 0, kNative = 1, kObject = 2, kOwned = 3, kReserved = 4 };
+  struct Content {
+    const std::uint64_t* words;
+    std::size_t count;
+  };
+
+  std::uint32_t NativeAt(std::uint64_t word) noexcept;
+  bool IsMemory(const NativeBlock& block) noexcept;
+  bool IsObjectMemory(const NativeBlock& block) noexcept;
+  Content Read(const NativeBlock& block, std::uint64_t* copy, std::size_t room) noexcept;
+  void ReadBlock(std::uint32_t index) noexcept;
+  void ReadStorage(std::uint64_t block, std::uint64_t vtable) noexcept;
+  void ReadGuarded(std::uint32_t index) noexcept;
+  void WriteDeque(cpython::Address deque) noexcept;
+
+  DumpWalk& walk_;
+  BlockIndex blocks_;
+  NativeTypes types_;
+  RawArray<std::uint32_t> queue_;  // native blocks in the order in which they were reached
+  std::size_t queued_ = 0;
+  std::uint64_t* copy_ = nullptr;  // in place: a block's content
+  std::uint32_t type_ = 0;         // of the block that is read
+  TensorStorage device_;           // likewise, of a storage on a device
+  FaultGuard guard_;
+};
+
+}  // namespace memwhy::agent

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analysis/heap/heap_cycles.h"
+
+#include <algorithm>
+
+#include "analysis/graph/components.h"
+#include "analysis/graph/reachability.h"
+
+namespace memwhy::analysis {
+namespace {
+
+using model::ObjectGraph;
+using HeapCyclesNode = ObjectGraph::Node;
+
+CycleWhy WhyOf(const ObjectGraph& graph, const std::vector<HeapCyclesNode>& members,
+               const std::vector<std::uint32_t>& component) {
+  const std::uint32_t own = component[members.front()];
+  bool is_closed_by_native = false;
+  bool is_frozen = false;
+  bool has_del = false;
+  for (const HeapCyclesNode node : members) {
+    is_frozen |= graph.list(node) == wire::kListPermanent;
+    has_del |=
+        graph.IsObject(node) && (graph.type(graph.type_id(node)).flags & wire::kTypeHasDel) != 0;
+    // An untracked object in a cycle, or an edge that no traversal tells, hides it from gc.
+    const auto targets = graph.Targets(node);
+    for (std::size_t i = 0; i < targets.size(); ++i) {
+      if (component[targets[i]] != own) continue;
+      is_closed_by_native |=
+          graph.LabelOf(node, static_cast<std::uint32_t>(i)).kind == wire::EdgeKind::kNative;
+    }
+    is_closed_by_native |= !graph.is_tracked(node);
+  }
+  if (is_closed_by_native) return CycleWhy::kNative;
+  if (has_del) return CycleWhy::kUncollectable;
+  if (is_frozen) return CycleWhy::kFrozen;
+  return graph.collector().is_enabled ? CycleWhy::kThreshold : CycleWhy::kDisabled;
+}
+
+}  // namespace
+
+const char* CycleWhyName(CycleWhy why) {
+  switch (why) {
+    case CycleWhy::kThreshold:
+      return "threshold";
+    case CycleWhy::kDisabled:
+      return "disabled";
+    case CycleWhy::kFrozen:
+      return "frozen";
+    case CycleWhy::kUncollectable:
+      return "uncollectable";
+    case CycleWhy::kNative:
+      return "native";
+  }
+  return "threshold";
+}
+
+Garbage FindGarbage(const ObjectGraph& graph) {
+  Garbage garbage;
+  const std::vector<bool> reachable =
+      ReachedFrom({graph.begin(), graph.targets()}, ObjectGraph::kTop);
+  std::vector<HeapCyclesNode> nodes;
+  for (HeapCyclesNode node = ObjectGraph::kFirst; node < graph.first_root(); ++node) {
+    if (reachable[node]) continue;
+    nodes.push_back(node);
+    if (graph.IsObject(node)) {
+      ++garbage.objects;
+      garbage.bytes += graph.bytes(node);
+    }
+  }
+  if (nodes.empty()) return garbage;
+  // Cycles among the garbage only: a graph of its own, numbered anew.
+  std::vector<std::uint32_t> number(graph.size(), kNoNode);
+  for (std::size_t i = 0; i < nodes.size(); ++i) number[nodes[i]] = static_cast<std::uint32_t>(i);
+  std::vector<std::uint64_t> begin{0};
+  std::vector<std::uint32_t> target;
+  std::vector<bool> has_loop(nodes.size());
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    for (const HeapCyclesNode to : graph.Targets(nodes[i])) {
+      if (number[to] == kNoNode) continue;
+      if (number[to] == i) has_loop[i] = true;
+      target.push_back(number[to]);
+    }
+    begin.push_back(target.size());
+  }
+  const Components components = FindComponents({begin, target});
+  std::vector<std::vector<HeapCyclesNode>> members(components.count);
+  std::vector<std::uint32_t> component(graph.size(), kNoNode);
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    members[components.component[i]].push_back(nodes[i]);
+    component[nodes[i]] = components.component[i];
+  }
+  // From the first cycles down: what hangs on a cycle and on no cycle above it.
+  std::vector<bool> taken(nodes.size());
+  for (std::uint32_t c = components.count; c-- > 0;) {
+    const std::vector<HeapCyclesNode>& own = members[c];
+    const bool is_cycle = own.size() > 1 || has_loop[number[own.front()]];
+    if (!is_cycle) continue;
+    GarbageCycle cycle;
+    cycle.members = own;
+    for (const HeapCyclesNode node : own) cycle.bytes += graph.bytes(node);
+    std::vector<HeapCyclesNode> stack;
+    for (const HeapCyclesNode node : own) {
+      if (!taken[number[node]]) stack.push_back(node);
+      taken[number[node]] = true;
+    }
+    while (!stack.empty()) {
+      const HeapCyclesNode node = stack.back();
+      stack.pop_back();
+      const bool is_device = graph.IsBuffer(node) && !graph.DeviceOf(node).empty();
+      (is_device ? cycle.device : cycle.retained) += graph.bytes(node);
+      for (const HeapCyclesNode to : graph.Targets(node)) {
+        if (number[to] == kNoNode || taken[number[to]]) continue;
+        const std::vector<HeapCyclesNode>& other = members[component[to]];
+        if (component[to] != c && (other.size() > 1 || has_loop[number[to]])) continue;
+        taken[number[to]] = true;
+        stack.push_back(to);
+      }
+    }
+    cycle.why = WhyOf(graph, own, component);
+    garbage.cycles.push_back(std::move(cycle));
+  }
+  std::stable_sort(garbage.cycles.begin(), garbage.cycles.end(),
+                   [](const GarbageCycle& a, const GarbageCycle& b) {
+                     return a.retained + a.device > b.retained + b.device;
+                   });
+  return garbage;
+}
+
+}  // namespace memwhy::analysis

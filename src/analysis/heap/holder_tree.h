@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Every object and native block of a dump below the one by which its most explainable path goes:
+// the tree in which survivors vote for a holder (docs/decisions/0006). Needs 16 bytes a node.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "analysis/heap/heap_paths.h"
+#include "model/heap/object_graph.h"
+
+namespace memwhy::analysis {
+
+class HolderTree {
+ public:
+  using Node = model::ObjectGraph::Node;
+  static constexpr Node kNone = model::ObjectGraph::kNone;
+
+  // Both must outlive it.
+  HolderTree(const model::ObjectGraph& graph, const HeapPaths& paths);
+
+  const model::ObjectGraph& graph() const { return graph_; }
+  const HeapPaths& paths() const { return paths_; }
+  // Whether a root with a name holds the node: a module, a frame, a thread, a context. What only
+  // the interpreter or C code holds has no holder that a person could change.
+  bool IsHeld(Node node) const;
+  Node RootOf(Node node) const { return root_[node]; }
+  // kNone above what a root refers to.
+  Node ParentOf(Node node) const {
+    const Node parent = paths_.ParentOf(node);
+    return graph_.IsRoot(parent) ? kNone : parent;
+  }
+  // Of the step to it.
+  model::ObjectGraph::Label StepOf(Node node) const;
+  std::uint32_t depth(Node node) const { return depth_[node]; }
+  // Reached nodes, each behind its parent.
+  const std::vector<Node>& order() const { return order_; }
+  // The deepest node that both hang below (or are); kNone: only a root is common.
+  Node CommonAncestor(Node a, Node b) const;
+  bool HangsBelow(Node node, Node holder) const;
+  // The node itself, or the nearest object above a native block.
+  Node NearestObject(Node node) const;
+  // A path with keys and indexes masked, as a hash: places that differ only there are one group.
+  std::uint64_t MaskedPath(Node node) const;
+
+ private:
+  const model::ObjectGraph& graph_;
+  const HeapPaths& paths_;
+  std::vector<std::uint32_t> edge_;   // by node: which of its parent's edges leads to it
+  std::vector<std::uint32_t> depth_;  // by node: 1 below a root; 0: not reached
+  std::vector<Node> root_;            // by node; kNone: not reached
+  std::vector<Node> order_;
+};
+
+}  // namespace memwhy::analysis

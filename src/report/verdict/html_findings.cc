@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/verdict/html_findings.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "report/parts/html_text.h"
+
+namespace memwhy::report {
+namespace {
+
+using analysis::Finding;
+
+Bytes RoundedHtmlFindings(double bytes) {
+  return static_cast<Bytes>(std::llround(std::max(0.0, bytes)));
+}
+
+std::string RowHtmlFindings(const std::string& name, const std::string& html) {
+  return fmt::format("<dt>{}</dt><dd>{}</dd>\n", name, html);
+}
+
+std::string FrameText(const model::Frame& frame) {
+  const std::string name =
+      frame.module.empty() ? frame.function : frame.module + "." + frame.function;
+  return fmt::format("<code>{}</code> <span class=\"dim\">{}:{}</span>",
+                     Escape(name.empty() ? "unknown" : name),
+                     Escape(frame.file.empty() ? "unknown" : frame.file), frame.line);
+}
+
+std::string Allocation(const Finding& finding) {
+  if (!finding.who_allocated) return RowHtmlFindings("Allocated by", "unknown");
+  const analysis::WhoAllocated& who = *finding.who_allocated;
+  std::string out = RowHtmlFindings("Allocated by",
+                                    fmt::format("<code>{}</code> <span class=\"dim\">{}:{}"
+                                                "</span>",
+                                                Escape(who.callable), Escape(who.file), who.line));
+  std::string stack =
+      "<details><summary>Stack, innermost call first</summary>\n"
+      "<ol class=\"stack\">\n";
+  for (const model::Frame& frame : who.stack) stack += "<li>" + FrameText(frame) + "</li>\n";
+  stack += who.is_truncated ? "<li>the stack was cut here</li>\n" : "";
+  return out + RowHtmlFindings("Stack", stack + "</ol></details>");
+}
+
+std::string Holder(const Finding& finding) {
+  if (!finding.who_holds) return RowHtmlFindings("Held by", "unknown");
+  const analysis::WhoHolds& who = *finding.who_holds;
+  std::string detail = who.holder_type;
+  if (who.holder_length) {
+    detail += (detail.empty() ? "" : ", ") + FormatCount(*who.holder_length) + " entries";
+  }
+  std::string out =
+      RowHtmlFindings("Held by", fmt::format("<code>{}</code> <span class=\"dim\">{}</span>",
+                                             Escape(who.holder), Escape(detail)));
+  if (who.filled_by) {
+    out += RowHtmlFindings("Put there by",
+                           fmt::format("<code>{}</code> <span class=\"dim\">{}:{}</span>",
+                                       Escape(who.filled_by->callable), Escape(who.filled_by->file),
+                                       who.filled_by->line));
+  }
+  std::string path = "<ol class=\"path\">\n";
+  for (const std::string& step : who.path) {
+    path += "<li><code>" + Escape(step) + "</code></li>\n";
+  }
+  path += "</ol>";
+  if (who.invisible_to_gc) path += "<p>Python's garbage collector cannot see all of this path.</p>";
+  return out + RowHtmlFindings(fmt::format("Path from a {}", Escape(who.root)), path);
+}
+
+std::string GrowthHtml(const analysis::Verdict& verdict, const Finding& finding) {
+  std::string out;
+  if (finding.growth_bytes_per_operation) {
+    out += RowHtmlFindings(
+        "Growth",
+        fmt::format("{} per {}, {} per second",
+                    BytesHtml(RoundedHtmlFindings(*finding.growth_bytes_per_operation)),
+                    Escape(verdict.operation_name.empty() ? "operation" : verdict.operation_name),
+                    BytesHtml(RoundedHtmlFindings(finding.growth_bytes_per_second))));
+  } else if (finding.growth_bytes_per_second > 0) {
+    out += RowHtmlFindings(
+        "Growth", BytesHtml(RoundedHtmlFindings(finding.growth_bytes_per_second)) + " per second");
+  }
+  if (finding.share_of_growth) {
+    out += RowHtmlFindings("Share of all growth",
+                           fmt::format("{:.1f} %", *finding.share_of_growth * 100));
+  }
+  out += RowHtmlFindings("At stake", BytesHtml(finding.bytes_at_stake));
+  if (!finding.what.type.empty()) {
+    out += RowHtmlFindings(
+        "Objects", fmt::format("<code>{}</code>{}", Escape(finding.what.type),
+                               finding.what.count ? ", " + FormatCount(*finding.what.count) + " new"
+                                                  : std::string()));
+  }
+  return out;
+}
+
+std::string Card(const analysis::Verdict& verdict, const Finding& finding, std::size_t number) {
+  std::string out = fmt::format(
+      "<article class=\"card\" aria-labelledby=\"finding-{0}\">\n<h3 id=\"finding-{0}\">{1}</h3>\n"
+      "<ul class=\"tags\"><li>{2}</li><li>severity {3}</li><li>confidence {4}</li>"
+      "<li>fix in layer {5}</li><li>bytes in layer {6}</li></ul>\n<dl>\n",
+      number, Escape(finding.title), Name(finding.kind), Name(finding.severity),
+      Name(finding.confidence), Name(finding.layer), Name(finding.bytes_layer));
+  out += GrowthHtml(verdict, finding) + Allocation(finding) + Holder(finding);
+  out += RowHtmlFindings("Outlook", Escape(finding.prediction));
+  out += RowHtmlFindings("Fix", Escape(finding.fix));
+  out += "</dl>\n<h4>Evidence</h4>\n<ul>\n";
+  for (const analysis::Evidence& evidence : finding.evidence) {
+    out += fmt::format("<li>{} <span class=\"dim\">({})</span></li>\n", Escape(evidence.says),
+                       Escape(evidence.source));
+  }
+  out += fmt::format(
+      "</ul>\n<h4>What would disprove it</h4>\n<p>{}</p>\n<h4>Next step</h4>\n"
+      "<pre>{}</pre>\n<p>{}</p>\n</article>\n",
+      Escape(finding.would_disprove), Escape(finding.next_step.command),
+      Escape(finding.next_step.why));
+  return out;
+}
+
+}  // namespace
+
+std::string FindingsHtml(const analysis::Verdict& verdict) {
+  if (verdict.findings.empty()) {
+    return "<p>No finding: nothing is to blame. What was checked stands below.</p>\n";
+  }
+  std::string out;
+  std::size_t number = 0;
+  for (const Finding& finding : verdict.findings) out += Card(verdict, finding, ++number);
+  return out;
+}
+
+std::string ChecksHtml(const analysis::Verdict& verdict) {
+  std::string out =
+      "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Checks\"><table>\n"
+      "<caption>What was checked</caption>\n<thead><tr><th scope=\"col\">result</th>"
+      "<th scope=\"col\">check</th><th scope=\"col\">why</th></tr></thead>\n<tbody>\n";
+  for (const analysis::Check& check : verdict.checks) {
+    std::string result = Name(check.result);
+    std::replace(result.begin(), result.end(), '_', ' ');
+    out += fmt::format(
+        "<tr><td class=\"{}\">{}</td><th scope=\"row\"><code>{}</code></th>"
+        "<td>{}</td></tr>\n",
+        ClassName(Name(check.result)), result, Escape(check.id), Escape(check.why));
+  }
+  return out + "</tbody></table></div>\n";
+}
+
+}  // namespace memwhy::report

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/verdict/verdict_text.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <optional>
+#include <string_view>
+
+#include "analysis/capture_checks.h"
+#include "base/strings.h"
+#include "report/ledger/ledger_rows.h"
+#include "report/ledger/ledger_text.h"
+#include "report/parts/rss_points.h"
+#include "report/parts/wrap.h"
+
+namespace memwhy::report {
+namespace {
+
+using analysis::Finding;
+using analysis::Verdict;
+
+std::string Upper(std::string_view text) {
+  std::string upper(text);
+  std::transform(upper.begin(), upper.end(), upper.begin(),
+                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+  return upper;
+}
+
+Bytes RoundedVerdictText(double bytes) {
+  return static_cast<Bytes>(std::llround(std::max(0.0, bytes)));
+}
+
+std::string FactsVerdictText(const model::Recording& recording, const Verdict& verdict) {
+  std::string text;
+  if (const auto rss = RssOverWindow(recording, verdict)) {
+    const SignedBytes change =
+        static_cast<SignedBytes>(rss->last) - static_cast<SignedBytes>(rss->first);
+    text += Wrap("  rss       ",
+                 fmt::format("{} -> {}, {} from {:.1f} s to {:.1f} s ({})", FormatBytes(rss->first),
+                             FormatBytes(rss->last), FormatSignedBytes(change), verdict.window_from,
+                             verdict.window_to, TrendName(verdict.rss.trend)));
+  } else {
+    text += "  rss       unknown\n";
+  }
+  text += Wrap("  live      ",
+               verdict.live.bins == 0
+                   ? std::string("unknown")
+                   : fmt::format("{}/s ({})", FormatSignedBytes(std::llround(verdict.live.slope)),
+                                 TrendName(verdict.live.trend)));
+  if (verdict.operations_per_second) {
+    text +=
+        Wrap("  traffic   ", fmt::format("{} {}s, {} per second", FormatCount(verdict.operations),
+                                         verdict.operation_name,
+                                         analysis::CountText(*verdict.operations_per_second)));
+  }
+  if (recording.lost_events > 0 || !recording.complete) {
+    text += Wrap("  warning   ",
+                 fmt::format("{}; confidence is lowered", analysis::IncompleteText(recording)));
+  }
+  return text;
+}
+
+std::string FindingText(const Verdict& verdict, const Finding& finding, std::size_t number) {
+  std::string head = fmt::format("{}. {}  [{}, {}]", number, Name(finding.kind),
+                                 Name(finding.severity), Name(finding.confidence));
+  if (finding.share_of_growth) {
+    head += fmt::format("  {:.0f} % of the growth", *finding.share_of_growth * 100);
+  }
+  std::string text = "\n" + head + "\n";
+  // The summary has just said it of the first one.
+  if (!Contains(verdict.summary, finding.title)) text += Wrap("   ", finding.title + ".");
+  if (finding.who_allocated) {
+    const analysis::WhoAllocated& who = *finding.who_allocated;
+    text += Wrap("   line      ", fmt::format("{}:{}  {}", who.file, who.line, who.callable));
+  }
+  if (finding.who_holds) {
+    text += Wrap("   holder    ",
+                 fmt::format("{} ({})", finding.who_holds->holder, finding.who_holds->root));
+    text += Wrap("   path      ", finding.who_holds->text);
+    if (finding.who_holds->filled_by) {
+      const analysis::WhoAllocated& who = *finding.who_holds->filled_by;
+      text += Wrap("   put there ", fmt::format("{}:{}  {}", who.file, who.line, who.callable));
+    }
+  } else if (finding.kind != analysis::Kind::kAllocatorRetention) {
+    text += "   holder    unknown\n";
+  }
+  if (finding.growth_bytes_per_second > 0) {
+    std::string growth =
+        FormatBytes(RoundedVerdictText(finding.growth_bytes_per_second)) + " per second";
+    if (finding.growth_bytes_per_operation) {
+      growth = fmt::format(
+          "{} per {}, {}", FormatBytes(RoundedVerdictText(*finding.growth_bytes_per_operation)),
+          verdict.operation_name.empty() ? "operation" : verdict.operation_name, growth);
+    }
+    text += Wrap("   growth    ", growth);
+  }
+  text += Wrap("   at stake  ", FormatBytes(finding.bytes_at_stake));
+  text += Wrap("   outlook   ", finding.prediction);
+  if (!finding.fix.empty()) text += Wrap("   fix       ", finding.fix);
+  return text;
+}
+
+std::string EvidenceText(const Finding& finding) {
+  std::string text;
+  for (const analysis::Evidence& evidence : finding.evidence) {
+    text += Wrap("   - ", fmt::format("{} [{}]", evidence.says, evidence.source));
+  }
+  if (!finding.would_disprove.empty()) {
+    text += Wrap("   would disprove it: ", finding.would_disprove);
+  }
+  return text;
+}
+
+std::string ChecksText(const Verdict& verdict) {
+  std::string text = "\nChecked\n";
+  for (const analysis::Check& check : verdict.checks) {
+    text += Wrap(fmt::format("  {:<15}{:<24}", Name(check.result), check.id), check.why);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string VerdictText(const model::Recording& recording, const Verdict& verdict,
+                        const std::vector<model::Ledger>& ledgers) {
+  std::string text = Wrap(Upper(Name(verdict.word)) + "  ", verdict.summary);
+  text += FactsVerdictText(recording, verdict);
+  std::size_t number = 0;
+  for (const Finding& finding : verdict.findings) {
+    text += FindingText(verdict, finding, ++number);
+    text += EvidenceText(finding);
+  }
+  const bool is_limited =
+      std::any_of(recording.os_samples.begin(), recording.os_samples.end(),
+                  [](const model::OsSample& sample) { return sample.cgroup_limit.has_value(); });
+  for (const char* account : {"rss", "cgroup"}) {
+    // Without a limit the charge is nobody's worry; findings.json has it.
+    if (account == std::string_view("cgroup") && !is_limited) continue;
+    if (const auto table = MakeLedgerTable(ledgers, account)) {
+      text += "\n" + LedgerText(*table, fmt::format("Where {} lies", account));
+      if (table->attributed) {
+        text += fmt::format("  {:.0f} % is attributed.\n", *table->attributed * 100);
+      }
+    }
+  }
+  text += ChecksText(verdict);
+  if (!verdict.findings.empty()) {
+    const analysis::NextStep& next = verdict.findings.front().next_step;
+    text += "\nNext\n  " + next.command + "\n" + Wrap("  ", next.why + ".");
+  }
+  return text;
+}
+
+}  // namespace memwhy::report
