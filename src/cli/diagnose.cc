@@ -3,6 +3,7 @@
 // memwhy diagnose: why a program grows, with the proof. Records a program, or replays a session.
 #include <fmt/core.h>
 #include <sys/stat.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -62,7 +63,7 @@ class StdoutForJson {
   explicit StdoutForJson(bool is_wanted) {
     if (!is_wanted) return;
     std::fflush(stdout);
-    saved_ = dup(STDOUT_FILENO);
+    saved_ = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     dup2(STDERR_FILENO, STDOUT_FILENO);
   }
   ~StdoutForJson() {

@@ -35,11 +35,11 @@ def test_breach_is_named_with_file_and_line(tmp_path):
 
 def test_wire_and_agent_must_not_allocate(tmp_path):
     plant(tmp_path, "wire/ring.h", "#include <atomic>\n#include <string>\n")
-    plant(tmp_path, "agent/hook.cc", '#include <vector>\n#include "base/bytes.h"\n')
+    plant(tmp_path, "agent/ground/hook.cc", '#include <vector>\n#include "base/bytes.h"\n')
     plant(tmp_path, "wire/ring_test.cc", "#include <string>\n")
     lines = run(tmp_path).stdout.splitlines()
     assert [line.split(": ")[0] for line in lines] == [
-        "src/agent/hook.cc:1", "src/agent/hook.cc:2", "src/wire/ring.h:2"]
+        "src/agent/ground/hook.cc:1", "src/agent/ground/hook.cc:2", "src/wire/ring.h:2"]
 
 
 def test_probes_must_not_include_each_other(tmp_path):
@@ -64,3 +64,18 @@ def test_a_type_has_one_definition(tmp_path):
     plant(tmp_path, "base/b.h", text.format("namespace {\nclass Two {};\n}  // namespace\n"))
     lines = run(tmp_path).stdout.splitlines()
     assert lines == ["src/base/b.h:2: src/base/a.h defines memwhy::base::One, too"]
+
+
+def test_rooms_are_storeys(tmp_path):
+    plant(tmp_path, "agent/capture/hook.cc",
+          '#include "agent/ground/agent.h"\n#include "agent/dump/heap_dump.h"\n')
+    plant(tmp_path, "agent/loose.cc", "\n")
+    plant(tmp_path, "report/attic/a.cc", "\n")
+    plant(tmp_path, "report/views/a.cc", '#include "report/heap/b.h"\n#include "report/c.h"\n')
+    lines = run(tmp_path).stdout.splitlines()
+    assert lines == [
+        "src/agent/capture/hook.cc:2: agent/capture must not include agent/dump",
+        "src/agent/loose.cc:1: no known room of src/agent",
+        "src/report/attic/a.cc:1: no known room of src/report",
+        "src/report/views/a.cc:1: report/views must not include report/heap",
+    ]

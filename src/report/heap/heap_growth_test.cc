@@ -65,7 +65,7 @@ TEST(HeapGrowthTest, WithADumpTheNextStepReadsIt) {
   HeapGrowthView view = Leaking();
   view.dump = "/tmp/x.heap";
   const std::string text = HeapGrowthText(view, 20);
-  EXPECT_THAT(text, HasSubstr("All objects are in /tmp/x.heap now."));
+  EXPECT_THAT(text, HasSubstr("All objects are in /tmp/x.heap."));
   EXPECT_THAT(text, HasSubstr("  memwhy heap why /tmp/x.heap --type"));
   EXPECT_THAT(text, Not(HasSubstr("heap dump 4711")));
 }
