@@ -70,7 +70,6 @@ struct GroupWitness::Request {
 struct GroupWitness::Reply {
   bool is_notice = false;
   bool has_signal = false;
-  bool has_continued = false;
   SignalSet pending = 0;
   siginfo_t info{};
 };
@@ -152,10 +151,7 @@ std::optional<siginfo_t> GroupWitness::Take(int number) {
 }
 
 void GroupWitness::WatchStop() { Send({Order::kWatch, 0}); }
-bool GroupWitness::EndWatch() {
-  const auto reply = Ask({Order::kEndWatch, 0});
-  return reply && reply->has_continued;
-}
+void GroupWitness::EndWatch() { Send({Order::kEndWatch, 0}); }
 
 void GroupWitness::Serve(int socket, pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -166,13 +162,11 @@ void GroupWitness::Serve(int socket, pid_t parent) {
   ChangeName();
   const int signals = OpenSignalFd(~kFaultSet);
   bool watches = false;
-  bool has_continued = false;
   bool is_armed = false;
   while (true) {
     pollfd polls[2] = {{socket, POLLIN, 0}, {is_armed ? signals : -1, POLLIN, 0}};
     poll(polls, 2, watches ? kWatchMs : -1);
     if (watches && SleepsOverNews(parent)) {
-      has_continued = true;
       kill(parent, SIGCONT);
     }
     if ((polls[1].revents & POLLIN) != 0) {
@@ -191,12 +185,10 @@ void GroupWitness::Serve(int socket, pid_t parent) {
         continue;
       case Order::kWatch:
         watches = true;
-        has_continued = false;
         continue;
       case Order::kEndWatch:
         watches = false;
-        reply.has_continued = has_continued;
-        break;
+        continue;
       case Order::kPending:
         break;
       case Order::kTake:

@@ -46,8 +46,7 @@ class GroupWitness {
 
   // From now on it continues us when we are stopped and a child of ours has changed its state.
   void WatchStop();
-  // Whether it has.
-  bool EndWatch();
+  void EndWatch();
 
  private:
   enum class Order : int;

@@ -2,6 +2,7 @@
 #include "recorder/signals/signal_relay.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -11,7 +12,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <string>
 #include <utility>
+
+#include "base/file_system.h"
+#include "base/strings.h"
+#include "os/process.h"
 
 namespace memwhy::recorder {
 namespace {
@@ -193,6 +199,11 @@ void SignalRelay::Judge(int number) {
   if (is_witnessed && !TargetIsElsewhere()) return;
   // A SIGCONT takes away stops that wait; in the witness this one's, if the group has both by now.
   if (IsStop(number) && (witness_->Pending() & SignalBit(SIGCONT)) != 0) return;
+  // We run, so somebody has continued us; the stop has taken the SIGCONT away before we could.
+  if (IsStop(number) && TargetIsStopped()) {
+    siginfo_t none{};
+    Deliver(SIGCONT, none);
+  }
   Deliver(number, info);
 }
 
@@ -226,6 +237,7 @@ void SignalRelay::Deliver(int number, siginfo_t& info) {
 
 void SignalRelay::FollowStops() {
   int stopped_by = 0;
+  bool has_settled = false;
   while (has_target_.load()) {
     siginfo_t info{};
     constexpr int kHow = WSTOPPED | WCONTINUED | WNOHANG;
@@ -233,15 +245,45 @@ void SignalRelay::FollowStops() {
         waitid(P_PID, static_cast<id_t>(target_), &info, kHow) == 0 && info.si_pid != 0;
     if (is_news) {
       stopped_by = info.si_code == CLD_STOPPED ? info.si_status : 0;
+      has_settled = false;
     } else if (stopped_by == 0) {
       return;
+    } else if (!std::exchange(has_settled, true)) {
+      // A SIGCHLD that told of this stop and is late would be taken for news while we are stopped.
+      AwaitRest();
+      Settle();
     } else if ((PendingSignals() & SignalBit(SIGCONT)) != 0) {
       // A stop signal of ours would take it away. Passed on, it may continue the target.
       Settle();
     } else {
+      has_news_ = false;
       StopLike(stopped_by);
       stopped_by = 0;
     }
+  }
+}
+
+bool SignalRelay::TargetIsStopped() const {
+  const auto stat = os::ReadProcessStat(RealFileSystem(), target_);
+  return stat && stat->state == 'T';
+}
+
+// Returns when no thread of the target is on a processor, or could be seen to be. A thread that
+// stops tells us before it leaves the processor.
+void SignalRelay::AwaitRest() const {
+  constexpr int kLooks = 200;
+  constexpr timespec kPause{0, 500'000};
+  const RealFileSystem fs;
+  for (int look = 0; look < kLooks && TargetIsStopped(); ++look) {
+    const std::string folder = fmt::format("/proc/{}/task", target_);
+    const auto tasks = fs.ListDir(folder);
+    if (!tasks) return;
+    const bool rests = std::all_of(tasks->begin(), tasks->end(), [&](const std::string& task) {
+      const auto place = fs.ReadSmall(JoinPath(JoinPath(folder, task), "wchan"));
+      return !place || *place != "0";
+    });
+    if (rests) return;
+    nanosleep(&kPause, nullptr);
   }
 }
 
@@ -253,17 +295,7 @@ void SignalRelay::StopLike(int number) {
   syscall(SYS_tgkill, getpid(), gettid(), number);
   ChangeMask(SIG_UNBLOCK, SignalBit(number));
   ChangeMask(SIG_BLOCK, SignalBit(number));
-  const bool was_for_news = witness_->EndWatch();
-  // Whoever has continued us may have sent a stop at once: it has taken the SIGCONT away before we
-  // could. The target shall have both. (What the group gets, the target has had.)
-  const SignalSet pending = PendingSignals();
-  const SignalSet group = witness_->Pending();
-  if (was_for_news || (pending & SignalBit(SIGCONT)) != 0 || (group & SignalBit(SIGCONT)) != 0 ||
-      (pending & kStopSet & ~group) == 0) {
-    return;
-  }
-  siginfo_t none{};
-  Deliver(SIGCONT, none);
+  witness_->EndWatch();
 }
 
 }  // namespace memwhy::recorder

@@ -60,6 +60,8 @@ class SignalRelay {
   bool TakeQueued(int number, const siginfo_t& info);
   bool TargetIsElsewhere() const;
   void FollowStops();
+  bool TargetIsStopped() const;
+  void AwaitRest() const;
   void StopLike(int number);
 
   void RestoreDispositions() const;

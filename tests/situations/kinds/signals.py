@@ -70,19 +70,31 @@ def entry(name, what, program, driver, **options):
     return Situation(name, what, program, driver=DRIVER + driver, **options)
 
 
-# Says what it is told through its terminal and by signals.
+# Says what it is told through its terminal and by signals. It waits for both at once: a signal just
+# before a read would be handled only after it.
 JOB = """
-import os, signal, sys
-signal.signal(signal.SIGCONT, lambda *_: os.write(1, b"continued\\n"))
-{more}
-print("ready", os.getpid(), flush=True)
+import os, select, signal
+heard, hears = os.pipe()
+os.set_blocking(hears, False)
+signal.set_wakeup_fd(hears)
+for number in (signal.SIGCONT, signal.SIGINT{more}):
+    signal.signal(number, lambda *_: None)
+WORDS = {{signal.SIGCONT: b"continued\\n", signal.SIGINT: b"interrupted\\n",
+         signal.SIGTSTP: b"cleans up\\n"}}
+os.write(1, b"ready %d\\n" % os.getpid())
 while True:
-    try:
-        text = sys.stdin.readline()
+    ready = select.select([0, heard], [], [])[0]
+    if heard in ready:
+        for number in os.read(heard, 100):
+            os.write(1, WORDS[number])
+            if number == signal.SIGTSTP:
+                signal.signal(number, signal.SIG_DFL)
+                os.kill(os.getpid(), number)
+                signal.signal(number, lambda *_: None)
+    elif 0 in ready:
+        text = os.read(0, 1000)
         if not text: break
-        print("read", text.strip(), flush=True)
-    except KeyboardInterrupt:
-        print("interrupted", flush=True)
+        os.write(1, b"read " + text)
 """
 
 # A shell with one job in the foreground of a terminal, and who sits there. The shell tells what it
@@ -98,11 +110,6 @@ if shell == 0:
     settings[3] &= ~termios.ECHO
     settings[1] &= ~termios.OPOST
     termios.tcsetattr(0, termios.TCSANOW, settings)
-    def job():
-        signal.signal(signal.SIGTTOU, signal.SIG_DFL)
-    gate_r, gate_w = os.pipe()
-    def wait_gate():
-        signal.signal(signal.SIGTTOU, signal.SIG_DFL)
     child = os.fork()
     if child == 0:
         os.setpgid(0, 0)
@@ -110,6 +117,7 @@ if shell == 0:
         signal.signal(signal.SIGTTOU, signal.SIG_DFL)
         os.closerange(3, 100)
         os.execvp(COMMAND[0], COMMAND)
+    os.write(tell_w, b"%d\\n" % child)
     while True:
         seen = wait_event(child)
         os.write(tell_w, (seen + "\\n").encode())
@@ -131,6 +139,13 @@ def type(text): os.write(master, text)
 told = os.fdopen(tell_r)
 def heard(): return told.readline().strip()
 def order(word): os.write(order_w, word)
+job = int(heard())
+# Whoever types is slower than the command goes on after a stop: until all of it waits again.
+def type_slowly(text):
+    def waits(): return all(states(f"{job}/task/{task}") in ("S", "gone")
+                            for task in os.listdir(f"/proc/{job}/task"))
+    while not waits(): time.sleep(0.005)
+    type(text)
 see(b"ready ")
 program = int(see(b"\\n"))
 """
@@ -381,7 +396,7 @@ print(wait_event(child.pid))
     entry(
         "terminal", "Ctrl-Z, fg, Ctrl-C and Ctrl-D at a terminal", JOB.format(more=""), TERMINAL + """
 for _ in range(4):
-    type(b"\\x1a")
+    type_slowly(b"\\x1a")
     print(heard(), states(program))
     order(b"fg")
     see(b"continued\\n")
@@ -396,15 +411,9 @@ os.waitpid(shell, 0)
 """),
     entry(
         "terminal_handled", "a program that cleans up at Ctrl-Z before it stops itself",
-        JOB.format(more="""
-def on_stop(*_):
-    os.write(1, b"cleans up\\n")
-    signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-    os.kill(os.getpid(), signal.SIGTSTP)
-    signal.signal(signal.SIGTSTP, on_stop)
-signal.signal(signal.SIGTSTP, on_stop)"""), TERMINAL + """
+        JOB.format(more=", signal.SIGTSTP"), TERMINAL + """
 for _ in range(4):
-    type(b"\\x1a")
+    type_slowly(b"\\x1a")
     see(b"cleans up\\n")
     print(heard(), states(program))
     order(b"fg")
@@ -418,16 +427,17 @@ os.waitpid(shell, 0)
 """),
     entry(
         "terminal_background", "a program that reads its terminal in the background",
-        JOB.format(more=""), TERMINAL.replace("wait_event(child)", "wait_event(child, os.WUNTRACED)") + """
-type(b"\\x1a")
+        JOB.format(more=""),
+        TERMINAL.replace("wait_event(child)", "wait_event(child, os.WUNTRACED)") + """
+type_slowly(b"\\x1a")
 print(heard())
+type(b"words\\n")
 order(b"bg")
 see(b"continued\\n")
 print(heard(), states(program))
 order(b"fg")
-see(b"continued\\n")
-type(b"words\\n")
 print(see(b"read words\\n"))
+see(b"continued\\n")
 type(b"\\x04")
 print(heard())
 os.waitpid(shell, 0)
