@@ -174,9 +174,14 @@ void SignalRelay::Settle() {
     const SignalSet left = witness_->Pending() & kTaken;
     if (left != 0) PassGroupSignals();
     pending = PendingSignals() & kTaken;
+    const SignalSet stale = left & ~pending;
     for (int number = 1; number <= kLastSignal; ++number) {
-      if ((left & ~pending & SignalBit(number)) != 0 && !Queues(number)) witness_->Take(number);
+      if ((stale & SignalBit(number)) != 0 && !Queues(number)) witness_->Take(number);
     }
+    // One more to the group, between that look and this, has gone from the witness with the others.
+    if (stale != 0) PassGroupSignals();
+    pending = PendingSignals() & kTaken;
+    passed_ = stale & pending;
     if (pending == 0) break;
   }
   witness_->Arm();
@@ -185,6 +190,8 @@ void SignalRelay::Settle() {
 void SignalRelay::Judge(int number) {
   // The witness first: a second signal to the group joins the first one in both, or in none.
   bool is_witnessed = !Queues(number) && witness_->Take(number).has_value();
+  if (!Queues(number) && (passed_ & SignalBit(number)) != 0) is_witnessed = true;
+  passed_ &= ~SignalBit(number);
   siginfo_t info{};
   if (!TakeSignal(number, &info)) return;
   if (number == SIGCHLD) has_news_ = true;

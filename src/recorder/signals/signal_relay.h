@@ -74,6 +74,7 @@ class SignalRelay {
   std::atomic<bool> has_target_{false};
   std::atomic<int> interrupt_{0};
   bool has_news_ = false;  // the target may have stopped or gone on
+  SignalSet passed_ = 0;   // the next such signal was to the group; the witness has none any more
   std::unique_ptr<GroupWitness> witness_;
   // What the witness has taken of signals that queue, and we have not yet.
   std::array<std::vector<siginfo_t>, kLastSignal + 1> witnessed_;
