@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // memwhy diagnose: why a program grows, with the proof. Records a program, or replays a session.
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/stat.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
