@@ -6,6 +6,8 @@ that, and makes the file whole again at once, so that the program finds memory t
 cuts the very page which it is about to write may have ended itself before.
 """
 
+import contextlib
+import ctypes
 import os
 import signal
 import subprocess
@@ -59,6 +61,24 @@ def test_a_program_cuts_its_own_ring(memwhy, tmp_path, marked, part):
         assert stats["session"]["ended"] == ended
 
 
+@contextlib.contextmanager
+def held(pid):
+    """All threads of a process stand still meanwhile. Not by SIGSTOP, which would stop memwhy, too."""
+    ptrace = ctypes.CDLL(None, use_errno=True).ptrace
+    ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    seize, interrupt, detach, wait_all = 0x4206, 0x4207, 17, 0x40000000
+    threads = [int(name) for name in os.listdir(f"/proc/{pid}/task")]
+    for thread in threads:
+        assert ptrace(seize, thread, None, None) == 0, os.strerror(ctypes.get_errno())
+        assert ptrace(interrupt, thread, None, None) == 0, os.strerror(ctypes.get_errno())
+        os.waitpid(thread, wait_all)
+    try:
+        yield
+    finally:
+        for thread in threads:
+            ptrace(detach, thread, None, None)
+
+
 @pytest.mark.parametrize("seed", cases(8, 1))
 def test_another_cuts_the_ring(memwhy, tmp_path, marked, seed):
     """While the program waits: it goes on to its end, unharmed."""
@@ -66,8 +86,7 @@ def test_another_cuts_the_ring(memwhy, tmp_path, marked, seed):
     run = Run(memwhy, tmp_path, marked, after + 1, 0.0005, 7)
     target = run.target()
     time.sleep(after)
-    os.kill(target, signal.SIGSTOP)
-    try:
+    with held(target):
         # The moment between its stop and the cut is no loss of ours.
         killed_ns = time.monotonic_ns()
         (ring,) = run.session.glob("ring.*")
@@ -75,8 +94,6 @@ def test_another_cuts_the_ring(memwhy, tmp_path, marked, seed):
         os.truncate(ring, chance.choice([0, 100, 4096, size // 2, size - 4096]))
         wait_for(lambda: ring.stat().st_size == size, what="a ring made whole")
         assert is_alive(run.recorder.pid)
-    finally:
-        os.kill(target, signal.SIGCONT)
     assert run.recorder.wait(60) == 7, run.errors()
     assert run.output() == f"done: {len(run.blocks()) - 1}\n", run.errors()
     stats = check_session(memwhy, run, killed_ns)

@@ -104,12 +104,12 @@ if child == 0:
     os.write(1, b"strict\\n")
     os._exit(3)
 print(os.waitpid(child, 0)[1])
-""", known=5, complete=False, notes=("gave up reading the clock",)),
+""", known=5, complete=False, notes=("nothing is recorded after",)),
     sandboxed("no-clock", "a program that may not read the processor's clock (PR_SET_TSC)", f"""
 import ctypes, os
 kept = [known_block() for _ in range(5)]
 assert ctypes.CDLL("libc.so.6").prctl(26, 2, 0, 0, 0) == 0
 {BUSY}
 {END}
-""", known=5, complete=False, notes=("gave up reading the clock",)),
+""", known=5, complete=False, notes=("nothing is recorded after",)),
 ]
