@@ -29,7 +29,9 @@ std::uint64_t WithoutPermit(ThreadState& t, std::uint64_t ticks) noexcept {
 
 std::uint64_t LookBefore(ThreadState& t) noexcept {
   if (TakePermit(t)) return t.stamp = TicksAfter();
-  return WithoutPermit(t, TicksBefore());
+  // Behind a load fence, too: else the processor may look at the clock before it has the address
+  // of the block, which another thread takes meanwhile.
+  return WithoutPermit(t, TicksAfter());
 }
 
 std::uint64_t LookAfter(ThreadState& t) noexcept {
