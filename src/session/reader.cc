@@ -399,7 +399,7 @@ void Session::BuildEnd() {
     is_detached = true;
     recording_.notes.push_back(fmt::format(
         "process {}: nothing is recorded after {:.1f} s: the recorder had given no sign "
-        "of life for 3 s, or could not write",
+        "of life for 3 s, or could not write, or the program may not read the clock",
         process.pid, *process.detached_at));
   }
   const bool is_cut_short = facts_.end && facts_.end->is_cut_short;
