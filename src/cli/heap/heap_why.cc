@@ -27,12 +27,12 @@ struct HeapWhyOptions {
 };
 
 int RunHeapWhy(const HeapWhyOptions& options) {
-  using Graph = model::ObjectGraph;
   const auto opened = OpenDump(options.dump.dump);
   if (!opened) return Fail(kExitUsage, opened.error().message());
-  const Graph& graph = (*opened)->graph;
-  std::vector<Graph::Node> nodes;
-  for (Graph::Node node = Graph::kFirst; node < graph.first_root(); ++node) {
+  const model::ObjectGraph& graph = (*opened)->graph;
+  std::vector<model::ObjectGraph::Node> nodes;
+  for (model::ObjectGraph::Node node = model::ObjectGraph::kFirst; node < graph.first_root();
+       ++node) {
     if (graph.IsObject(node) && graph.TypeName(node) == options.type) nodes.push_back(node);
   }
   if (nodes.empty()) {
