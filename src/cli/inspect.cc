@@ -31,8 +31,6 @@ using json = nlohmann::ordered_json;
 using session::Record;
 using wire::EventKind;
 
-using InspectOptions = InspectOptions;
-
 std::string Hex(std::uint64_t value) { return fmt::format("0x{:x}", value); }
 
 json DescribeRecord(const Record& record) {

@@ -10,7 +10,7 @@
 namespace memwhy::readers {
 namespace {
 
-using GcLogReaderState = GcMatch::State;
+using State = GcMatch::State;
 
 constexpr std::size_t kMaxFragments = 4;
 constexpr std::size_t kMaxFragmentBytes = 512;
@@ -53,9 +53,9 @@ std::optional<Joined> GoOn(const std::string& begun, std::string_view text, bool
   const GcMatch match = MatchGcMessage(joined.text, &message);
   if (match.length <= begun.size()) return std::nullopt;
   const bool uses_all = match.length == begun.size() + text.size();
-  joined.is_whole = match.state == GcLogReaderState::kComplete;
+  joined.is_whole = match.state == State::kComplete;
   if (joined.is_whole ? must_use_all && !uses_all
-                      : match.state == GcLogReaderState::kNone || !uses_all || !IsCounts(text) ||
+                      : match.state == State::kNone || !uses_all || !IsCounts(text) ||
                             match.length > kMaxFragmentBytes) {
     return std::nullopt;
   }
@@ -139,7 +139,7 @@ bool GcLogReader::Segment(std::string_view text, const LogPrefix& prefix, bool f
   GcMessage message;
   const GcMatch match = MatchGcMessage(text, &message);
   switch (match.state) {
-    case GcLogReaderState::kComplete: {
+    case State::kComplete: {
       const std::string_view tail = text.substr(match.length);
       // A fourth number is another writer's, or the text of a collector that is not known.
       if (message.kind == GcMessage::Kind::kCounts && tail.size() > 1 && IsCounts(tail) &&
@@ -153,10 +153,10 @@ bool GcLogReader::Segment(std::string_view text, const LogPrefix& prefix, bool f
       is_listing_ = message.kind == GcMessage::Kind::kAtShutdown;
       return tail.empty() || Join(tail, false) || JoinMark(tail);
     }
-    case GcLogReaderState::kCut:
+    case State::kCut:
       AddFragment(text, prefix, follows_word);
       return true;
-    case GcLogReaderState::kNone:
+    case State::kNone:
       break;
   }
   // The rest of another message may have come where this one was cut: behind all that fits, if that
@@ -197,8 +197,7 @@ void GcLogReader::DropFragment() {
       fragment.text.substr(0, end) + std::string(end == std::string::npos ? "" : kLastWord) + ".",
       &message);
   const bool is_sure = message.has_numbers || !fragment.follows_word;
-  if (match.state == GcLogReaderState::kComplete && message.kind == GcMessage::Kind::kDone &&
-      is_sure) {
+  if (match.state == State::kComplete && message.kind == GcMessage::Kind::kDone && is_sure) {
     message.has_full_stop = false;
     blocks_.Add(fragment.prefix, message, false);
   } else {
@@ -252,7 +251,7 @@ bool GcLogReader::JoinMark(std::string_view text) {
     if (!StartsWith(text, wanted)) continue;
     const std::string whole = std::string(begun) + std::string(text.substr(0, kMaxFragmentBytes));
     GcMessage message;
-    if (MatchGcMessage(whole, &message).state != GcLogReaderState::kComplete) continue;
+    if (MatchGcMessage(whole, &message).state != State::kComplete) continue;
     blocks_.Add({}, message, false);
     return true;
   }

@@ -9,7 +9,7 @@
 namespace memwhy::readers {
 namespace {
 
-using GcMessageState = GcMatch::State;
+using State = GcMatch::State;
 
 bool IsDigitGcMessage(char c) { return c >= '0' && c <= '9'; }
 bool IsHexDigit(char c) {
@@ -21,12 +21,12 @@ class Cursor {
  public:
   explicit Cursor(std::string_view text) : text_(text) {}
 
-  bool is_fine() const { return state_ == GcMessageState::kComplete; }
+  bool is_fine() const { return state_ == State::kComplete; }
   std::size_t at() const { return at_; }
   std::string_view rest() const { return text_.substr(at_); }
   GcMatch Match() const { return {state_, at_}; }
 
-  void Fail(GcMessageState state) {
+  void Fail(State state) {
     if (is_fine()) state_ = state;
   }
   void Skip(std::size_t count) { at_ += count; }
@@ -39,7 +39,7 @@ class Cursor {
     const auto same = static_cast<std::size_t>(end - left.begin());
     at_ += same;
     if (same == wanted.size()) return true;
-    state_ = same == left.size() ? GcMessageState::kCut : GcMessageState::kNone;
+    state_ = same == left.size() ? State::kCut : State::kNone;
     return false;
   }
 
@@ -56,20 +56,20 @@ class Cursor {
       at_ += static_cast<std::size_t>(end - left.data());
       return true;
     }
-    state_ = left.empty() ? GcMessageState::kCut : GcMessageState::kNone;
+    state_ = left.empty() ? State::kCut : State::kNone;
     return false;
   }
 
  private:
   std::string_view text_;
   std::size_t at_ = 0;
-  GcMessageState state_ = GcMessageState::kComplete;
+  State state_ = State::kComplete;
 };
 
 void MatchCollecting(Cursor& cursor, GcMessage* message) {
   std::uint64_t generation = 0;
   if (!cursor.Literal("collecting generation ") || !cursor.Number(&generation)) return;
-  if (generation > 2) return cursor.Fail(GcMessageState::kNone);
+  if (generation > 2) return cursor.Fail(State::kNone);
   cursor.Literal("...");
   message->kind = GcMessage::Kind::kCollecting;
   message->generation = static_cast<std::uint8_t>(generation);
@@ -117,7 +117,7 @@ void MatchObject(Cursor& cursor, bool is_collectable, GcMessage* message) {
   const std::size_t at = FindAddress(rest);
   if (at == std::string_view::npos) {
     cursor.Skip(rest.size());
-    return cursor.Fail(GcMessageState::kCut);
+    return cursor.Fail(State::kCut);
   }
   const std::size_t digits = at + 3;
   const std::size_t end = rest.find('>', digits);
@@ -128,7 +128,7 @@ void MatchObject(Cursor& cursor, bool is_collectable, GcMessage* message) {
   constexpr std::string_view kInstance = " instance at";
   if (EndsWith(message->type, kInstance)) message->type.remove_suffix(kInstance.size());
   cursor.Skip(end + 1);
-  if (!address || message->type.empty()) return cursor.Fail(GcMessageState::kNone);
+  if (!address || message->type.empty()) return cursor.Fail(State::kNone);
   message->address = *address;
 }
 
@@ -140,7 +140,7 @@ void MatchElapsed(Cursor& cursor, GcMessage* message) {
       std::from_chars(rest.data(), rest.data() + rest.size(), seconds, std::chars_format::fixed);
   constexpr double kMaxSeconds = 1e9;  // no pause of a process
   if (code != std::errc() || !IsDigitGcMessage(rest[0]) || seconds > kMaxSeconds) {
-    return cursor.Fail(rest.empty() ? GcMessageState::kCut : GcMessageState::kNone);
+    return cursor.Fail(rest.empty() ? State::kCut : State::kNone);
   }
   cursor.Skip(static_cast<std::size_t>(end - rest.data()));
   if (cursor.Literal("s elapsed")) message->seconds = seconds;
@@ -158,7 +158,7 @@ void MatchDone(Cursor& cursor, GcMessage* message) {
         std::find_if_not(rest.begin(), rest.end(), IsDigitGcMessage) - rest.begin());
     if (digits == rest.size()) {
       cursor.Skip(digits);
-      return cursor.Fail(GcMessageState::kCut);
+      return cursor.Fail(State::kCut);
     }
     if (rest[digits] == '.') {
       MatchElapsed(cursor, message);
@@ -169,7 +169,7 @@ void MatchDone(Cursor& cursor, GcMessage* message) {
       cursor.Number(&message->uncollectable);
       cursor.Literal(" uncollectable");
       if (cursor.is_fine() && message->uncollectable > message->unreachable) {
-        return cursor.Fail(GcMessageState::kNone);
+        return cursor.Fail(State::kNone);
       }
       message->has_numbers = true;
       if (cursor.Optional(kComma)) {
@@ -181,7 +181,7 @@ void MatchDone(Cursor& cursor, GcMessage* message) {
   if (!cursor.is_fine()) return;
   message->has_full_stop = cursor.Optional(".");
   if (is_ended || message->has_full_stop) return;
-  cursor.Fail(cursor.rest().empty() ? GcMessageState::kCut : GcMessageState::kNone);
+  cursor.Fail(cursor.rest().empty() ? State::kCut : State::kNone);
 }
 
 void MatchAtShutdown(Cursor& cursor, GcMessage* message) {
@@ -200,7 +200,7 @@ GcMatch MatchGcMessage(std::string_view text, GcMessage* message) {
   const char first = rest.empty() ? '\0' : rest.front();
   switch (first) {
     case '\0':
-      cursor.Fail(rest.empty() ? GcMessageState::kCut : GcMessageState::kNone);
+      cursor.Fail(rest.empty() ? State::kCut : State::kNone);
       break;
     case 'c':
       // "collecting" or "collectable".

@@ -26,8 +26,4 @@ inline RingExtra& ExtraOf(RingHeader& header) noexcept {
   return *reinterpret_cast<RingExtra*>(reinterpret_cast<char*>(&header) + kRingExtraOffset);
 }
 
-// Of a process that asks for a ring file, and of the file made for it (agent/lent_ring.h).
-inline constexpr char kWantedPrefix[] = "wanted";
-inline constexpr char kSparePrefix[] = "spare";
-
 }  // namespace memwhy::wire

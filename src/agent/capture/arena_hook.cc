@@ -60,8 +60,8 @@ void* OnArenaAlloc(void* /*context*/, std::size_t size) {
   if (arena != nullptr && CurrentMode() == kModeRecording) List(arena);
   if (t != nullptr) {
     if (arena != nullptr) {
-      WriteAcquire(*t, wire::EventKind::kAllocate, wire::Allocator::kPymallocArena,
-                   EventTicksAfter(*t), arena, size);
+      WriteAcquire(*t, wire::EventKind::kAllocate, wire::Allocator::kPymallocArena, EventTicks(*t),
+                   arena, size);
     }
     --t->depth;
   }
@@ -75,7 +75,7 @@ void OnArenaFree(void* /*context*/, void* arena, std::size_t size) {
   ThreadState* t = RecordingThread();
   if (t == nullptr) return g_original.free(g_original.context, arena, size);
   ++t->depth;
-  WriteRelease(*t, wire::EventKind::kArenaFree, EventTicksBefore(*t), arena);
+  WriteRelease(*t, wire::EventKind::kArenaFree, EventTicks(*t), arena);
   g_original.free(g_original.context, arena, size);
   --t->depth;
 }

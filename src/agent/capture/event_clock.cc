@@ -13,30 +13,28 @@ bool TakePermit(ThreadState& t) noexcept {
   return is_ours;
 }
 
-// An event of `ticks` without a permit: nobody else's may last over it.
-std::uint64_t WithoutPermit(ThreadState& t, std::uint64_t ticks) noexcept {
-  if (wire::kMayPermit) {
-    const std::uint64_t word = wire::LoadAfterClock(&g_agent.ring->clock_permit, ticks);
-    if (__builtin_expect(wire::Permits(word), false) &&
-        !wire::PermitsThread(word, t.thread_index)) {
-      wire::Revoke(&g_agent.ring->clock_permit);
-    }
+// After an event of `ticks` without a permit: nobody else's may last over it.
+void RevokeOthers(const ThreadState& t, std::uint64_t ticks) noexcept {
+  if (!wire::kMayPermit) return;
+  const std::uint64_t word = wire::LoadAfterClock(&g_agent.ring->clock_permit, ticks);
+  if (__builtin_expect(wire::Permits(word), false) && !wire::PermitsThread(word, t.thread_index)) {
+    wire::Revoke(&g_agent.ring->clock_permit);
   }
-  return ticks;
 }
 
 }  // namespace
 
-std::uint64_t LookBefore(ThreadState& t) noexcept {
-  if (TakePermit(t)) return t.stamp = TicksAfter();
-  // Behind a load fence, too: else the processor may look at the clock before it has the address
-  // of the block, which another thread takes meanwhile.
-  return WithoutPermit(t, TicksAfter());
-}
-
-std::uint64_t LookAfter(ThreadState& t) noexcept {
-  if (TakePermit(t)) return t.stamp = TicksAfter();
-  return WithoutPermit(t, TicksAfter());
+std::uint64_t LookAtClock(ThreadState& t) noexcept {
+  const bool is_permitted = TakePermit(t);
+  // Behind a load fence also before a release: else the processor may look at the clock before it
+  // has the address of the block, which another thread takes meanwhile.
+  const std::uint64_t ticks = TicksAfter();
+  if (is_permitted) {
+    t.stamp = ticks;
+  } else {
+    RevokeOthers(t, ticks);
+  }
+  return ticks;
 }
 
 }  // namespace memwhy::agent

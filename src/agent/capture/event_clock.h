@@ -16,8 +16,7 @@ namespace memwhy::agent {
 inline constexpr std::uint32_t kMostStamps = 64;  // events between two looks at the clock
 
 // Looks at the clock, and finds out for how long that does. (event_clock.cc)
-std::uint64_t LookBefore(ThreadState& t) noexcept;
-std::uint64_t LookAfter(ThreadState& t) noexcept;
+std::uint64_t LookAtClock(ThreadState& t) noexcept;
 
 // Whether the last look still does.
 inline bool MayStamp(ThreadState& t) noexcept {
@@ -27,12 +26,9 @@ inline bool MayStamp(ThreadState& t) noexcept {
          __builtin_expect(--t.stamps_left != 0, true);
 }
 
-// Before a block is given back, and after one was got: see wire/clock.h.
-inline std::uint64_t EventTicksBefore(ThreadState& t) noexcept {
-  return MayStamp(t) ? t.stamp : LookBefore(t);
-}
-inline std::uint64_t EventTicksAfter(ThreadState& t) noexcept {
-  return MayStamp(t) ? t.stamp : LookAfter(t);
+// Called before a block is given back, and after one was got.
+inline std::uint64_t EventTicks(ThreadState& t) noexcept {
+  return MayStamp(t) ? t.stamp : LookAtClock(t);
 }
 
 }  // namespace memwhy::agent

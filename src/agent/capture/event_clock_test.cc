@@ -46,8 +46,8 @@ TEST_F(EventClockTest, WithoutAPermitEachEventLooksAtTheClock) {
   const auto thread = Thread(0);
   for (int i = 0; i < 300; ++i) {
     const std::uint64_t before = TicksBefore();
-    EXPECT_GE(EventTicksAfter(*thread), before);
-    EXPECT_GE(EventTicksBefore(*thread), before);
+    EXPECT_GE(EventTicks(*thread), before);
+    EXPECT_GE(EventTicks(*thread), before);
   }
   EXPECT_EQ(word().load(), 0u);
 }
@@ -56,14 +56,14 @@ TEST_F(EventClockTest, APermitLastsForSoManyEventsAndNotOverANewOne) {
   if (!wire::kMayPermit) GTEST_SKIP() << "this processor's order is too weak for permits";
   const auto thread = Thread(3);
   Permit(3);
-  const std::uint64_t first = EventTicksBefore(*thread);
-  for (std::uint32_t i = 1; i < kMostStamps; ++i) EXPECT_EQ(EventTicksAfter(*thread), first);
-  const std::uint64_t second = EventTicksAfter(*thread);
+  const std::uint64_t first = EventTicks(*thread);
+  for (std::uint32_t i = 1; i < kMostStamps; ++i) EXPECT_EQ(EventTicks(*thread), first);
+  const std::uint64_t second = EventTicks(*thread);
   EXPECT_GT(second, first);
-  EXPECT_EQ(EventTicksAfter(*thread), second);
+  EXPECT_EQ(EventTicks(*thread), second);
   const std::uint64_t between = TicksAfter();
   Permit(3);
-  EXPECT_GE(EventTicksAfter(*thread), between);
+  EXPECT_GE(EventTicks(*thread), between);
 }
 
 TEST_F(EventClockTest, AnEventOfAnotherThreadEndsAPermit) {
@@ -72,12 +72,12 @@ TEST_F(EventClockTest, AnEventOfAnotherThreadEndsAPermit) {
   const auto b = Thread(1);
   Permit(0);
   const std::uint64_t permit = word().load();
-  EventTicksBefore(*a);
+  EventTicks(*a);
   EXPECT_EQ(word().load(), permit);
-  const std::uint64_t of_b = EventTicksBefore(*b);
+  const std::uint64_t of_b = EventTicks(*b);
   EXPECT_FALSE(wire::Permits(word().load()));
   EXPECT_NE(word().load(), permit);
-  EXPECT_GE(EventTicksAfter(*a), of_b);
+  EXPECT_GE(EventTicks(*a), of_b);
 }
 
 TEST_F(EventClockTest, NoWordStandsThereTwice) {
@@ -108,8 +108,8 @@ TEST_F(EventClockTest, TimesFollowABlockFromThreadToThread) {
       std::unique_lock lock(mutex);
       moved.wait(lock, [&] { return turn == mine; });
       const int events = 1 + mine % 5;
-      for (int i = 0; i < events; ++i) times.push_back(EventTicksAfter(*thread));
-      times.push_back(EventTicksBefore(*thread));
+      for (int i = 0; i < events; ++i) times.push_back(EventTicks(*thread));
+      times.push_back(EventTicks(*thread));
       ++turn;
       lock.unlock();
       moved.notify_one();

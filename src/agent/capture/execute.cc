@@ -74,56 +74,50 @@ program::ProgramFile LookExecute(const char* path) noexcept {
   return program::LookAtProgram(AT_FDCWD, path);
 }
 
-// Calls `call` with the environment that fits. `call` returns as exec does.
+// Calls `call`, which returns an error number or 0, with the environment that suits the program.
 // Not inlined, and the array is of this frame: it must live until `call` is over.
 template <typename Call>
-[[gnu::noinline]] int Execute(const program::ProgramFile& program, const char* name,
-                              char* const envp[], int saved, Call call) noexcept {
+[[gnu::noinline]] int CallWith(const ExecEnvironment& environment, char* const envp[], int saved,
+                               Call call) noexcept {
+  errno = saved;
+  if (environment.is_as_given()) return call(envp);
+  auto** words = static_cast<char**>(alloca(environment.words() * sizeof(char*)));
+  auto* text = static_cast<char*>(alloca(environment.text_bytes()));
+  const int error = call(environment.Fill(words, text));
+  return error == E2BIG && environment.adds() ? call(envp) : error;
+}
+
+// `call` returns as exec does.
+template <typename Call>
+int Execute(const program::ProgramFile& program, const char* name, char* const envp[], int saved,
+            Call call) noexcept {
   const ExecEnvironment environment(program, envp);
   TallyNote note;
   if (environment.unseen()) {
     note = TallyNote(*environment.unseen(), static_cast<std::uint32_t>(getpid()), name);
   }
-  int status = 0;
+  int error = 0;
   {
     const ExecNote end;
-    if (environment.is_as_given()) {
-      errno = saved;
-      status = call(envp);
-    } else {
-      auto** words = static_cast<char**>(alloca(environment.words() * sizeof(char*)));
-      auto* text = static_cast<char*>(alloca(environment.text_bytes()));
-      char* const* ours = environment.Fill(words, text);
-      errno = saved;
-      status = call(ours);
-      if (errno == E2BIG && environment.adds()) status = call(envp);
-    }
+    error = CallWith(environment, envp, saved, [&call](char* const* given) {
+      call(given);  // back again: it has failed
+      return errno;
+    });
   }
-  const int failure = errno;
   note.TakeBack();
-  errno = failure;
-  return status;
+  errno = error;
+  return -1;
 }
 
-// The same for posix_spawn: it returns an error number, and this program goes on.
+// `call` returns as posix_spawn does: an error number, and this program goes on.
 template <typename Call>
-[[gnu::noinline]] int Spawn(const program::ProgramFile& program, const char* name, pid_t* pid,
-                            char* const envp[], int saved, Call call) noexcept {
+int Spawn(const program::ProgramFile& program, const char* name, pid_t* pid, char* const envp[],
+          int saved, Call call) noexcept {
   const ExecEnvironment environment(program, envp);
   pid_t child = 0;
-  int status = 0;
-  if (environment.is_as_given()) {
-    errno = saved;
-    status = call(&child, envp);
-  } else {
-    auto** words = static_cast<char**>(alloca(environment.words() * sizeof(char*)));
-    auto* text = static_cast<char*>(alloca(environment.text_bytes()));
-    char* const* ours = environment.Fill(words, text);
-    errno = saved;
-    status = call(&child, ours);
-    if (status == E2BIG && environment.adds()) status = call(&child, envp);
-  }
-  if (status != 0) return status;
+  const int error = CallWith(environment, envp, saved,
+                             [&call, &child](char* const* given) { return call(&child, given); });
+  if (error != 0) return error;
   if (pid != nullptr) *pid = child;
   if (environment.unseen()) {
     const int left = errno;

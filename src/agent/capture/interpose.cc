@@ -47,7 +47,7 @@ inline void* Acquire(EventKind kind, Allocator allocator, std::size_t size, Take
   --t->depth;
   if (block != nullptr) {
     Recording recording(*t);
-    WriteAcquire(*t, kind, allocator, EventTicksAfter(*t), block, size);
+    WriteAcquire(*t, kind, allocator, EventTicks(*t), block, size);
     NoticeRequest();
   }
   return block;
@@ -58,17 +58,17 @@ inline void* Reallocate(Allocator allocator, void* before, std::size_t size,
                         std::size_t b) noexcept {
   ThreadState* t = RecordingThread();
   if (t == nullptr) return call(before, a, b);
-  const std::uint64_t ticks = EventTicksBefore(*t);
+  const std::uint64_t ticks = EventTicks(*t);
   ++t->depth;
   void* after = call(before, a, b);
   --t->depth;
   Recording recording(*t);
   if (before == nullptr) {
     if (after != nullptr) {
-      WriteAcquire(*t, EventKind::kAllocate, allocator, EventTicksAfter(*t), after, size);
+      WriteAcquire(*t, EventKind::kAllocate, allocator, EventTicks(*t), after, size);
     }
   } else if (after != nullptr) {
-    WriteReallocate(*t, allocator, ticks, before, EventTicksAfter(*t), after, size);
+    WriteReallocate(*t, allocator, ticks, before, EventTicks(*t), after, size);
   } else if (size == 0) {
     WriteRelease(*t, EventKind::kFree, ticks, before);  // realloc(p, 0) frees
   }
@@ -127,7 +127,7 @@ MEMWHY_EXPORT void free(void* block) noexcept {
   if (block == nullptr || IsSide(block) || !Ready()) return;
   ThreadState* t = RecordingThread();
   if (t == nullptr) return g_real.free(block);
-  const std::uint64_t ticks = EventTicksBefore(*t);
+  const std::uint64_t ticks = EventTicks(*t);
   {
     Recording recording(*t);
     WriteRelease(*t, EventKind::kFree, ticks, block);
@@ -209,7 +209,7 @@ MEMWHY_EXPORT void* mmap(void* hint, std::size_t size, int protection, int flags
   --t->depth;
   if (at != MAP_FAILED) {
     Recording recording(*t);
-    WriteAcquire(*t, EventKind::kMap, Allocator::kMmap, EventTicksAfter(*t), at, size);
+    WriteAcquire(*t, EventKind::kMap, Allocator::kMmap, EventTicks(*t), at, size);
   }
   return at;
 }
@@ -223,7 +223,7 @@ MEMWHY_EXPORT int munmap(void* address, std::size_t size) noexcept {
   ResolveRealFunctions();
   ThreadState* t = RecordingThread();
   if (t == nullptr) return g_real.munmap(address, size);
-  const std::uint64_t ticks = EventTicksBefore(*t);
+  const std::uint64_t ticks = EventTicks(*t);
   ++t->depth;
   const int status = g_real.munmap(address, size);
   --t->depth;
@@ -246,13 +246,13 @@ MEMWHY_EXPORT void* mremap(void* before, std::size_t old_size, std::size_t size,
   }
   ThreadState* t = RecordingThread();
   if (t == nullptr) return g_real.mremap(before, old_size, size, flags, wanted);
-  const std::uint64_t ticks = EventTicksBefore(*t);
+  const std::uint64_t ticks = EventTicks(*t);
   ++t->depth;
   void* after = g_real.mremap(before, old_size, size, flags, wanted);
   --t->depth;
   if (after != MAP_FAILED) {
     Recording recording(*t);
-    WriteRemap(*t, ticks, before, old_size, EventTicksAfter(*t), after, size);
+    WriteRemap(*t, ticks, before, old_size, EventTicks(*t), after, size);
   }
   return after;
 }
@@ -261,14 +261,14 @@ MEMWHY_EXPORT void* sbrk(std::intptr_t change) noexcept {
   ResolveRealFunctions();
   ThreadState* t = RecordingThread();
   if (t == nullptr || change == 0) return g_real.sbrk(change);
-  const std::uint64_t ticks = EventTicksBefore(*t);
+  const std::uint64_t ticks = EventTicks(*t);
   ++t->depth;
   void* old = g_real.sbrk(change);
   --t->depth;
   if (old == reinterpret_cast<void*>(-1)) return old;
   Recording recording(*t);
   if (change > 0) {
-    WriteAcquire(*t, EventKind::kMap, Allocator::kBrk, EventTicksAfter(*t), old,
+    WriteAcquire(*t, EventKind::kMap, Allocator::kBrk, EventTicks(*t), old,
                  static_cast<std::size_t>(change));
   } else {
     WriteUnmap(*t, ticks, static_cast<char*>(old) + change, static_cast<std::size_t>(-change));
@@ -280,7 +280,7 @@ MEMWHY_EXPORT int brk(void* end) noexcept {
   ResolveRealFunctions();
   ThreadState* t = RecordingThread();
   if (t == nullptr) return g_real.brk(end);
-  const std::uint64_t ticks = EventTicksBefore(*t);
+  const std::uint64_t ticks = EventTicks(*t);
   ++t->depth;
   char* old = static_cast<char*>(g_real.sbrk(0));
   const int status = g_real.brk(end);
@@ -289,7 +289,7 @@ MEMWHY_EXPORT int brk(void* end) noexcept {
   Recording recording(*t);
   const std::intptr_t change = static_cast<char*>(end) - old;
   if (change > 0) {
-    WriteAcquire(*t, EventKind::kMap, Allocator::kBrk, EventTicksAfter(*t), old,
+    WriteAcquire(*t, EventKind::kMap, Allocator::kBrk, EventTicks(*t), old,
                  static_cast<std::size_t>(change));
   } else if (change < 0) {
     WriteUnmap(*t, ticks, end, static_cast<std::size_t>(-change));
@@ -303,7 +303,7 @@ MEMWHY_EXPORT int madvise(void* address, std::size_t size, int advice) noexcept 
   ThreadState* t = RecordingThread();
   if (t != nullptr && status == 0) {
     Recording recording(*t);
-    WriteAdvise(*t, EventTicksAfter(*t), address, size, advice);
+    WriteAdvise(*t, EventTicks(*t), address, size, advice);
   }
   return status;
 }

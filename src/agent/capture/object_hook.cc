@@ -33,7 +33,7 @@ void* OnMalloc(void* /*context*/, std::size_t size) {
   ++t->depth;
   void* block = original.malloc(original.context, size);
   if (block != nullptr) {
-    WriteAcquire(*t, EventKind::kAllocate, NameOf(domain), EventTicksAfter(*t), block, size);
+    WriteAcquire(*t, EventKind::kAllocate, NameOf(domain), EventTicks(*t), block, size);
     NoticeRequest();
   }
   --t->depth;
@@ -48,8 +48,7 @@ void* OnCalloc(void* /*context*/, std::size_t count, std::size_t size) {
   ++t->depth;
   void* block = original.calloc(original.context, count, size);
   if (block != nullptr) {
-    WriteAcquire(*t, EventKind::kAllocate, NameOf(domain), EventTicksAfter(*t), block,
-                 count * size);
+    WriteAcquire(*t, EventKind::kAllocate, NameOf(domain), EventTicks(*t), block, count * size);
   }
   --t->depth;
   return block;
@@ -60,14 +59,14 @@ void* OnRealloc(void* /*context*/, void* before, std::size_t size) {
   const DomainAllocator& original = g_originals[domain];
   ThreadState* t = RecordingThread();
   if (t == nullptr) return original.realloc(original.context, before, size);
-  const std::uint64_t ticks = EventTicksBefore(*t);
+  const std::uint64_t ticks = EventTicks(*t);
   ++t->depth;
   void* after = original.realloc(original.context, before, size);
   if (after != nullptr) {
     if (before == nullptr) {
-      WriteAcquire(*t, EventKind::kAllocate, NameOf(domain), EventTicksAfter(*t), after, size);
+      WriteAcquire(*t, EventKind::kAllocate, NameOf(domain), EventTicks(*t), after, size);
     } else {
-      WriteReallocate(*t, NameOf(domain), ticks, before, EventTicksAfter(*t), after, size);
+      WriteReallocate(*t, NameOf(domain), ticks, before, EventTicks(*t), after, size);
     }
   }
   --t->depth;
@@ -80,7 +79,7 @@ void OnFree(void* /*context*/, void* block) {
   ThreadState* t = block == nullptr ? nullptr : RecordingThread();
   if (t == nullptr) return original.free(original.context, block);
   ++t->depth;
-  WriteRelease(*t, EventKind::kFree, EventTicksBefore(*t), block);
+  WriteRelease(*t, EventKind::kFree, EventTicks(*t), block);
   original.free(original.context, block);
   --t->depth;
 }

@@ -85,14 +85,21 @@ std::uint64_t ReadStatField(int wanted) noexcept {
 constexpr int kStartTicksField = 22;
 constexpr int kStartStackField = 28;
 
-// The kernel uses the time-stamp counter as its own clock only while it is steady on all
-// processors.
-bool CycleCounterIsTrusted() noexcept {
-  if (!wire::kHasCycleCounter) return false;
-  char text[64];
-  const std::size_t n = ReadFile("/sys/devices/system/clocksource/clocksource0/current_clocksource",
-                                 text, sizeof(text));
-  return n >= 3 && std::memcmp(text, "tsc", 3) == 0;
+// Takes the clock of the stream from the kernel's own.
+void ChooseClock() noexcept {
+  char source[64] = {};
+  ReadFile("/sys/devices/system/clocksource/clocksource0/current_clocksource", source,
+           sizeof(source));
+  const auto is = [&source](const char* name) {
+    return std::strncmp(source, name, std::strlen(name)) == 0;
+  };
+  // The kernel uses the time-stamp counter only while it is steady on all processors.
+  const bool counts_cycles = wire::kHasCycleCounter && is("tsc");
+  g_agent.clock = counts_cycles ? wire::ClockKind::kTsc : wire::ClockKind::kMonotonicNs;
+  g_agent.clock_shift = counts_cycles ? 5 : 3;  // about 10 ns: finer than a hand-over
+  // Those that the C library reads without the kernel.
+  g_agent.needs_clock_calls = !is("tsc") && !is("kvm-clock") &&
+                              !is("hyperv_clocksource_tsc_page") && !is("arch_sys_counter");
 }
 
 std::uint64_t PoolBytes() noexcept {
@@ -101,19 +108,6 @@ std::uint64_t PoolBytes() noexcept {
   if (const std::uint64_t share = AddressSpaceShare(); bytes > share) bytes = share;
   if (bytes < wire::kMinPoolBytes) bytes = wire::kMinPoolBytes;
   return bytes > wire::kMaxPoolBytes ? wire::kMaxPoolBytes : bytes;
-}
-
-// Clocks that the C library reads without the kernel.
-bool ClockNeedsCalls() noexcept {
-  char text[64];
-  const std::size_t n = ReadFile("/sys/devices/system/clocksource/clocksource0/current_clocksource",
-                                 text, sizeof(text));
-  for (const char* source :
-       {"tsc", "kvm-clock", "hyperv_clocksource_tsc_page", "arch_sys_counter"}) {
-    if (n > std::strlen(source) && std::memcmp(text, source, std::strlen(source)) == 0)
-      return false;
-  }
-  return true;
 }
 
 bool WantsObjects() noexcept {
@@ -334,10 +328,7 @@ bool Start() noexcept {
     NoteUnseen(wire::Unseen::kNoMemory);
     return false;
   }
-  const bool cycles = CycleCounterIsTrusted();
-  g_agent.needs_clock_calls = ClockNeedsCalls();
-  g_agent.clock = cycles ? wire::ClockKind::kTsc : wire::ClockKind::kMonotonicNs;
-  g_agent.clock_shift = cycles ? 5 : 3;  // about 10 ns: finer than a hand-over between processors
+  ChooseClock();
   if (!HasTheCalls()) NoteUnseen(wire::Unseen::kAllocatorFirst);
   const bool is_dormant = g_agent.python.free_threaded;
   // A dormant agent only leaves a note: the smallest ring will do.

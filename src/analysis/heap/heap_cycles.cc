@@ -10,15 +10,15 @@ namespace memwhy::analysis {
 namespace {
 
 using model::ObjectGraph;
-using HeapCyclesNode = ObjectGraph::Node;
+using Node = ObjectGraph::Node;
 
-CycleWhy WhyOf(const ObjectGraph& graph, const std::vector<HeapCyclesNode>& members,
+CycleWhy WhyOf(const ObjectGraph& graph, const std::vector<Node>& members,
                const std::vector<std::uint32_t>& component) {
   const std::uint32_t own = component[members.front()];
   bool is_closed_by_native = false;
   bool is_frozen = false;
   bool has_del = false;
-  for (const HeapCyclesNode node : members) {
+  for (const Node node : members) {
     is_frozen |= graph.list(node) == wire::kListPermanent;
     has_del |=
         graph.IsObject(node) && (graph.type(graph.type_id(node)).flags & wire::kTypeHasDel) != 0;
@@ -59,8 +59,8 @@ Garbage FindGarbage(const ObjectGraph& graph) {
   Garbage garbage;
   const std::vector<bool> reachable =
       ReachedFrom({graph.begin(), graph.targets()}, ObjectGraph::kTop);
-  std::vector<HeapCyclesNode> nodes;
-  for (HeapCyclesNode node = ObjectGraph::kFirst; node < graph.first_root(); ++node) {
+  std::vector<Node> nodes;
+  for (Node node = ObjectGraph::kFirst; node < graph.first_root(); ++node) {
     if (reachable[node]) continue;
     nodes.push_back(node);
     if (graph.IsObject(node)) {
@@ -76,7 +76,7 @@ Garbage FindGarbage(const ObjectGraph& graph) {
   std::vector<std::uint32_t> target;
   std::vector<bool> has_loop(nodes.size());
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    for (const HeapCyclesNode to : graph.Targets(nodes[i])) {
+    for (const Node to : graph.Targets(nodes[i])) {
       if (number[to] == kNoNode) continue;
       if (number[to] == i) has_loop[i] = true;
       target.push_back(number[to]);
@@ -84,7 +84,7 @@ Garbage FindGarbage(const ObjectGraph& graph) {
     begin.push_back(target.size());
   }
   const Components components = FindComponents({begin, target});
-  std::vector<std::vector<HeapCyclesNode>> members(components.count);
+  std::vector<std::vector<Node>> members(components.count);
   std::vector<std::uint32_t> component(graph.size(), kNoNode);
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     members[components.component[i]].push_back(nodes[i]);
@@ -93,25 +93,25 @@ Garbage FindGarbage(const ObjectGraph& graph) {
   // From the first cycles down: what hangs on a cycle and on no cycle above it.
   std::vector<bool> taken(nodes.size());
   for (std::uint32_t c = components.count; c-- > 0;) {
-    const std::vector<HeapCyclesNode>& own = members[c];
+    const std::vector<Node>& own = members[c];
     const bool is_cycle = own.size() > 1 || has_loop[number[own.front()]];
     if (!is_cycle) continue;
     GarbageCycle cycle;
     cycle.members = own;
-    for (const HeapCyclesNode node : own) cycle.bytes += graph.bytes(node);
-    std::vector<HeapCyclesNode> stack;
-    for (const HeapCyclesNode node : own) {
+    for (const Node node : own) cycle.bytes += graph.bytes(node);
+    std::vector<Node> stack;
+    for (const Node node : own) {
       if (!taken[number[node]]) stack.push_back(node);
       taken[number[node]] = true;
     }
     while (!stack.empty()) {
-      const HeapCyclesNode node = stack.back();
+      const Node node = stack.back();
       stack.pop_back();
       const bool is_device = graph.IsBuffer(node) && !graph.DeviceOf(node).empty();
       (is_device ? cycle.device : cycle.retained) += graph.bytes(node);
-      for (const HeapCyclesNode to : graph.Targets(node)) {
+      for (const Node to : graph.Targets(node)) {
         if (number[to] == kNoNode || taken[number[to]]) continue;
-        const std::vector<HeapCyclesNode>& other = members[component[to]];
+        const std::vector<Node>& other = members[component[to]];
         if (component[to] != c && (other.size() > 1 || has_loop[number[to]])) continue;
         taken[number[to]] = true;
         stack.push_back(to);

@@ -8,14 +8,14 @@ namespace memwhy::analysis {
 namespace {
 
 using model::ObjectGraph;
-using HeapDiffNode = ObjectGraph::Node;
+using Node = ObjectGraph::Node;
 
 // Calls `each(type name)` for the objects of `graph` that `other` has not.
 template <typename Each>
 void EachMissing(const ObjectGraph& graph, const ObjectGraph& other, const Each& each) {
-  for (HeapDiffNode node = ObjectGraph::kFirst; node < graph.first_root(); ++node) {
+  for (Node node = ObjectGraph::kFirst; node < graph.first_root(); ++node) {
     if (!graph.IsObject(node)) continue;
-    const HeapDiffNode same = other.Find(graph.address(node));
+    const Node same = other.Find(graph.address(node));
     if (same == ObjectGraph::kNone || !other.IsObject(same) ||
         other.TypeName(same) != graph.TypeName(node)) {
       each(std::string(graph.TypeName(node)));

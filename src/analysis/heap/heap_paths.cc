@@ -9,7 +9,7 @@ namespace memwhy::analysis {
 namespace {
 
 using model::ObjectGraph;
-using HeapPathsNode = ObjectGraph::Node;
+using Node = ObjectGraph::Node;
 using wire::DumpRoot;
 using wire::EdgeKind;
 
@@ -86,7 +86,7 @@ bool IsFrameLike(std::string_view type) {
 }
 
 // "waiter()" of a frame or generator; its type when the dump does not say.
-std::string FunctionOf(const ObjectGraph& graph, HeapPathsNode node) {
+std::string FunctionOf(const ObjectGraph& graph, Node node) {
   std::string_view text;
   std::int64_t number = 0;
   bool is_number = false;
@@ -110,8 +110,8 @@ std::string Quote(std::string_view text) {
 }
 
 // One edge as text; `in_attributes`: its source is the attribute dict of the step before.
-std::string StepText(const ObjectGraph& graph, HeapPathsNode from, const ObjectGraph::Label& label,
-                     HeapPathsNode to, bool in_attributes) {
+std::string StepText(const ObjectGraph& graph, Node from, const ObjectGraph::Label& label, Node to,
+                     bool in_attributes) {
   switch (label.kind) {
     case EdgeKind::kAttribute: {
       const bool is_split_dict = graph.IsObject(from) && graph.TypeName(from) == "dict";
@@ -160,11 +160,11 @@ HeapPaths::HeapPaths(const ObjectGraph& graph) : graph_(graph) {
   // From native memory back to objects: only where nothing of Python leads there.
   constexpr std::uint8_t kBackFromNative = 100;
   costs_.resize(graph.targets().size());
-  for (HeapPathsNode node = 0; node < graph.size(); ++node) {
+  for (Node node = 0; node < graph.size(); ++node) {
     const std::uint64_t begin = graph.begin()[node];
     const std::uint64_t end = graph.begin()[node + 1];
     for (std::uint64_t edge = begin; edge < end; ++edge) {
-      const HeapPathsNode target = graph.targets()[edge];
+      const Node target = graph.targets()[edge];
       if (node == ObjectGraph::kTop) {
         costs_[edge] = RootCost(graph.root(target));
       } else if (graph.IsBuffer(node) && graph.IsObject(target)) {
@@ -180,7 +180,7 @@ HeapPaths::HeapPaths(const ObjectGraph& graph) : graph_(graph) {
   paths_ = FindShortestPaths(CsrOf(graph), costs_);
 }
 
-HeapPath HeapPaths::To(HeapPathsNode node) const {
+HeapPath HeapPaths::To(Node node) const {
   HeapPath path;
   const std::vector<std::uint32_t> nodes = paths_.PathTo(node);
   if (nodes.size() < 2) return path;  // nodes: the top, a root, objects
@@ -205,8 +205,8 @@ HeapPath HeapPaths::To(HeapPathsNode node) const {
   }
   bool in_attributes = false;
   for (std::size_t i = 1; i + 1 < nodes.size(); ++i) {
-    const HeapPathsNode from = nodes[i];
-    const HeapPathsNode to = nodes[i + 1];
+    const Node from = nodes[i];
+    const Node to = nodes[i + 1];
     const std::uint64_t edge = CheapestEdge(CsrOf(graph_), costs_, from, to);
     const ObjectGraph::Label label =
         graph_.LabelOf(from, static_cast<std::uint32_t>(edge - graph_.begin()[from]));

@@ -11,7 +11,7 @@ namespace memwhy::analysis {
 namespace {
 
 using model::ObjectGraph;
-using HeapSizesNode = ObjectGraph::Node;
+using Node = ObjectGraph::Node;
 
 // Row of each type id: types of one name (of a class that was made again and again) are one.
 std::vector<std::uint32_t> RowsByName(const ObjectGraph& graph, std::vector<TypeRow>* rows) {
@@ -33,10 +33,10 @@ std::vector<std::uint32_t> RowsByName(const ObjectGraph& graph, std::vector<Type
 
 HeapSizes::HeapSizes(const ObjectGraph& graph) {
   dominators_ = FindDominators({graph.begin(), graph.targets()});
-  const HeapSizesNode nodes = graph.size();
+  const Node nodes = graph.size();
   python_.resize(nodes);
   objects_.resize(nodes);
-  for (HeapSizesNode node = ObjectGraph::kFirst; node < graph.first_root(); ++node) {
+  for (Node node = ObjectGraph::kFirst; node < graph.first_root(); ++node) {
     if (graph.IsObject(node)) {
       python_[node] = graph.bytes(node);
       objects_[node] = 1;
@@ -52,7 +52,7 @@ HeapSizes::HeapSizes(const ObjectGraph& graph) {
   Retain(dominators_, columns, objects_);
 }
 
-RetainedBytes HeapSizes::Retained(HeapSizesNode node) const {
+RetainedBytes HeapSizes::Retained(Node node) const {
   return {python_[node], native_.empty() ? 0 : native_[node], device_.empty() ? 0 : device_[node]};
 }
 
@@ -60,11 +60,11 @@ std::vector<TypeRow> CountTypes(const ObjectGraph& graph, const HeapSizes& sizes
                                 const TypeFilter& filter) {
   std::vector<TypeRow> rows;
   const std::vector<std::uint32_t> row_of = RowsByName(graph, &rows);
-  const auto counts = [&](HeapSizesNode node) {
+  const auto counts = [&](Node node) {
     return graph.IsObject(node) &&
            (filter.list < 0 || static_cast<int>(graph.list(node)) == filter.list);
   };
-  for (HeapSizesNode node = ObjectGraph::kFirst; node < graph.first_root(); ++node) {
+  for (Node node = ObjectGraph::kFirst; node < graph.first_root(); ++node) {
     if (!counts(node)) continue;
     TypeRow& row = rows[row_of[graph.type_id(node)]];
     ++row.objects;
@@ -74,22 +74,22 @@ std::vector<TypeRow> CountTypes(const ObjectGraph& graph, const HeapSizes& sizes
   }
   // Down the dominator tree: an object counts when none of its row is above it.
   const Dominators& dominators = sizes.dominators();
-  const HeapSizesNode nodes = graph.size();
+  const Node nodes = graph.size();
   std::vector<std::uint32_t> first(nodes + 1);
-  for (const HeapSizesNode node : dominators.preorder) {
+  for (const Node node : dominators.preorder) {
     if (node != ObjectGraph::kTop) ++first[dominators.idom[node] + 1];
   }
-  for (HeapSizesNode node = 0; node < nodes; ++node) first[node + 1] += first[node];
-  std::vector<HeapSizesNode> children(first[nodes]);
+  for (Node node = 0; node < nodes; ++node) first[node + 1] += first[node];
+  std::vector<Node> children(first[nodes]);
   {
     std::vector<std::uint32_t> next(first.begin(), first.end() - 1);
-    for (const HeapSizesNode node : dominators.preorder) {
+    for (const Node node : dominators.preorder) {
       if (node != ObjectGraph::kTop) children[next[dominators.idom[node]]++] = node;
     }
   }
   std::vector<std::uint32_t> open(rows.size());
   struct Step {
-    HeapSizesNode node;
+    Node node;
     bool is_left;
   };
   std::vector<Step> stack{{ObjectGraph::kTop, false}};
@@ -127,17 +127,17 @@ std::vector<TypeRow> CountTypes(const ObjectGraph& graph, const HeapSizes& sizes
   return rows;
 }
 
-std::vector<HeapSizesNode> LargestRetainers(const ObjectGraph& graph, const HeapSizes& sizes,
-                                            std::size_t most) {
-  std::vector<HeapSizesNode> nodes;
-  for (HeapSizesNode node = ObjectGraph::kFirst; node < graph.first_root(); ++node) {
+std::vector<Node> LargestRetainers(const ObjectGraph& graph, const HeapSizes& sizes,
+                                   std::size_t most) {
+  std::vector<Node> nodes;
+  for (Node node = ObjectGraph::kFirst; node < graph.first_root(); ++node) {
     if (graph.IsObject(node) && sizes.IsReachable(node) &&
         (sizes.Objects(node) > 1 || sizes.Retained(node).native > 0 ||
          sizes.Retained(node).device > 0)) {
       nodes.push_back(node);
     }
   }
-  const auto larger = [&](HeapSizesNode a, HeapSizesNode b) {
+  const auto larger = [&](Node a, Node b) {
     const std::uint64_t left = sizes.Retained(a).weight();
     const std::uint64_t right = sizes.Retained(b).weight();
     return left != right ? left > right : a < b;

@@ -16,7 +16,7 @@ namespace memwhy::exports {
 namespace {
 
 using model::ObjectGraph;
-using HprofNode = ObjectGraph::Node;
+using Node = ObjectGraph::Node;
 
 enum class Tag : std::uint8_t {
   kText = 0x01,
@@ -94,7 +94,7 @@ class HprofWriter {
 
   Result<void> Write() {
     std::uint64_t bytes = 0;
-    for (HprofNode node = ObjectGraph::kFirst; node < graph_.first_root(); ++node) {
+    for (Node node = ObjectGraph::kFirst; node < graph_.first_root(); ++node) {
       bytes += std::min(graph_.bytes(node), kAddressSpace);
       if (bytes >= kAddressSpace) {
         return Error("the objects of this dump are said to be larger than an address space");
@@ -107,7 +107,7 @@ class HprofWriter {
     WriteClasses();
     WriteRoots();
     HprofEdges edges;
-    for (HprofNode node = ObjectGraph::kFirst; node < graph_.first_root(); ++node) {
+    for (Node node = ObjectGraph::kFirst; node < graph_.first_root(); ++node) {
       layout_.Split(node, &edges);
       WriteObject(node, edges);
     }
@@ -141,7 +141,7 @@ class HprofWriter {
   }
 
   // An address that is some other object's, or none, makes room for a number.
-  std::uint64_t IdOf(HprofNode node) const {
+  std::uint64_t IdOf(Node node) const {
     if (node == ObjectGraph::kNone) return 0;
     const std::uint64_t address = graph_.address(node);
     if (address != 0 && address % 8 == 0 && graph_.Find(address) == node) return address;
@@ -238,7 +238,7 @@ class HprofWriter {
     }
     std::map<std::uint64_t, std::uint32_t> threads;  // serial number by pthread_self
     std::map<std::uint64_t, std::uint32_t> frames;   // begun in the thread
-    for (HprofNode root = graph_.first_root(); root < graph_.size(); ++root) {
+    for (Node root = graph_.first_root(); root < graph_.size(); ++root) {
       const ObjectGraph::Root& facts = graph_.root(root);
       const std::uint32_t thread =
           threads.try_emplace(facts.thread, static_cast<std::uint32_t>(threads.size() + 1))
@@ -247,7 +247,7 @@ class HprofWriter {
       std::uint32_t& begun = frames[facts.thread];
       if (wire::IsFrameRoot(facts.kind)) ++begun;
       const std::uint32_t frame = begun == 0 ? 0 : begun - 1;
-      for (const HprofNode target : graph_.Targets(root)) {
+      for (const Node target : graph_.Targets(root)) {
         if (target == ObjectGraph::kNothing) continue;
         WriteRoot(facts, IdOf(target), thread, frame);
       }
@@ -285,7 +285,7 @@ class HprofWriter {
     Put();
   }
 
-  void WriteObject(HprofNode node, const HprofEdges& edges) {
+  void WriteObject(Node node, const HprofEdges& edges) {
     const std::uint32_t class_number = layout_.ClassOf(node);
     const HprofClass& one = layout_.classes()[class_number];
     const std::uint64_t id = IdOf(node);
@@ -298,7 +298,7 @@ class HprofWriter {
         .U4(kTrace)
         .U8(ClassId(kFirstType + class_number))
         .U4(kIdBytes * one.field_count() + one.padding);
-    for (const HprofNode field : edges.fields) record_.U8(IdOf(field));
+    for (const Node field : edges.fields) record_.U8(IdOf(field));
     if (one.has_items) record_.U8(items);
     if (one.has_bytes) record_.U8(bytes);
     record_.Zeros(one.padding);
@@ -308,10 +308,10 @@ class HprofWriter {
   }
 
   // What is too long for one array becomes an array of arrays.
-  void WriteItems(std::uint64_t id, std::span<const HprofNode> items) {
+  void WriteItems(std::uint64_t id, std::span<const Node> items) {
     if (items.size() <= kMostItems) {
       std::vector<std::uint64_t> ids;
-      for (const HprofNode item : items) ids.push_back(IdOf(item));
+      for (const Node item : items) ids.push_back(IdOf(item));
       return WriteArray(id, ids);
     }
     std::vector<std::uint64_t> parts;

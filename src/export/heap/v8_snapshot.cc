@@ -19,7 +19,7 @@ namespace {
 
 using model::ObjectGraph;
 using wire::EdgeKind;
-using V8SnapshotNode = ObjectGraph::Node;
+using Node = ObjectGraph::Node;
 
 constexpr std::uint64_t kMost = std::numeric_limits<std::uint32_t>::max();
 constexpr std::uint64_t kNodeFields = 5;
@@ -65,7 +65,7 @@ class SnapshotWriter {
   SnapshotWriter(const ObjectGraph& graph, Sink& sink)
       : graph_(graph), sink_(sink), weak_(graph.weak().begin(), graph.weak().end()) {
     std::sort(weak_.begin(), weak_.end());
-    for (V8SnapshotNode root = graph.first_root(); root < graph.size(); ++root) {
+    for (Node root = graph.first_root(); root < graph.size(); ++root) {
       roots_of_kind_[DumpRootName(graph.root(root))].push_back(root);
     }
   }
@@ -92,27 +92,25 @@ class SnapshotWriter {
   // Nodes in the order of the file: the root, kinds of roots, roots kind by kind, objects.
   std::uint64_t FirstRoot() const { return 1 + roots_of_kind_.size(); }
   std::uint64_t FirstObject() const { return FirstRoot() + (graph_.size() - graph_.first_root()); }
-  std::uint64_t NumberOf(V8SnapshotNode object) const {
+  std::uint64_t NumberOf(Node object) const {
     return FirstObject() + (object - ObjectGraph::kFirst);
   }
 
-  std::uint64_t StrongEdges(V8SnapshotNode node) const {
+  std::uint64_t StrongEdges(Node node) const {
     const auto targets = graph_.Targets(node);
-    return targets.size() -
-           static_cast<std::uint64_t>(
-               std::count(targets.begin(), targets.end(), V8SnapshotNode{ObjectGraph::kNothing}));
+    return targets.size() - static_cast<std::uint64_t>(std::count(targets.begin(), targets.end(),
+                                                                  Node{ObjectGraph::kNothing}));
   }
-  std::span<const std::pair<V8SnapshotNode, V8SnapshotNode>> WeakEdges(V8SnapshotNode node) const {
+  std::span<const std::pair<Node, Node>> WeakEdges(Node node) const {
     const auto [first, last] =
-        std::equal_range(weak_.begin(), weak_.end(), std::pair(node, V8SnapshotNode{0}),
+        std::equal_range(weak_.begin(), weak_.end(), std::pair(node, Node{0}),
                          [](const auto& a, const auto& b) { return a.first < b.first; });
     return {first, last};
   }
 
   void WriteHead(std::uint64_t nodes) {
     std::uint64_t edges = roots_of_kind_.size() + (graph_.size() - graph_.first_root());
-    for (V8SnapshotNode node = ObjectGraph::kFirst; node < graph_.size(); ++node)
-      edges += StrongEdges(node);
+    for (Node node = ObjectGraph::kFirst; node < graph_.size(); ++node) edges += StrongEdges(node);
     edges += weak_.size();
     sink_.Write(fmt::format(
         "{{\"snapshot\":{{{},\"node_count\":{},\"edge_count\":{},\"trace_function_count\":0}},\n",
@@ -125,11 +123,11 @@ class SnapshotWriter {
       WriteNode(NodeType::kSynthetic, fmt::format("({})", kind), 0, roots.size());
     }
     for (const auto& [kind, roots] : roots_of_kind_) {
-      for (const V8SnapshotNode root : roots) {
+      for (const Node root : roots) {
         WriteNode(NodeType::kSynthetic, graph_.root(root).name, 0, StrongEdges(root));
       }
     }
-    for (V8SnapshotNode node = ObjectGraph::kFirst; node < graph_.first_root(); ++node) {
+    for (Node node = ObjectGraph::kFirst; node < graph_.first_root(); ++node) {
       WriteNode(graph_.IsBuffer(node) ? NodeType::kNative : NodeType::kObject,
                 graph_.TypeName(node), graph_.bytes(node),
                 StrongEdges(node) + WeakEdges(node).size());
@@ -153,14 +151,14 @@ class SnapshotWriter {
       WriteEdge(EdgeType::kInternal, strings_.Number(kind), number++);
     }
     for (const auto& [kind, roots] : roots_of_kind_) {
-      for (const V8SnapshotNode root : roots) {
+      for (const Node root : roots) {
         WriteEdge(EdgeType::kInternal, strings_.Number(graph_.root(root).name), number++);
       }
     }
     for (const auto& [kind, roots] : roots_of_kind_) {
-      for (const V8SnapshotNode root : roots) WriteEdgesOf(root);
+      for (const Node root : roots) WriteEdgesOf(root);
     }
-    for (V8SnapshotNode node = ObjectGraph::kFirst; node < graph_.first_root(); ++node) {
+    for (Node node = ObjectGraph::kFirst; node < graph_.first_root(); ++node) {
       WriteEdgesOf(node);
       for (const auto& [source, target] : WeakEdges(node)) {
         WriteEdge(EdgeType::kWeak, strings_.Number("weak"), NumberOf(target));
@@ -168,7 +166,7 @@ class SnapshotWriter {
     }
   }
 
-  void WriteEdgesOf(V8SnapshotNode node) {
+  void WriteEdgesOf(Node node) {
     const auto targets = graph_.Targets(node);
     for (std::uint32_t i = 0; i < targets.size(); ++i) {
       if (targets[i] == ObjectGraph::kNothing) continue;
@@ -217,7 +215,7 @@ class SnapshotWriter {
     }
     return {EdgeType::kProperty, strings_.Number(std::to_string(number))};
   }
-  std::string KeyTypeName(V8SnapshotNode key) const {
+  std::string KeyTypeName(Node key) const {
     const bool is_known = key >= ObjectGraph::kFirst && key < graph_.first_root();
     return fmt::format("<{}>", is_known ? graph_.TypeName(key) : "?");
   }
@@ -256,8 +254,8 @@ class SnapshotWriter {
 
   const ObjectGraph& graph_;
   Sink& sink_;
-  std::vector<std::pair<V8SnapshotNode, V8SnapshotNode>> weak_;       // source, target; sorted
-  std::map<std::string, std::vector<V8SnapshotNode>> roots_of_kind_;  // by name
+  std::vector<std::pair<Node, Node>> weak_;                 // source, target; sorted
+  std::map<std::string, std::vector<Node>> roots_of_kind_;  // by name
   Strings strings_;
   std::string line_;
   std::uint64_t written_ = 0;

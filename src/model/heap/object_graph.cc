@@ -7,7 +7,7 @@
 namespace memwhy::model {
 namespace {
 
-using ObjectGraphNode = ObjectGraph::Node;
+using Node = ObjectGraph::Node;
 using wire::EdgeKind;
 
 std::string_view TextAt(const std::string& blob, std::uint32_t at) {
@@ -18,7 +18,7 @@ std::string_view TextAt(const std::string& blob, std::uint32_t at) {
 
 }  // namespace
 
-std::uint64_t ObjectGraph::bytes(ObjectGraphNode node) const {
+std::uint64_t ObjectGraph::bytes(Node node) const {
   const std::uint32_t id = type_[node - kFirst];
   std::uint64_t bytes = bytes_[node - kFirst];
   if (bytes == kLarge) {
@@ -31,18 +31,18 @@ std::uint64_t ObjectGraph::bytes(ObjectGraphNode node) const {
 
 std::uint64_t ObjectGraph::total_bytes() const {
   std::uint64_t total = 0;
-  for (ObjectGraphNode node = kFirst; node < first_root_; ++node) total += bytes(node);
+  for (Node node = kFirst; node < first_root_; ++node) total += bytes(node);
   for (const auto& [device, bytes] : DeviceBytes()) total -= bytes;
   return total;
 }
 
-std::optional<std::uint32_t> ObjectGraph::StorageKindOf(ObjectGraphNode node) const {
+std::optional<std::uint32_t> ObjectGraph::StorageKindOf(Node node) const {
   const auto found = std::lower_bound(storages_.begin(), storages_.end(), std::pair(node, 0u));
   if (found == storages_.end() || found->first != node) return std::nullopt;
   return found->second;
 }
 
-std::string_view ObjectGraph::DeviceOf(ObjectGraphNode node) const {
+std::string_view ObjectGraph::DeviceOf(Node node) const {
   const auto kind = StorageKindOf(node);
   return kind ? std::string_view(storage_kinds_[*kind].device) : std::string_view();
 }
@@ -55,7 +55,7 @@ std::vector<std::pair<std::string_view, std::uint64_t>> ObjectGraph::DeviceBytes
   return sums;
 }
 
-std::string_view ObjectGraph::TypeName(ObjectGraphNode node) const {
+std::string_view ObjectGraph::TypeName(Node node) const {
   const std::uint32_t id = type_[node - kFirst];
   if (id != kBufferType) return types_[id].name;
   const std::string_view name = NativeClass(node);
@@ -64,41 +64,40 @@ std::string_view ObjectGraph::TypeName(ObjectGraphNode node) const {
   return kind ? std::string_view(storage_kinds_[*kind].type) : std::string_view("buffer");
 }
 
-std::string_view ObjectGraph::NativeClass(ObjectGraphNode node) const {
+std::string_view ObjectGraph::NativeClass(Node node) const {
   const auto found = std::lower_bound(classes_.begin(), classes_.end(), std::pair(node, 0u));
   if (found == classes_.end() || found->first != node) return {};
   return native_types_[found->second];
 }
 
 ObjectGraph::Node ObjectGraph::FindOwner(std::uint64_t block) const {
-  const ObjectGraphNode node = Find(block);
+  const Node node = Find(block);
   if (node != kNone) return node;
-  const auto owned = std::lower_bound(own_blocks_.begin(), own_blocks_.end(),
-                                      std::pair(block, ObjectGraphNode{0}));
+  const auto owned =
+      std::lower_bound(own_blocks_.begin(), own_blocks_.end(), std::pair(block, Node{0}));
   if (owned != own_blocks_.end() && owned->first == block) return owned->second;
   // An object begins behind what the collector and 3.12 and later put before it.
   for (const std::uint64_t before : {16, 32}) {
-    const ObjectGraphNode object = Find(block + before);
+    const Node object = Find(block + before);
     if (object != kNone && IsObject(object)) return object;
   }
   return kNone;
 }
 
-const ObjectGraph::Held* ObjectGraph::FindHeld(ObjectGraphNode node) const {
-  const auto found =
-      std::lower_bound(held_.begin(), held_.end(), node,
-                       [](const Held& held, ObjectGraphNode n) { return held.node < n; });
+const ObjectGraph::Held* ObjectGraph::FindHeld(Node node) const {
+  const auto found = std::lower_bound(held_.begin(), held_.end(), node,
+                                      [](const Held& held, Node n) { return held.node < n; });
   return found != held_.end() && found->node == node ? &*found : nullptr;
 }
 
-std::uint64_t ObjectGraph::references(ObjectGraphNode node) const {
+std::uint64_t ObjectGraph::references(Node node) const {
   const std::uint16_t count = references_[node - kFirst];
   if (count != kMany) return count;
   const auto found = std::lower_bound(many_.begin(), many_.end(), std::pair(node, 0u));
   return found != many_.end() && found->first == node ? found->second : count;
 }
 
-std::int32_t ObjectGraph::surplus(ObjectGraphNode node) const {
+std::int32_t ObjectGraph::surplus(Node node) const {
   const auto found = std::lower_bound(surplus_.begin(), surplus_.end(),
                                       std::pair(node, std::numeric_limits<std::int32_t>::min()));
   return found != surplus_.end() && found->first == node ? found->second : 0;
@@ -115,17 +114,15 @@ void ObjectGraph::DropEdges() {
   target_.clear();
 }
 
-std::uint32_t ObjectGraph::list(ObjectGraphNode node) const {
+std::uint32_t ObjectGraph::list(Node node) const {
   if (!is_tracked(node)) return wire::kListUnknown;
   const auto next = std::upper_bound(
       lists_.begin(), lists_.end(), node,
-      [](ObjectGraphNode value, const std::pair<ObjectGraphNode, std::uint32_t>& entry) {
-        return value < entry.first;
-      });
+      [](Node value, const std::pair<Node, std::uint32_t>& entry) { return value < entry.first; });
   return next == lists_.begin() ? wire::kListUnknown : std::prev(next)->second;
 }
 
-bool ObjectGraph::KeyOf(ObjectGraphNode key, std::string_view* text, std::int64_t* number,
+bool ObjectGraph::KeyOf(Node key, std::string_view* text, std::int64_t* number,
                         bool* is_number) const {
   const auto text_at = std::lower_bound(texts_.begin(), texts_.end(), std::pair(key, 0u));
   if (text_at != texts_.end() && text_at->first == key) {
@@ -141,7 +138,7 @@ bool ObjectGraph::KeyOf(ObjectGraphNode key, std::string_view* text, std::int64_
   return true;
 }
 
-std::optional<std::uint64_t> ObjectGraph::LengthOf(ObjectGraphNode node) const {
+std::optional<std::uint64_t> ObjectGraph::LengthOf(Node node) const {
   if (!IsObject(node)) return std::nullopt;
   const bool is_owned = (types_[type_[node - kFirst]].flags & wire::kTypeIsOwned) != 0;
   const std::uint64_t edges = Targets(node).size() - (is_owned ? 1 : 0);
@@ -161,7 +158,7 @@ std::optional<std::uint64_t> ObjectGraph::LengthOf(ObjectGraphNode node) const {
   return std::nullopt;
 }
 
-ObjectGraph::Label ObjectGraph::LabelOf(ObjectGraphNode node, std::uint32_t edge) const {
+ObjectGraph::Label ObjectGraph::LabelOf(Node node, std::uint32_t edge) const {
   Label label = NameOf(node, edge);
   // Pointers to and from native memory have no other name.
   if (label.kind == EdgeKind::kNone && node >= kFirst && node < first_root_ &&
@@ -172,7 +169,7 @@ ObjectGraph::Label ObjectGraph::LabelOf(ObjectGraphNode node, std::uint32_t edge
 }
 
 // As its shape has it.
-ObjectGraph::Label ObjectGraph::NameOf(ObjectGraphNode node, std::uint32_t edge) const {
+ObjectGraph::Label ObjectGraph::NameOf(Node node, std::uint32_t edge) const {
   Label label;
   if (node < kFirst) return label;
   const bool is_root = node >= first_root_;

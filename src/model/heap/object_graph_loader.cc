@@ -15,7 +15,7 @@
 namespace memwhy::model {
 namespace {
 
-using ObjectGraphLoaderNode = ObjectGraph::Node;
+using Node = ObjectGraph::Node;
 
 constexpr std::uint64_t kMostNodes = 0xfffffff0;
 
@@ -169,9 +169,7 @@ class ObjectGraphLoader {
         graph.bytes_.push_back(static_cast<std::uint32_t>(bytes));
       }
     }
-    ObjectGraphLoaderNode Next() const {
-      return ObjectGraph::kFirst + static_cast<ObjectGraphLoaderNode>(graph.address_.size());
-    }
+    Node Next() const { return ObjectGraph::kFirst + static_cast<Node>(graph.address_.size()); }
     bool is_full() const { return graph.address_.size() >= kMostNodes; }
 
     ObjectGraph& graph;
@@ -225,12 +223,12 @@ class ObjectGraphLoader {
       ++node;
     }
     void OnOwn(std::uint64_t object_address, std::uint64_t block) {
-      const ObjectGraphLoaderNode object = graph.Find(object_address);
+      const Node object = graph.Find(object_address);
       if (object != ObjectGraph::kNone) graph.own_blocks_.emplace_back(block, object);
     }
     void OnRoot(const DumpRootRecord& record) {
       Finish();
-      const ObjectGraphLoaderNode number = graph.first_root_ + root++;
+      const Node number = graph.first_root_ + root++;
       at = graph.begin_[number];
       end = graph.begin_[number + 1];
       counts = record.counts;
@@ -238,7 +236,7 @@ class ObjectGraphLoader {
     }
     void OnEdge(std::uint64_t address) {
       if (at >= end) return;
-      ObjectGraphLoaderNode target = ObjectGraph::kNothing;
+      Node target = ObjectGraph::kNothing;
       if (address != 0) {
         target = graph.Find(address);
         if (target == ObjectGraph::kNone) {
@@ -258,17 +256,17 @@ class ObjectGraphLoader {
              graph.labels_[found_shape->first_label + index].first == wire::EdgeKind::kNative;
     }
     void OnText(std::uint64_t address, std::string_view text) {
-      const ObjectGraphLoaderNode key = graph.Find(address);
+      const Node key = graph.Find(address);
       if (key == ObjectGraph::kNone) return;
       graph.texts_.emplace_back(key, AddText(graph.text_, text));
     }
     void OnNumber(std::uint64_t address, std::int64_t number) {
-      const ObjectGraphLoaderNode key = graph.Find(address);
+      const Node key = graph.Find(address);
       if (key != ObjectGraph::kNone) graph.numbers_.emplace_back(key, number);
     }
     void OnWeak(std::uint64_t from, std::uint64_t to) {
-      const ObjectGraphLoaderNode source = graph.Find(from);
-      const ObjectGraphLoaderNode target = graph.Find(to);
+      const Node source = graph.Find(from);
+      const Node target = graph.Find(to);
       if (source != ObjectGraph::kNone && target != ObjectGraph::kNone) {
         graph.weak_.emplace_back(source, target);
       }
@@ -276,8 +274,7 @@ class ObjectGraphLoader {
     // The reference to the type, which the stream leaves out.
     void Finish() {
       if (has_owner && at < end) {
-        const ObjectGraphLoaderNode type =
-            owner == ObjectGraph::kNone ? ObjectGraph::kNothing : owner;
+        const Node type = owner == ObjectGraph::kNone ? ObjectGraph::kNothing : owner;
         if (owner != ObjectGraph::kNone) --surplus[owner - ObjectGraph::kFirst];
         graph.target_[end - 1] = type;
       }
@@ -286,16 +283,15 @@ class ObjectGraphLoader {
 
     ObjectGraph& graph;
     LargeArray<std::int32_t>& surplus;  // references that no edge explains, so far
-    ObjectGraphLoaderNode node = ObjectGraph::kFirst;
-    ObjectGraphLoaderNode root = 0;
+    Node node = ObjectGraph::kFirst;
+    Node root = 0;
     std::uint64_t at = 0;
     std::uint64_t end = 0;
     wire::RootCounts counts = wire::RootCounts::kEach;
     bool has_owner = false;
-    ObjectGraphLoaderNode owner = ObjectGraph::kNone;
-    const ObjectGraph::Shape* found_shape = nullptr;  // of the object, if it has such edges
-    std::vector<std::pair<std::uint64_t, ObjectGraphLoaderNode>>
-        found;  // where in target_, to what
+    Node owner = ObjectGraph::kNone;
+    const ObjectGraph::Shape* found_shape = nullptr;    // of the object, if it has such edges
+    std::vector<std::pair<std::uint64_t, Node>> found;  // where in target_, to what
   };
 
   Result<void> Load(DumpSource& source) {
@@ -329,7 +325,7 @@ class ObjectGraphLoader {
   void TakeScan(First& first) {
     graph_.was_scanned_ = scan_.was_done && scan_.unread_mappings == 0;
     for (const HolderScan::Object& object : scan_.objects) {
-      const ObjectGraphLoaderNode node = graph_.Find(object.address);
+      const Node node = graph_.Find(object.address);
       if (node == ObjectGraph::kNone) continue;
       graph_.held_.push_back({node, object.words, object.static_words + object.native_words,
                               object.places.empty() ? "" : object.places[0], HolderName(object)});
@@ -354,7 +350,7 @@ class ObjectGraphLoader {
   // In words, who leads to native memory.
   std::string HolderName(const HolderScan::Object& object) {
     if (object.holder == 0) return "";
-    const ObjectGraphLoaderNode node = graph_.Find(object.holder);
+    const Node node = graph_.Find(object.holder);
     if (node == ObjectGraph::kNone) return "memory behind " + object.holder_name;
     if (object.holder == object.address) return "memory behind itself";
     return "memory behind an object of " + std::string(graph_.TypeName(node));
@@ -378,7 +374,7 @@ class ObjectGraphLoader {
   // root. So are constants in an extension's data; the interpreter's own is full of what was left
   // over. Of other objects such a word only says where to look.
   void FillGlobals(const Second& second) {
-    const ObjectGraphLoaderNode first = graph_.first_root_ + second.root;
+    const Node first = graph_.first_root_ + second.root;
     for (std::size_t i = 0; i < globals_.size(); ++i) {
       const auto& [node, words] = globals_[i];
       const std::size_t at = graph_.begin_[first + i];
@@ -404,10 +400,9 @@ class ObjectGraphLoader {
     }
   }
 
-  ObjectGraph::Held* FindHeld(ObjectGraphLoaderNode node) {
-    const auto found =
-        std::lower_bound(graph_.held_.begin(), graph_.held_.end(), node,
-                         [](const auto& held, ObjectGraphLoaderNode n) { return held.node < n; });
+  ObjectGraph::Held* FindHeld(Node node) {
+    const auto found = std::lower_bound(graph_.held_.begin(), graph_.held_.end(), node,
+                                        [](const auto& held, Node n) { return held.node < n; });
     return found != graph_.held_.end() && found->node == node ? &*found : nullptr;
   }
 
@@ -435,12 +430,12 @@ class ObjectGraphLoader {
     graph_.begin_.push_back(at);
     graph_.target_.resize(at);
     for (std::size_t i = 0; i <= graph_.roots_.size(); ++i) {
-      graph_.target_[i] = graph_.first_root_ + static_cast<ObjectGraphLoaderNode>(i);
+      graph_.target_[i] = graph_.first_root_ + static_cast<Node>(i);
     }
     for (std::size_t i = graph_.roots_.size() + 1; i < at; ++i) {
       graph_.target_[i] = ObjectGraph::kNothing;
     }
-    for (ObjectGraphLoaderNode node = ObjectGraph::kFirst; node < graph_.first_root_; ++node) {
+    for (Node node = ObjectGraph::kFirst; node < graph_.first_root_; ++node) {
       surplus_.push_back(static_cast<std::int32_t>(graph_.references(node)));
     }
   }
@@ -451,19 +446,18 @@ class ObjectGraphLoader {
     for (std::size_t i = 0; i < surplus_.size(); ++i) {
       if (graph_.references_[i] == 0) surplus_[i] = 0;
       if (surplus_[i] != 0) {
-        graph_.surplus_.emplace_back(ObjectGraph::kFirst + static_cast<ObjectGraphLoaderNode>(i),
-                                     surplus_[i]);
+        graph_.surplus_.emplace_back(ObjectGraph::kFirst + static_cast<Node>(i), surplus_[i]);
       }
     }
-    graph_.size_ = static_cast<ObjectGraphLoaderNode>(graph_.begin_.size() - 1);
+    graph_.size_ = static_cast<Node>(graph_.begin_.size() - 1);
     std::vector<std::uint64_t> seen((graph_.size() + 63) / 64);
-    std::vector<ObjectGraphLoaderNode> stack;
-    const auto reach = [&](ObjectGraphLoaderNode from) {
+    std::vector<Node> stack;
+    const auto reach = [&](Node from) {
       stack.push_back(from);
       while (!stack.empty()) {
-        const ObjectGraphLoaderNode node = stack.back();
+        const Node node = stack.back();
         stack.pop_back();
-        for (const ObjectGraphLoaderNode target : graph_.Targets(node)) {
+        for (const Node target : graph_.Targets(node)) {
           std::uint64_t& word = seen[target >> 6];
           const std::uint64_t bit = std::uint64_t{1} << (target & 63);
           if ((word & bit) != 0) continue;
@@ -475,8 +469,8 @@ class ObjectGraphLoader {
     reach(ObjectGraph::kTop);
     // By address: of one that leads to another the first one counts, and the order of the stream is
     // by chance where two processes wrote it.
-    std::vector<std::pair<std::uint64_t, ObjectGraphLoaderNode>> unreached;
-    for (ObjectGraphLoaderNode node = ObjectGraph::kFirst; node < graph_.first_root_; ++node) {
+    std::vector<std::pair<std::uint64_t, Node>> unreached;
+    for (Node node = ObjectGraph::kFirst; node < graph_.first_root_; ++node) {
       if ((seen[node >> 6] >> (node & 63) & 1) != 0) continue;
       // Immortal objects are held by the interpreter.
       const std::size_t i = node - ObjectGraph::kFirst;
@@ -502,8 +496,7 @@ class ObjectGraphLoader {
   ObjectGraph& graph_;
   LargeArray<std::int32_t> surplus_;  // by object
   const HolderScan& scan_;
-  std::vector<std::pair<ObjectGraphLoaderNode, std::uint64_t>>
-      globals_;  // object, words; in the order of the roots
+  std::vector<std::pair<Node, std::uint64_t>> globals_;  // object, words; in the order of the roots
 };
 
 Result<ObjectGraph> ObjectGraph::Load(DumpSource& source, const HolderScan& scan) {

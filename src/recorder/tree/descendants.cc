@@ -11,6 +11,7 @@
 
 #include "base/strings.h"
 #include "os/process.h"
+#include "os/process_status.h"
 #include "program/program_file.h"
 #include "wire/clock.h"
 
@@ -24,30 +25,12 @@ constexpr std::uint64_t kSettledNs = 2'000'000'000;
 
 std::string Of(pid_t pid, const char* file) { return fmt::format("/proc/{}/{}", pid, file); }
 
-std::string Plain(std::string name) {
-  for (char& c : name) {
-    if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7e) c = '?';
-  }
-  return name;
-}
-
 // Whether an entry of an environment, "NAME=" or "NAME=VALUE", is in it.
 bool HasEntry(std::string_view environment, std::string_view entry) {
   for (const std::string_view line : Split(environment, '\0')) {
     if (entry.back() == '=' ? StartsWith(line, entry) : line == entry) return true;
   }
   return false;
-}
-
-// The last number behind "NSpid:", 0 where there is only one: no namespace of its own.
-pid_t InnerPid(const std::string& status) {
-  for (std::string_view line : SplitLines(status)) {
-    if (!ConsumePrefix(line, "NSpid:")) continue;
-    const auto fields = SplitFields(line);
-    if (fields.size() < 2) return 0;
-    return static_cast<pid_t>(ParseUint(fields.back()).value_or(0));
-  }
-  return 0;
 }
 
 // Sorted.
@@ -99,7 +82,8 @@ void Descendants::Meet(pid_t pid, std::uint64_t now_ns) {
   if (pid != root_ && !known_.contains(stat->parent) && !IsOfSession(pid)) return;
   Known known;
   known.start_ticks = stat->start_ticks;
-  if (const auto status = fs_->ReadSmall(Of(pid, "status"))) known.inner = InnerPid(*status);
+  const auto status = os::ReadProcessStatus(*fs_, pid);
+  if (status && status->namespace_pids.size() > 1) known.inner = status->namespace_pids.back();
   known.seen_ns = now_ns;
   known_[pid] = std::move(known);
 }
@@ -113,7 +97,7 @@ void Descendants::NoticeExec(pid_t pid, Known* known, std::uint64_t now_ns) cons
   known->executable = std::move(path);
   known->seen_ns = now_ns;
   known->is_settled = known->was_searched = known->was_suspected = false;
-  if (const auto stat = os::ReadProcessStat(*fs_, pid)) known->program = Plain(stat->comm);
+  if (const auto stat = os::ReadProcessStat(*fs_, pid)) known->program = PlainName(stat->comm);
   if (known->executable.empty()) {
     // Of another user: all that we may know is its name.
     known->is_python = StartsWith(known->program, "python");

@@ -15,15 +15,6 @@ namespace {
 
 std::uint32_t Number(wire::TallyState state) { return static_cast<std::uint32_t>(state); }
 
-// A name from the target, for people: what could steer a terminal is replaced.
-std::string PlainName(const char* text, std::size_t room) {
-  std::string name(text, strnlen(text, room));
-  for (char& c : name) {
-    if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7e) c = '?';
-  }
-  return name.empty() ? "unknown" : name;
-}
-
 }  // namespace
 
 std::unique_ptr<TallyMap> TallyMap::Make() {
@@ -56,8 +47,8 @@ std::vector<UnseenProcess> TallyMap::Take() {
     std::uint32_t expected = Number(wire::TallyState::kNoted);
     if (!slot.state.compare_exchange_strong(expected, Number(wire::TallyState::kFree))) continue;
     if (why == 0 || why > wire::kMaxUnseen) continue;
-    taken.push_back(
-        {pid, PlainName(program, sizeof(program)), UnseenText(static_cast<wire::Unseen>(why))});
+    taken.push_back({pid, PlainName({program, strnlen(program, sizeof(program))}),
+                     UnseenText(static_cast<wire::Unseen>(why))});
   }
   return taken;
 }

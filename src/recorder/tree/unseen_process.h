@@ -14,4 +14,12 @@ struct UnseenProcess {
   std::string why;
 };
 
+// A name from the target, for people: what could steer a terminal is replaced.
+inline std::string PlainName(std::string name) {
+  for (char& c : name) {
+    if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7e) c = '?';
+  }
+  return name.empty() ? "unknown" : name;
+}
+
 }  // namespace memwhy::recorder

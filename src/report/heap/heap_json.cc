@@ -10,7 +10,7 @@ namespace memwhy::report {
 namespace {
 
 using model::ObjectGraph;
-using HeapJsonNode = ObjectGraph::Node;
+using Node = ObjectGraph::Node;
 
 constexpr std::size_t kMembersShown = 20;
 
@@ -43,7 +43,7 @@ Json HeadHeapJson(const char* schema, const HeapDumpView& dump) {
   return {{"schema", schema}, {"dump", DumpFactsJson(dump)}};
 }
 
-Json ObjectJson(const ObjectGraph& graph, HeapJsonNode node, const analysis::HeapSizes& sizes) {
+Json ObjectJson(const ObjectGraph& graph, Node node, const analysis::HeapSizes& sizes) {
   return {{"address", AddressText(graph.address(node))},
           {"type", graph.TypeName(node)},
           {"shallow", graph.bytes(node)},
@@ -136,11 +136,11 @@ void WriteHeapTypesJson(const HeapDumpView& dump, std::span<const analysis::Type
   list.Finish();
 }
 
-void WriteHeapRetainedJson(const HeapDumpView& dump, std::span<const HeapJsonNode> nodes,
+void WriteHeapRetainedJson(const HeapDumpView& dump, std::span<const Node> nodes,
                            const analysis::HeapSizes& sizes, const analysis::HeapPaths& paths,
                            const Sink& sink) {
   ListWriter list(HeadHeapJson("memwhy.heap.retained/1", dump), "dominators", sink);
-  for (const HeapJsonNode node : nodes) {
+  for (const Node node : nodes) {
     const analysis::RetainedBytes retained = sizes.Retained(node);
     const analysis::HeapPath path = paths.To(node);
     list.Add(
@@ -181,7 +181,7 @@ void WriteHeapCyclesJson(const HeapDumpView& dump, const analysis::Garbage& garb
     const analysis::GarbageCycle& cycle = garbage.cycles[i];
     std::map<std::string, std::uint64_t> types;
     Json members = Json::array();
-    for (const HeapJsonNode node : cycle.members) {
+    for (const Node node : cycle.members) {
       ++types[std::string(graph.TypeName(node))];
       if (members.size() < kMembersShown) {
         members.push_back({{"address", AddressText(graph.address(node))},

@@ -15,7 +15,7 @@ namespace memwhy::report {
 namespace {
 
 using model::ObjectGraph;
-using HeapTextNode = ObjectGraph::Node;
+using Node = ObjectGraph::Node;
 
 constexpr std::size_t kTypesInCycle = 3;
 
@@ -85,13 +85,13 @@ std::string HeapTypesText(const HeapDumpView& dump, std::span<const analysis::Ty
   return text + MoreTextHeapText(rows.size() - std::min(top, rows.size()), "types");
 }
 
-std::string HeapRetainedText(const HeapDumpView& dump, std::span<const HeapTextNode> nodes,
+std::string HeapRetainedText(const HeapDumpView& dump, std::span<const Node> nodes,
                              const analysis::HeapSizes& sizes, const analysis::HeapPaths& paths) {
   std::string text = HeapHeadText(dump);
   const ObjectGraph& graph = *dump.graph;
   const DeviceColumn devices(graph);
   text += fmt::format("{:>10}{} {:>10}  {}\n", "retained", devices.title(), "objects", "who");
-  for (const HeapTextNode node : nodes) {
+  for (const Node node : nodes) {
     const analysis::RetainedBytes retained = sizes.Retained(node);
     text += fmt::format("{:>10}{} {:>10}  {}\n", FormatBytes(retained.host()),
                         devices.Cell(retained.device), FormatCount(sizes.Objects(node)),
@@ -188,7 +188,7 @@ std::string HeapCyclesText(const HeapDumpView& dump, const analysis::Garbage& ga
   std::map<std::pair<std::string, std::string>, Group> groups;
   for (const analysis::GarbageCycle& cycle : garbage.cycles) {
     std::map<std::string, std::size_t> types;
-    for (const HeapTextNode node : cycle.members) ++types[std::string(graph.TypeName(node))];
+    for (const Node node : cycle.members) ++types[std::string(graph.TypeName(node))];
     std::string names;
     std::size_t shown = 0;
     for (const auto& [name, count] : types) {

@@ -13,9 +13,9 @@ namespace memwhy::report {
 namespace {
 
 using model::ObjectGraph;
-using HeapWhyNode = ObjectGraph::Node;
+using Node = ObjectGraph::Node;
 
-Json OwnerJson(const HeapDumpView& dump, const HeapWhyView& why, HeapWhyNode owner) {
+Json OwnerJson(const HeapDumpView& dump, const HeapWhyView& why, Node owner) {
   if (owner == ObjectGraph::kNone) return nullptr;
   return {{"address", AddressText(dump.graph->address(owner))},
           {"type", dump.graph->TypeName(owner)},
@@ -118,7 +118,7 @@ std::string HeapTrendText(std::span<const HeapDumpView> dumps,
   return text;
 }
 
-void WriteHeapQueryJson(const HeapDumpView& dump, std::span<const HeapWhyNode> nodes,
+void WriteHeapQueryJson(const HeapDumpView& dump, std::span<const Node> nodes,
                         std::uint64_t matches, const analysis::HeapSizes& sizes, const Sink& sink) {
   const ObjectGraph& graph = *dump.graph;
   std::string head = DumpJson(
@@ -126,7 +126,7 @@ void WriteHeapQueryJson(const HeapDumpView& dump, std::span<const HeapWhyNode> n
   head.pop_back();
   sink(head + ",\"objects\":[");
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    const HeapWhyNode node = nodes[i];
+    const Node node = nodes[i];
     sink((i == 0 ? "" : ",") + DumpJson({{"address", AddressText(graph.address(node))},
                                          {"type", graph.TypeName(node)},
                                          {"shallow", graph.bytes(node)},
@@ -139,14 +139,14 @@ void WriteHeapQueryJson(const HeapDumpView& dump, std::span<const HeapWhyNode> n
   sink("]}\n");
 }
 
-std::string HeapQueryText(const HeapDumpView& dump, std::span<const HeapWhyNode> nodes,
+std::string HeapQueryText(const HeapDumpView& dump, std::span<const Node> nodes,
                           std::uint64_t matches, const analysis::HeapSizes& sizes) {
   const ObjectGraph& graph = *dump.graph;
   std::string text = HeapHeadText(dump);
   const DeviceColumn devices(graph);
   text += fmt::format("{} objects match\n\n{:<18} {:>10} {:>10}{}  {}\n", FormatCount(matches),
                       "address", "own", "retained", devices.title(), "type");
-  for (const HeapWhyNode node : nodes) {
+  for (const Node node : nodes) {
     const analysis::RetainedBytes retained = sizes.Retained(node);
     text += fmt::format("{:<18} {:>10} {:>10}{}  {}\n", AddressText(graph.address(node)),
                         FormatBytes(graph.bytes(node)), FormatBytes(retained.host()),
