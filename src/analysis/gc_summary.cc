@@ -21,7 +21,7 @@ constexpr double kLongPauseSeconds = 0.1;      // a request would notice
 constexpr std::uint64_t kFullIsOverdue = 200;  // one in 121 is full with CPython's thresholds
 constexpr std::uint64_t kEnoughFull = 10;
 
-void AddGcSummary(GcSum& sum, const GcCollection& collection) {
+void AddCollection(GcSum& sum, const GcCollection& collection) {
   ++sum.collections;
   if (collection.collected) {
     sum.collected += *collection.collected;
@@ -241,8 +241,8 @@ GcSummary SummarizeGcLog(const GcLog& log) {
   std::array<GcSum, 4> sums;
   for (const GcCollection& collection : log.collections) {
     if (collection.is_shutdown) continue;
-    AddGcSummary(sums[std::min<std::size_t>(collection.generation.value_or(3), 3)], collection);
-    AddGcSummary(summary.all, collection);
+    AddCollection(sums[std::min<std::size_t>(collection.generation.value_or(3), 3)], collection);
+    AddCollection(summary.all, collection);
   }
   for (std::uint8_t i = 0; i < sums.size(); ++i) {
     if (sums[i].collections == 0) continue;

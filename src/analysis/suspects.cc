@@ -94,7 +94,7 @@ bool SameApplicationFunction(const model::StackTree& stacks, model::StackId a, m
          stacks.frame(*frame_a).file == stacks.frame(*frame_b).file;
 }
 
-void AddSuspects(Suspect& suspect, const GrowingStack& stack) {
+void AddStack(Suspect& suspect, const GrowingStack& stack) {
   suspect.bytes += stack.row->survivor_bytes;
   suspect.rate += stack.judgement.growth.slope;
 }
@@ -112,7 +112,7 @@ class Merger {
     suspect.agreeing += stack.holder->agreeing;
     suspect.blocks += stack.row->survivor_blocks;
     suspect.stacks.push_back(stack);
-    AddSuspects(suspect, stack);
+    AddStack(suspect, stack);
   }
 
   // Objects in pools. One type that agrees makes a suspect where the arenas confirm that the pools
@@ -146,7 +146,7 @@ class Merger {
                                ? SameApplicationFunction(one_.stacks, lead.stack, stack.row->stack)
                                : ShareAFunction(one_.stacks, lead.stack, stack.row->stack);
       if (!belongs) continue;
-      AddSuspects(suspect, stack);
+      AddStack(suspect, stack);
       if (suspect.holder) {
         suspect.in_step.push_back(stack);
       } else {
@@ -163,7 +163,7 @@ class Merger {
       suspect.found = stack.holder->found;
       suspect.agreeing = stack.holder->agreeing;
     }
-    AddSuspects(suspect, stack);
+    AddStack(suspect, stack);
     suspects_.push_back(std::move(suspect));
   }
 

@@ -104,4 +104,6 @@ Result<double> ParseDuration(std::string_view text) {
   return Error::Of("\"{}\" has no time unit that is known; try 30, 60s, 5m or 1h", text);
 }
 
+Bytes RoundToBytes(double bytes) { return static_cast<Bytes>(std::llround(std::max(0.0, bytes))); }
+
 }  // namespace memwhy

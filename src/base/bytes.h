@@ -32,4 +32,7 @@ Result<Bytes> ParseBytes(std::string_view text);
 // Accepts "60s", "5m", "1h", "2d", "250ms", "30" (seconds). Returns seconds, never negative.
 Result<double> ParseDuration(std::string_view text);
 
+// The nearest number of bytes; 0 of what is negative.
+Bytes RoundToBytes(double bytes);
+
 }  // namespace memwhy

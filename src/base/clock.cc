@@ -7,8 +7,6 @@
 namespace memwhy {
 namespace {
 
-constexpr std::uint64_t kSecond = 1'000'000'000;
-
 std::uint64_t Read(clockid_t id) {
   timespec now{};
   clock_gettime(id, &now);

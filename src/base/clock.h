@@ -6,6 +6,9 @@
 
 namespace memwhy {
 
+inline constexpr std::uint64_t kMillisecond = 1'000'000;  // in nanoseconds
+inline constexpr std::uint64_t kSecond = 1'000 * kMillisecond;
+
 class Clock {
  public:
   virtual ~Clock() = default;

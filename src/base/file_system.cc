@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -66,6 +67,11 @@ Result<std::string> RealFileSystem::ReadLink(const std::string& path) const {
   if (size < 0) return Error::FromErrno(errno, "read link " + path);
   target.resize(static_cast<std::size_t>(size));
   return target;
+}
+
+bool IsDirectory(const std::string& path) {
+  struct stat status{};
+  return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
 }  // namespace memwhy

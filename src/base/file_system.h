@@ -33,4 +33,7 @@ class RealFileSystem : public FileSystem {
   Result<std::string> ReadLink(const std::string& path) const override;
 };
 
+// Whether a folder stands there, links followed.
+bool IsDirectory(const std::string& path);
+
 }  // namespace memwhy

@@ -14,8 +14,10 @@
 
 #include "analysis/verdict.h"
 #include "base/bytes.h"
+#include "base/file_system.h"
 #include "base/output_file.h"
 #include "cli/cli.h"
+#include "cli/default_session.h"
 #include "cli/open_session.h"
 #include "cli/report_page.h"
 #include "diagnose/live_road.h"
@@ -42,20 +44,6 @@ struct DiagnoseOptions {
   double max_pause_ms = 2000;
   bool prints_json() const { return json == kStdout; }
 };
-
-bool IsDirectoryDiagnose(const std::string& path) {
-  struct stat status{};
-  return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
-}
-
-std::string DefaultSessionDiagnose() {
-  std::string name = fmt::format("memwhy.{}.mwy", getpid());
-  struct stat status{};
-  for (int i = 2; stat(name.c_str(), &status) == 0; ++i) {
-    name = fmt::format("memwhy.{}-{}.mwy", getpid(), i);
-  }
-  return name;
-}
 
 // While it lives, what the program prints to stdout goes to stderr: stdout is one JSON document.
 class StdoutForJson {
@@ -121,7 +109,7 @@ int RunLive(const DiagnoseOptions& options, std::optional<double> seconds,
             const diagnose::Window& window) {
   diagnose::LiveOptions live;
   live.argv = ProgramArguments();
-  live.session = options.output.empty() ? DefaultSessionDiagnose() : options.output;
+  live.session = options.output.empty() ? DefaultSession() : options.output;
   live.seconds = seconds;
   live.max_pause_ms = options.max_pause_ms;
   live.say = [](std::string_view line) { fmt::print(stderr, "memwhy: {}\n", line); };
@@ -138,7 +126,7 @@ int RunLive(const DiagnoseOptions& options, std::optional<double> seconds,
 int RunDiagnose(DiagnoseOptions options) {
   // "--json SESSION": the option's value is optional, so it takes the session for its file.
   if (options.session.empty() && ProgramArguments().empty() && !options.pid &&
-      IsDirectoryDiagnose(options.json)) {
+      IsDirectory(options.json)) {
     options.session = options.json;
     options.json = kStdout;
   }

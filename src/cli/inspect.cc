@@ -15,9 +15,11 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/file_system.h"
 #include "base/strings.h"
 #include "cli/cli.h"
 #include "cli/inspect_dump.h"
+#include "report/parts/session_json.h"
 #include "session/block_file.h"
 #include "session/dump_file.h"
 #include "session/pieces.h"
@@ -138,10 +140,6 @@ json DescribeRecord(const Record& record) {
   return out;
 }
 
-std::string InspectDump(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
 // Prints as it goes; with --json each list is gathered and printed as one document at the
 // end.
 class Inspector {
@@ -151,7 +149,7 @@ class Inspector {
   int Ring(const std::string& path);
   int Blocks(const std::string& path);
   void Finish() {
-    if (options_.is_json) std::puts(InspectDump(document_).c_str());
+    if (options_.is_json) std::puts(report::DumpJson(document_).c_str());
   }
 
  private:
@@ -189,7 +187,8 @@ void Inspector::Piece(std::uint32_t process, std::uint32_t thread, std::uint64_t
         event.erase("kind");
         Print("    {:<12}", kind);
         for (const auto& [key, value] : event.items()) {
-          Print(" {}={}", key, value.is_string() ? value.get<std::string>() : InspectDump(value));
+          Print(" {}={}", key,
+                value.is_string() ? value.get<std::string>() : report::DumpJson(value));
         }
         Print("\n");
       }
@@ -284,16 +283,11 @@ int Inspector::Blocks(const std::string& path) {
   return kExitOk;
 }
 
-bool IsDirectoryInspect(const std::string& path) {
-  struct stat status{};
-  return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
-}
-
 int RunInspect(const InspectOptions& options) {
   if (session::IsDumpFile(options.path)) return InspectDump(options);
   Inspector inspector(options);
   int code = kExitOk;
-  if (IsDirectoryInspect(options.path)) {
+  if (IsDirectory(options.path)) {
     code = inspector.Blocks(JoinPath(options.path, session::kBlocksFile));
     for (const std::string& ring : session::FindRings(options.path)) {
       if (code == kExitOk) code = inspector.Ring(ring);

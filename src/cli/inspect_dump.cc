@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "cli/cli.h"
+#include "report/parts/session_json.h"
 #include "session/dump_contents.h"
 
 namespace memwhy::cli {
@@ -19,10 +20,6 @@ using session::BlockKind;
 using session::DumpContents;
 
 constexpr std::size_t kFactWidth = 76;
-
-std::string InspectDumpDump(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
 
 std::string KindName(BlockKind kind) {
   if (kind == BlockKind::kFact) return "fact";
@@ -84,7 +81,7 @@ void PrintText(const InspectOptions& options, const DumpContents& contents) {
 
 std::string FactLine(const std::string& text, bool is_full) {
   const json fact = ParseFact(text);
-  std::string line = fact.is_null() ? "no JSON" : InspectDumpDump(fact);
+  std::string line = fact.is_null() ? "no JSON" : report::DumpJson(fact);
   if (!is_full && line.size() > kFactWidth) {
     line.resize(kFactWidth - 3);
     line += "...";
@@ -96,7 +93,7 @@ int InspectDump(const InspectOptions& options) {
   const auto contents = session::ReadDumpContents(options.path);
   if (!contents) return Fail(kExitEnvironment, contents.error().message());
   if (options.is_json) {
-    fmt::print("{}\n", InspectDumpDump(ToJson(options.path, *contents)));
+    fmt::print("{}\n", report::DumpJson(ToJson(options.path, *contents)));
   } else {
     PrintText(options, *contents);
   }

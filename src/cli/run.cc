@@ -15,6 +15,7 @@
 
 #include "base/bytes.h"
 #include "cli/cli.h"
+#include "cli/default_session.h"
 #include "recorder/runner.h"
 #include "recorder/say.h"
 
@@ -31,16 +32,6 @@ struct RunOptions {
   std::string keep;
   std::string max_size;
 };
-
-// memwhy.PID.mwy in the working directory, with a number more where that is taken.
-std::string DefaultSessionRun() {
-  std::string name = fmt::format("memwhy.{}.mwy", getpid());
-  struct stat status{};
-  for (int i = 2; stat(name.c_str(), &status) == 0; ++i) {
-    name = fmt::format("memwhy.{}-{}.mwy", getpid(), i);
-  }
-  return name;
-}
 
 std::optional<int> RefuseUnbuilt(const RunOptions& options) {
   if (options.is_native) return NotBuiltYet("--native", "the native unwinder");
@@ -93,7 +84,7 @@ int RunRun(const RunOptions& options) {
   if (!policy) return Fail(kExitUsage, policy.error().message());
   recorder::RunOptions run;
   run.fold = *std::move(policy);
-  run.session = options.session.empty() ? DefaultSessionRun() : options.session;
+  run.session = options.session.empty() ? DefaultSession() : options.session;
   run.argv = ProgramArguments();
   run.follow = options.follow;
   run.has_objects = options.has_objects;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "readers/ascii.h"
 
 namespace memwhy::readers {
 namespace {
@@ -16,16 +17,10 @@ constexpr std::size_t kMaxFragments = 4;
 constexpr std::size_t kMaxFragmentBytes = 512;
 constexpr std::uint64_t kMaxFragmentLines = 10'000;  // a rest comes with the writer's next write
 
-bool IsDigitGcLogReader(char c) { return c >= '0' && c <= '9'; }
-bool IsWordGcLogReader(char c) {
-  return IsDigitGcLogReader(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-
 // " 0 3490": numbers of the counts, written one by one.
 bool IsCounts(std::string_view text) {
-  return StartsWith(text, " ") && std::all_of(text.begin(), text.end(), [](char c) {
-           return c == ' ' || IsDigitGcLogReader(c);
-         });
+  return StartsWith(text, " ") &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c == ' ' || IsDigit(c); });
 }
 
 // How much of a mark stands at the front: it may have been cut there.
@@ -122,12 +117,12 @@ void GcLogReader::Part(std::string_view text) {
   const std::string_view lead = text.substr(0, mark);
   // A mark right behind a message is no part of a word; nor is one behind a number that another
   // writer's counts have left over.
-  bool is_behind_message = Join(lead, true) || (IsCounts(lead) && IsDigitGcLogReader(lead.back()));
+  bool is_behind_message = Join(lead, true) || (IsCounts(lead) && IsDigit(lead.back()));
   const LogPrefix prefix = is_behind_message ? LogPrefix{} : PrefixOf(lead);
   while (mark != std::string_view::npos) {
     const std::size_t next = text.find(kGcMark, mark + kGcMark.size());
     const bool is_followed = next != std::string_view::npos;
-    const bool follows_word = mark > 0 && IsWordGcLogReader(text[mark - 1]) && !is_behind_message;
+    const bool follows_word = mark > 0 && IsWord(text[mark - 1]) && !is_behind_message;
     is_behind_message = Segment(text.substr(mark, is_followed ? next - mark : next), prefix,
                                 follows_word, is_followed);
     mark = next;

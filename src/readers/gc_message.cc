@@ -5,16 +5,14 @@
 #include <charconv>
 
 #include "base/strings.h"
+#include "readers/ascii.h"
 
 namespace memwhy::readers {
 namespace {
 
 using State = GcMatch::State;
 
-bool IsDigitGcMessage(char c) { return c >= '0' && c <= '9'; }
-bool IsHexDigit(char c) {
-  return IsDigitGcMessage(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
+bool IsHexDigit(char c) { return IsDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
 // Walks along the text; once a step has failed, `state` says how and the others do nothing.
 class Cursor {
@@ -139,7 +137,7 @@ void MatchElapsed(Cursor& cursor, GcMessage* message) {
   const auto [end, code] =
       std::from_chars(rest.data(), rest.data() + rest.size(), seconds, std::chars_format::fixed);
   constexpr double kMaxSeconds = 1e9;  // no pause of a process
-  if (code != std::errc() || !IsDigitGcMessage(rest[0]) || seconds > kMaxSeconds) {
+  if (code != std::errc() || !IsDigit(rest[0]) || seconds > kMaxSeconds) {
     return cursor.Fail(rest.empty() ? State::kCut : State::kNone);
   }
   cursor.Skip(static_cast<std::size_t>(end - rest.data()));
@@ -155,7 +153,7 @@ void MatchDone(Cursor& cursor, GcMessage* message) {
     // Both parts may follow a comma: the counts are those with a word after their number.
     const std::string_view rest = cursor.rest();
     const std::size_t digits = static_cast<std::size_t>(
-        std::find_if_not(rest.begin(), rest.end(), IsDigitGcMessage) - rest.begin());
+        std::find_if_not(rest.begin(), rest.end(), IsDigit) - rest.begin());
     if (digits == rest.size()) {
       cursor.Skip(digits);
       return cursor.Fail(State::kCut);

@@ -7,25 +7,20 @@
 #include <chrono>
 
 #include "base/strings.h"
+#include "readers/ascii.h"
 
 namespace memwhy::readers {
 namespace {
 
-bool IsDigitLogPrefix(char c) { return c >= '0' && c <= '9'; }
-bool IsWordLogPrefix(char c) {
-  return IsDigitLogPrefix(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-
 // 'd' is a digit, everything else itself.
 bool HasShape(std::string_view text, std::string_view shape) {
   if (text.size() < shape.size()) return false;
-  return std::equal(shape.begin(), shape.end(), text.begin(), [](char wanted, char c) {
-    return wanted == 'd' ? IsDigitLogPrefix(c) : wanted == c;
-  });
+  return std::equal(shape.begin(), shape.end(), text.begin(),
+                    [](char wanted, char c) { return wanted == 'd' ? IsDigit(c) : wanted == c; });
 }
 
 std::size_t CountDigits(std::string_view text) {
-  return static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), IsDigitLogPrefix) -
+  return static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), IsDigit) -
                                   text.begin());
 }
 
@@ -83,7 +78,7 @@ std::size_t WeekdayLength(std::string_view text) {
 std::size_t OtherTimeLength(std::string_view text) {
   if (CountDigits(text) == 0) return 0;
   const auto is_part = [](char c) {
-    return IsWordLogPrefix(c) || std::string_view("/:.,+-").find(c) != std::string_view::npos;
+    return IsWord(c) || std::string_view("/:.,+-").find(c) != std::string_view::npos;
   };
   const auto end = std::find_if_not(text.begin(), text.end(), is_part);
   const std::string_view word = text.substr(0, static_cast<std::size_t>(end - text.begin()));
@@ -166,7 +161,7 @@ LogPrefix ParseLogPrefix(std::string_view lead) {
       at += colour;
       continue;
     }
-    const bool follows_word = !key.empty() && IsWordLogPrefix(key.back());
+    const bool follows_word = !key.empty() && IsWord(key.back());
     const TimeText time = follows_word ? TimeText{} : TimeAt(rest);
     std::size_t length = time.length;
     if (length == 0 && EndsWith(key, "[")) length = UptimeLength(rest);
@@ -185,10 +180,10 @@ LogPrefix ParseLogPrefix(std::string_view lead) {
 std::optional<double> FindTime(std::string_view text) {
   bool follows_word = false;
   for (std::size_t at = 0; at < text.size(); ++at) {
-    if (!follows_word && IsDigitLogPrefix(text[at])) {
+    if (!follows_word && IsDigit(text[at])) {
       if (const TimeText time = TimeAt(text.substr(at)); time.seconds) return time.seconds;
     }
-    follows_word = IsWordLogPrefix(text[at]);
+    follows_word = IsWord(text[at]);
   }
   return std::nullopt;
 }
@@ -196,14 +191,13 @@ std::optional<double> FindTime(std::string_view text) {
 std::string PrefixShape(std::string_view key) {
   std::string shape;
   for (std::size_t at = 0; at < key.size();) {
-    if (!IsWordLogPrefix(key[at])) {
+    if (!IsWord(key[at])) {
       shape += key[at++];
       continue;
     }
     std::size_t end = at;
     bool has_digit = false;
-    for (; end < key.size() && IsWordLogPrefix(key[end]); ++end)
-      has_digit |= IsDigitLogPrefix(key[end]);
+    for (; end < key.size() && IsWord(key[end]); ++end) has_digit |= IsDigit(key[end]);
     shape += has_digit ? std::string_view("#") : key.substr(at, end - at);
     at = end;
   }

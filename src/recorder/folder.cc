@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/strings.h"
 #include "session/fold.h"
 #include "wire/clock.h"
@@ -21,17 +22,16 @@
 namespace memwhy::recorder {
 namespace {
 
-constexpr std::uint64_t kFolderSecond = 1'000'000'000;
 // Events of different threads reach the file out of order by less than this.
-constexpr std::uint64_t kMarginNs = 1 * kFolderSecond;
-constexpr std::uint64_t kFirstSpacingNs = kFolderSecond / 10;
+constexpr std::uint64_t kMarginNs = 1 * kSecond;
+constexpr std::uint64_t kFirstSpacingNs = kSecond / 10;
 constexpr std::size_t kMostEntries = 512;
 // With --aggregate: this much of events, or as much as the sums take, before they are folded.
 constexpr std::uint64_t kAggregateBytes = 4u << 20;
 constexpr std::uint64_t kAggregateLeftBytes = 1u << 20;
 // One part in so many of the time may go into looks at the address space for the sake of a fold.
 constexpr std::uint64_t kPassShare = 100;
-constexpr std::uint64_t kRetryNs = 30 * kFolderSecond;
+constexpr std::uint64_t kRetryNs = 30 * kSecond;
 constexpr double kLeastStepSeconds = 1;
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/file_system.h"
 #include "base/strings.h"
 #include "base/unique_fd.h"
@@ -37,13 +38,11 @@
 namespace memwhy::recorder {
 namespace {
 
-constexpr std::uint64_t kRunnerMillisecond = 1'000'000;
-constexpr std::uint64_t kRunnerSecond = 1'000 * kRunnerMillisecond;
-constexpr std::uint64_t kLongestWaitNs = 20 * kRunnerMillisecond;
-constexpr std::uint64_t kBusyWaitNs = 2 * kRunnerMillisecond;
-constexpr std::uint64_t kDiscoverNs = 50 * kRunnerMillisecond;  // where inotify does not work
-constexpr std::uint64_t kGraceNs = 10 * kRunnerSecond;          // between SIGTERM and SIGKILL
-constexpr std::uint64_t kStragglersNs = 1 * kRunnerSecond;  // for children that outlive the program
+constexpr std::uint64_t kLongestWaitNs = 20 * kMillisecond;
+constexpr std::uint64_t kBusyWaitNs = 2 * kMillisecond;
+constexpr std::uint64_t kDiscoverNs = 50 * kMillisecond;  // where inotify does not work
+constexpr std::uint64_t kGraceNs = 10 * kSecond;          // between SIGTERM and SIGKILL
+constexpr std::uint64_t kStragglersNs = 1 * kSecond;      // for children that outlive the program
 
 }  // namespace
 

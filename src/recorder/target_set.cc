@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/strings.h"
 #include "model/missing_note.h"
 #include "os/process.h"
@@ -20,12 +21,11 @@
 namespace memwhy::recorder {
 namespace {
 
-constexpr std::uint64_t kTargetSetMillisecond = 1'000'000;
-constexpr std::uint64_t kSampleNs = 100 * kTargetSetMillisecond;
+constexpr std::uint64_t kSampleNs = 100 * kMillisecond;
 constexpr std::size_t kSamplesPerFact = 2;  // so that 200 ms are lost at most
-constexpr std::uint64_t kPassNs = 30'000 * kTargetSetMillisecond;
+constexpr std::uint64_t kPassNs = 30'000 * kMillisecond;
 constexpr std::uint64_t kMaxUnseen = 20;  // that the session names
-constexpr std::uint64_t kPermitNs = 4 * kTargetSetMillisecond;
+constexpr std::uint64_t kPermitNs = 4 * kMillisecond;
 constexpr std::size_t kMostHeldSamples = 6000;  // before it is clear that nothing records
 
 bool IsKill(int wait_status) {

@@ -27,7 +27,7 @@ std::string Policy(const ReportInput& input, const std::string& style) {
   return policy + "; base-uri 'none'; form-action 'none'";
 }
 
-std::string HeadHtmlReport(const ReportInput& input, const std::string& style) {
+std::string PageHead(const ReportInput& input, const std::string& style) {
   return fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta http-equiv=\"Content-Security-Policy\" content=\"{}\">\n"
@@ -39,7 +39,7 @@ std::string HeadHtmlReport(const ReportInput& input, const std::string& style) {
       Escape(input.recording.command.empty() ? "memwhy" : input.recording.command), style);
 }
 
-std::string NumbersHtmlReport(const ReportInput& input) {
+std::string KeyNumbers(const ReportInput& input) {
   std::string out = "<dl>\n";
   const auto row = [&](const char* name, const std::string& html) {
     out += fmt::format("<dt>{}</dt><dd>{}</dd>\n", name, html);
@@ -72,7 +72,7 @@ std::string Overview(const ReportInput& input) {
   std::string out =
       "<section id=\"overview\" aria-labelledby=\"h-overview\">\n"
       "<h2 id=\"h-overview\">Overview</h2>\n";
-  out += NumbersHtmlReport(input);
+  out += KeyNumbers(input);
   bool has_ledger = false;
   for (const char* account : {"rss", "cgroup"}) {
     if (const auto table = MakeLedgerTable(input.ledgers, account)) {
@@ -103,7 +103,7 @@ std::string Where(const ReportInput& input) {
 std::string HtmlReport(const ReportInput& input) {
   const std::string style = kReportStyle + input.where.style;
   const analysis::Verdict& verdict = input.verdict;
-  std::string out = HeadHtmlReport(input, style);
+  std::string out = PageHead(input, style);
   out += fmt::format(
       "<body>\n<a class=\"skip\" href=\"#main\">Skip to the report</a>\n<header>\n"
       "<p class=\"dim\">memwhy, <code>{}</code>, {}</p>\n"

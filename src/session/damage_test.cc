@@ -31,11 +31,6 @@ class Addresses : public model::EventVisitor {
   std::vector<std::uint64_t> seen;
 };
 
-std::string DamageTestReadAll(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 void WriteAll(const std::string& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
 }
@@ -55,7 +50,7 @@ class DamageTest : public ::testing::Test {
     EXPECT_TRUE(builder.WriteBlock());
     builder.Stream(0, 0).Free(At(11), 0x6000);
     EXPECT_TRUE(builder.Write());
-    bytes_ = DamageTestReadAll(path_ + "/blocks.mwy");
+    bytes_ = ReadAll(path_ + "/blocks.mwy");
     BlockFile file = *BlockFile::Open(path_ + "/blocks.mwy");
     BlockFile::Place place;
     std::vector<std::uint8_t> raw;

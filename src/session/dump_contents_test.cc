@@ -28,11 +28,6 @@ std::map<std::string, std::uint64_t> CountsOf(const DumpContents& contents) {
   return counts;
 }
 
-std::string DumpContentsTestReadAll(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
 class DumpContentsTest : public ::testing::Test {
  protected:
   void Write(const model::FakeDump& dump) {
@@ -90,7 +85,7 @@ TEST_F(DumpContentsTest, EachByteOfTheStreamBelongsToARecord) {
 
 TEST_F(DumpContentsTest, AFileThatIsCutAnywhereIsDescribedUpToTheCut) {
   Write(SmallDump());
-  const std::string whole = DumpContentsTestReadAll(path_);
+  const std::string whole = ReadAll(path_);
   const auto everything = ReadDumpContents(path_);
   ASSERT_TRUE(everything);
   std::size_t last = 0;
@@ -109,7 +104,7 @@ TEST_F(DumpContentsTest, AFileThatIsCutAnywhereIsDescribedUpToTheCut) {
 
 TEST_F(DumpContentsTest, AChangedByteIsDamage) {
   Write(SmallDump());
-  std::string bytes = DumpContentsTestReadAll(path_);
+  std::string bytes = ReadAll(path_);
   const auto before = ReadDumpContents(path_);
   ASSERT_TRUE(before);
   bytes[static_cast<std::size_t>(before->blocks[1].offset) + sizeof(BlockHeader) + 3] ^= 1;

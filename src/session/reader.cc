@@ -18,11 +18,6 @@ namespace {
 // A stream, its thread in the recording, and its place in a merge.
 constexpr std::uint64_t kStreamBytes = 2048;
 
-bool IsDirectory(const std::string& path) {
-  struct stat status{};
-  return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
-}
-
 bool IsAlive(std::uint32_t pid, std::uint64_t start_ticks) {
   if (pid == 0) return false;
   const auto stat = os::ReadProcessStat(RealFileSystem(), static_cast<pid_t>(pid));

@@ -69,7 +69,7 @@ class FoundProgram {
 };
 
 // What LookAtProgram says; nothing at all for an empty path, which is no file.
-program::ProgramFile LookExecute(const char* path) noexcept {
+program::ProgramFile LookAtFile(const char* path) noexcept {
   if (path == nullptr || *path == 0) return {};
   return program::LookAtProgram(AT_FDCWD, path);
 }
@@ -131,7 +131,7 @@ int ExecutePath(const char* path, char* const argv[], char* const envp[]) noexce
   const int saved = errno;
   NeedRealFunctions();
   if (IsSandboxed()) return g_real.execve(path, argv, envp);
-  return Execute(LookExecute(path), path, envp, saved,
+  return Execute(LookAtFile(path), path, envp, saved,
                  [=](char* const* given) { return g_real.execve(path, argv, given); });
 }
 
@@ -140,7 +140,7 @@ int ExecuteFound(const char* file, char* const argv[], char* const envp[]) noexc
   NeedRealFunctions();
   if (IsSandboxed()) return g_real.execvpe(file, argv, envp);
   const FoundProgram found(file);
-  return Execute(LookExecute(found.path()), file, envp, saved,
+  return Execute(LookAtFile(found.path()), file, envp, saved,
                  [=](char* const* given) { return g_real.execvpe(file, argv, given); });
 }
 
@@ -240,7 +240,7 @@ MEMWHY_EXPORT int posix_spawn(pid_t* pid, const char* path,
   const int saved = errno;
   NeedRealFunctions();
   if (IsSandboxed()) return g_real.posix_spawn(pid, path, actions, attributes, argv, envp);
-  return Spawn(LookExecute(path), path, pid, envp, saved, [=](pid_t* child, char* const* given) {
+  return Spawn(LookAtFile(path), path, pid, envp, saved, [=](pid_t* child, char* const* given) {
     return g_real.posix_spawn(child, path, actions, attributes, argv, given);
   });
 }
@@ -253,7 +253,7 @@ MEMWHY_EXPORT int posix_spawnp(pid_t* pid, const char* file,
   NeedRealFunctions();
   if (IsSandboxed()) return g_real.posix_spawnp(pid, file, actions, attributes, argv, envp);
   const FoundProgram found(file);
-  return Spawn(LookExecute(found.path()), file, pid, envp, saved,
+  return Spawn(LookAtFile(found.path()), file, pid, envp, saved,
                [=](pid_t* child, char* const* given) {
                  return g_real.posix_spawnp(child, file, actions, attributes, argv, given);
                });

@@ -32,7 +32,7 @@ bool IsGuest() noexcept {
          g_agent.ring->pid != static_cast<std::uint32_t>(OwnPid());
 }
 
-void RequestSignalOnSignal(int number, siginfo_t* info, void*) {
+void HandleSignal(int number, siginfo_t* info, void*) {
   const int saved = errno;
   std::uint64_t cookie = 0;
   std::memcpy(&cookie, &info->si_value, sizeof(cookie));
@@ -60,21 +60,21 @@ void Choose() noexcept {
     if (g_real.sigaction(number, nullptr, &old) != 0 || old.sa_handler != SIG_DFL) continue;
     struct sigaction ours;
     std::memset(&ours, 0, sizeof(ours));
-    ours.sa_sigaction = &RequestSignalOnSignal;
+    ours.sa_sigaction = &HandleSignal;
     ours.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
     sigfillset(&ours.sa_mask);
     if (g_real.sigaction(number, &ours, nullptr) == 0) return Take(number);
   }
 }
 
-bool RequestSignalIsOurs(int number) noexcept {
+bool IsOurSignal(int number) noexcept {
   if (!g_resolved) ResolveRealFunctions();
   return number > 0 && number == g_number.load(std::memory_order_relaxed);
 }
 
 // The program sets an action for `number`: from now on it is as if we had never had it.
 void Yield(int number) noexcept {
-  if (!RequestSignalIsOurs(number)) return;
+  if (!IsOurSignal(number)) return;
   if (!IsGuest()) {
     g_theirs.fetch_or(std::uint64_t{1} << (number - 1), std::memory_order_relaxed);
     Take(0);
@@ -107,7 +107,7 @@ extern "C" {
 
 MEMWHY_EXPORT int sigaction(int number, const struct sigaction* action,
                             struct sigaction* old) noexcept {
-  if (RequestSignalIsOurs(number)) {
+  if (IsOurSignal(number)) {
     if (action == nullptr || action->sa_handler == SIG_DFL) {
       // The program may pass the same struct twice.
       const struct sigaction before = g_view;

@@ -31,13 +31,13 @@ std::atomic<std::uint64_t> g_code_epoch{1};
 void (*g_original_code_dealloc)(void*) = nullptr;
 std::atomic<Address> g_finalizing{0};  // sticky: the thread state that finalizes the runtime
 
-std::size_t MixStackCache(std::uint64_t value) noexcept {
+std::size_t Scramble(std::uint64_t value) noexcept {
   value *= 0x9e3779b97f4a7c15ull;
   return static_cast<std::size_t>(value ^ (value >> 29));
 }
 
 std::atomic<std::uint32_t>& GenerationOf(Address code) noexcept {
-  return g_generations[MixStackCache(code >> 4) % kGenerations];
+  return g_generations[Scramble(code >> 4) % kGenerations];
 }
 
 void OnCodeDealloc(void* code) noexcept {
@@ -90,15 +90,15 @@ bool Reserve(Slot*& slots, std::size_t& capacity, std::size_t count, std::size_t
 std::size_t HashCode(const CodeSlot& slot) noexcept {
   // Not shifted to the top: there it would not reach the bits that choose the slot, and all code
   // that ever lay at one address would stand in one row.
-  return MixStackCache((slot.code >> 4) + slot.generation * 0xc2b2ae3d27d4eb4full);
+  return Scramble((slot.code >> 4) + slot.generation * 0xc2b2ae3d27d4eb4full);
 }
 std::size_t HashNode(const NodeSlot& slot) noexcept {
-  return MixStackCache((static_cast<std::uint64_t>(slot.parent) << 32) ^
-                       (static_cast<std::uint64_t>(slot.code) << 12) ^
-                       static_cast<std::uint32_t>(slot.instruction));
+  return Scramble((static_cast<std::uint64_t>(slot.parent) << 32) ^
+                  (static_cast<std::uint64_t>(slot.code) << 12) ^
+                  static_cast<std::uint32_t>(slot.instruction));
 }
 
-bool StackCacheIsGone(const CodeSlot& slot) noexcept {
+bool IsCodeGone(const CodeSlot& slot) noexcept {
   return GenerationOf(slot.code).load(std::memory_order_relaxed) != slot.generation;
 }
 
@@ -108,7 +108,7 @@ bool ForgetCodes(StackCache& cache) noexcept {
   constexpr std::uint32_t kLeastGone = 2048;
   std::uint32_t gone = 0;
   for (std::size_t i = 0; i < cache.code_capacity; ++i) {
-    if (cache.codes[i].id != 0 && StackCacheIsGone(cache.codes[i])) ++gone;
+    if (cache.codes[i].id != 0 && IsCodeGone(cache.codes[i])) ++gone;
   }
   if (gone < kLeastGone || gone * 2 < cache.code_count) return false;
   const std::size_t bytes = cache.code_capacity * sizeof(CodeSlot);
@@ -122,7 +122,7 @@ bool ForgetCodes(StackCache& cache) noexcept {
   cache.code_count = 0;
   for (std::size_t i = 0; i < cache.code_capacity; ++i) {
     const CodeSlot& slot = cache.spare_codes[i];
-    if (slot.id == 0 || StackCacheIsGone(slot)) continue;
+    if (slot.id == 0 || IsCodeGone(slot)) continue;
     std::size_t at = HashCode(slot) & (cache.code_capacity - 1);
     while (cache.codes[at].id != 0) at = (at + 1) & (cache.code_capacity - 1);
     cache.codes[at] = slot;

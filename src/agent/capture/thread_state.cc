@@ -41,7 +41,7 @@ Slot* SlotOf(ThreadState* state) noexcept {
   return reinterpret_cast<Slot*>(reinterpret_cast<char*>(state) - __builtin_offsetof(Slot, state));
 }
 
-bool ThreadStateIsGone(std::uint32_t tid) noexcept {
+bool HasThreadEnded(std::uint32_t tid) noexcept {
   return syscall(SYS_tgkill, getpid(), tid, 0) == -1 && errno == ESRCH;
 }
 
@@ -51,7 +51,7 @@ ThreadState* ReuseState() noexcept {
   ThreadState* found = nullptr;
   for (ThreadState* s = g_states.load(std::memory_order_acquire); s != nullptr; s = s->next) {
     std::uint32_t tid = SlotOf(s)->retired_tid.load(std::memory_order_acquire);
-    if (tid == 0 || !ThreadStateIsGone(tid)) continue;
+    if (tid == 0 || !HasThreadEnded(tid)) continue;
     if (SlotOf(s)->retired_tid.compare_exchange_strong(tid, 0)) {
       found = s;
       break;

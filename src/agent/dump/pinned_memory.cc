@@ -31,7 +31,7 @@ struct Probe {
 };
 
 // The agent's memory: the clone's stack is there.
-bool PinnedMemoryIsOurs(const Mapping& mapping) noexcept {
+bool HoldsOurData(const Mapping& mapping) noexcept {
   const auto data = reinterpret_cast<PinnedMemoryAddress>(&g_agent);
   return (mapping.begin < g_private.begin + g_private.bytes && g_private.begin < mapping.end) ||
          (mapping.begin <= data && data < mapping.end);
@@ -51,7 +51,7 @@ void AdviseAll(const MemoryMap& map, const PlainData& data, const Probe* probes,
     const bool is_plain = plain < data.count() && data.at(plain).begin < mapping.end;
     if (is_plain || mapping.is_shared || !mapping.is_writable || mapping.is_file ||
         mapping.is_stack || mapping.end - mapping.begin < kPinnedMemoryLeastBytes ||
-        PinnedMemoryIsOurs(mapping) || data.IsKeptBack(mapping.begin, mapping.end)) {
+        HoldsOurData(mapping) || data.IsKeptBack(mapping.begin, mapping.end)) {
       continue;
     }
     Advise(mapping.begin, mapping.end, advice);

@@ -113,7 +113,7 @@ void Hand() noexcept {
 }
 
 // Context: a signal handler on a thread that slept in a system call.
-void RequestOnSignal() noexcept {
+void TakeRequest() noexcept {
   if (CurrentMode() == kModeRecording && Claim()) Hand();
 }
 
@@ -132,7 +132,7 @@ int OnPendingCall(void*) {
 
 }  // namespace
 
-void InstallRequestSignal() noexcept { InstallRequestSignal(&RequestOnSignal); }
+void InstallRequestSignal() noexcept { InstallRequestSignal(&TakeRequest); }
 
 void NoticeRequestSlow() noexcept {
   if (IsSandboxed()) {

@@ -69,9 +69,12 @@ struct Agent {
 };
 extern Agent g_agent;
 
+// How this interpreter's structures lie; only where it was found and is known.
+inline const cpython::Layout& TheLayout() noexcept { return *g_agent.python.layout; }
+
 // struct _gc_runtime_state: it belongs to an interpreter, up to 3.8 to the runtime.
 inline cpython::Address CollectorOf(cpython::Address interpreter) noexcept {
-  const cpython::Layout& layout = *g_agent.python.layout;
+  const cpython::Layout& layout = TheLayout();
   return (layout.minor == 8 ? g_agent.python.runtime : interpreter) + layout.gc_state;
 }
 

@@ -17,7 +17,7 @@ std::atomic<std::size_t> g_bootstrap_used{0};
 __thread __attribute__((tls_model("initial-exec"))) bool t_resolving = false;
 
 template <typename F>
-void LookRealFunctions(F& slot, const char* name) noexcept {
+void LookNext(F& slot, const char* name) noexcept {
   slot = reinterpret_cast<F>(dlsym(RTLD_NEXT, name));
 }
 
@@ -28,38 +28,38 @@ bool IsResolving() noexcept { return t_resolving; }
 void ResolveRealFunctions() noexcept {
   if (g_resolved || t_resolving) return;
   t_resolving = true;
-  LookRealFunctions(g_real.malloc, "malloc");
-  LookRealFunctions(g_real.calloc, "calloc");
-  LookRealFunctions(g_real.realloc, "realloc");
-  LookRealFunctions(g_real.reallocarray, "reallocarray");
-  LookRealFunctions(g_real.free, "free");
-  LookRealFunctions(g_real.posix_memalign, "posix_memalign");
-  LookRealFunctions(g_real.aligned_alloc, "aligned_alloc");
-  LookRealFunctions(g_real.memalign, "memalign");
-  LookRealFunctions(g_real.valloc, "valloc");
-  LookRealFunctions(g_real.pvalloc, "pvalloc");
-  LookRealFunctions(g_real.mmap, "mmap");
-  LookRealFunctions(g_real.munmap, "munmap");
-  LookRealFunctions(g_real.mremap, "mremap");
-  LookRealFunctions(g_real.brk, "brk");
-  LookRealFunctions(g_real.sbrk, "sbrk");
-  LookRealFunctions(g_real.madvise, "madvise");
-  LookRealFunctions(g_real.exit_now, "_exit");
-  LookRealFunctions(g_real.execve, "execve");
-  LookRealFunctions(g_real.execvpe, "execvpe");
-  LookRealFunctions(g_real.fexecve, "fexecve");
-  LookRealFunctions(g_real.execveat, "execveat");
-  LookRealFunctions(g_real.posix_spawn, "posix_spawn");
-  LookRealFunctions(g_real.posix_spawnp, "posix_spawnp");
-  LookRealFunctions(g_real.sigaction, "sigaction");
-  LookRealFunctions(g_real.signal, "signal");
-  LookRealFunctions(g_real.sysv_signal, "__sysv_signal");
-  LookRealFunctions(g_real.sigset, "sigset");
-  LookRealFunctions(g_real.sigignore, "sigignore");
-  LookRealFunctions(g_real.prctl, "prctl");
-  LookRealFunctions(g_real.syscall, "syscall");
-  LookRealFunctions(g_real.setrlimit, "setrlimit64");
-  LookRealFunctions(g_real.prlimit, "prlimit64");
+  LookNext(g_real.malloc, "malloc");
+  LookNext(g_real.calloc, "calloc");
+  LookNext(g_real.realloc, "realloc");
+  LookNext(g_real.reallocarray, "reallocarray");
+  LookNext(g_real.free, "free");
+  LookNext(g_real.posix_memalign, "posix_memalign");
+  LookNext(g_real.aligned_alloc, "aligned_alloc");
+  LookNext(g_real.memalign, "memalign");
+  LookNext(g_real.valloc, "valloc");
+  LookNext(g_real.pvalloc, "pvalloc");
+  LookNext(g_real.mmap, "mmap");
+  LookNext(g_real.munmap, "munmap");
+  LookNext(g_real.mremap, "mremap");
+  LookNext(g_real.brk, "brk");
+  LookNext(g_real.sbrk, "sbrk");
+  LookNext(g_real.madvise, "madvise");
+  LookNext(g_real.exit_now, "_exit");
+  LookNext(g_real.execve, "execve");
+  LookNext(g_real.execvpe, "execvpe");
+  LookNext(g_real.fexecve, "fexecve");
+  LookNext(g_real.execveat, "execveat");
+  LookNext(g_real.posix_spawn, "posix_spawn");
+  LookNext(g_real.posix_spawnp, "posix_spawnp");
+  LookNext(g_real.sigaction, "sigaction");
+  LookNext(g_real.signal, "signal");
+  LookNext(g_real.sysv_signal, "__sysv_signal");
+  LookNext(g_real.sigset, "sigset");
+  LookNext(g_real.sigignore, "sigignore");
+  LookNext(g_real.prctl, "prctl");
+  LookNext(g_real.syscall, "syscall");
+  LookNext(g_real.setrlimit, "setrlimit64");
+  LookNext(g_real.prlimit, "prlimit64");
   g_resolved = true;
   t_resolving = false;
 }

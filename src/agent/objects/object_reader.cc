@@ -17,8 +17,6 @@ using cpython::PeekPointer;
 using wire::EdgeKind;
 using wire::ShapeRest;
 
-const cpython::Layout& ObjectReaderTheLayout() noexcept { return *g_agent.python.layout; }
-
 std::uint32_t MemberOffset(const cpython::Reference* list, const char* name) noexcept {
   for (; list->name != nullptr; ++list) {
     if (std::strcmp(list->name, name) == 0) return list->offset;
@@ -63,7 +61,7 @@ void ObjectReader::ReadMembers(const DumpType& facts, Address object, bool is_co
 void ObjectReader::ReadAttributes(const DumpType& facts, Address object, bool is_complete,
                                   EdgeList& edges) noexcept {
   if (!facts.has_attributes) return;
-  const cpython::Attributes found = cpython::FindAttributes(ObjectReaderTheLayout(), object);
+  const cpython::Attributes found = cpython::FindAttributes(TheLayout(), object);
   const bool is_dict_told = found.dict != 0 && (is_complete || edges.Untell(found.dict));
   edges.AddNamed(is_dict_told ? found.dict : 0, {EdgeKind::kAttributes, "__dict__", 0});
   for (std::int64_t i = 0; found.values != 0 && i < found.count; ++i) {
@@ -76,9 +74,8 @@ void ObjectReader::ReadAttributes(const DumpType& facts, Address object, bool is
 }
 
 void ObjectReader::ReadInstance(DumpType& facts, Address object, EdgeList& edges) noexcept {
-  const cpython::Attributes found = facts.has_attributes
-                                        ? cpython::FindAttributes(ObjectReaderTheLayout(), object)
-                                        : cpython::Attributes{};
+  const cpython::Attributes found =
+      facts.has_attributes ? cpython::FindAttributes(TheLayout(), object) : cpython::Attributes{};
   const std::int64_t count = found.values == 0 ? 0 : found.count;
   if (facts.shape_count == count && facts.shape_keys == found.entries) {
     edges.has_shape = true;
@@ -102,7 +99,7 @@ void ObjectReader::ReadInstance(DumpType& facts, Address object, EdgeList& edges
 }
 
 void ObjectReader::ReadType(Address type, EdgeList& edges) noexcept {
-  const cpython::Layout& layout = ObjectReaderTheLayout();
+  const cpython::Layout& layout = TheLayout();
   const PythonApi& api = g_python_api;
   const bool is_heap =
       (Peek<std::uint64_t>(type, cpython::kTypeFlags) & cpython::kFlagHeapType) != 0;
@@ -158,7 +155,7 @@ void ObjectReader::ReadType(Address type, EdgeList& edges) noexcept {
 }
 
 void ObjectReader::ReadCode(Address code, EdgeList& edges) noexcept {
-  const cpython::Layout& layout = ObjectReaderTheLayout();
+  const cpython::Layout& layout = TheLayout();
   for (const cpython::Reference* r = layout.code_references; r->name != nullptr; ++r) {
     const Address value = PeekPointer(code, r->offset);
     edges.AddNamed(value != 0 && types_.IsObject(value) ? value : 0,
@@ -175,7 +172,7 @@ void ObjectReader::ReadCode(Address code, EdgeList& edges) noexcept {
 
 void ObjectReader::ReadLocals(Address code, Address locals, bool is_owner,
                               EdgeList& edges) noexcept {
-  const cpython::Layout& layout = ObjectReaderTheLayout();
+  const cpython::Layout& layout = TheLayout();
   const int count = Peek<int>(code, layout.code_locals_count);
   if (count < 0 || count > 1 << 16) return;
   const auto read = [&](Address names, int from, int number) {
@@ -188,7 +185,7 @@ void ObjectReader::ReadLocals(Address code, Address locals, bool is_owner,
       if (value != 0 && !is_owner && !edges.Untell(value)) value = 0;
       if (value != 0 && is_owner && !types_.IsObject(value)) value = 0;
       const Address name =
-          PeekPointer(names + ObjectReaderTheLayout().tuple_items + static_cast<Address>(i) * 8, 0);
+          PeekPointer(names + TheLayout().tuple_items + static_cast<Address>(i) * 8, 0);
       edges.AddNamed(value, {EdgeKind::kLocal, nullptr, name});
     }
   };
@@ -251,7 +248,7 @@ Address ObjectReader::StoppedFrameOf(Address greenlet) noexcept {
 }
 
 Address ObjectReader::CodeOf(const DumpType& facts, Address object) const noexcept {
-  const cpython::Layout& layout = ObjectReaderTheLayout();
+  const cpython::Layout& layout = TheLayout();
   Address frame = object;
   if (facts.kind == ObjectKind::kGenerator) {
     frame = object + layout.generator_frame;
@@ -264,7 +261,7 @@ Address ObjectReader::CodeOf(const DumpType& facts, Address object) const noexce
 }
 
 void ObjectReader::ReadFrame(Address frame, EdgeList& edges) noexcept {
-  const cpython::Layout& layout = ObjectReaderTheLayout();
+  const cpython::Layout& layout = TheLayout();
   if (layout.frame_object_frame != cpython::kAbsent) {
     const Address inner = PeekPointer(frame, layout.frame_object_frame);
     if (inner == 0 || !map_.IsReadable(inner, layout.frame_locals)) return;
@@ -280,7 +277,7 @@ void ObjectReader::ReadFrame(Address frame, EdgeList& edges) noexcept {
 }
 
 void ObjectReader::ReadGenerator(Address generator, EdgeList& edges) noexcept {
-  const cpython::Layout& layout = ObjectReaderTheLayout();
+  const cpython::Layout& layout = TheLayout();
   constexpr std::int8_t kCleared = 4;
   constexpr std::int8_t kExecuting = 0;
   if (layout.generator_state == cpython::kAbsent) return;  // its frame is an object
@@ -480,8 +477,8 @@ void ObjectReader::Read(DumpType& facts, Address object, EdgeList& edges) noexce
     return;
   }
   const auto count = Peek<std::int64_t>(object, cpython::kVarSize);
-  const Address items = facts.is_tuple ? object + ObjectReaderTheLayout().tuple_items
-                                       : PeekPointer(object, cpython::kListItems);
+  const Address items =
+      facts.is_tuple ? object + TheLayout().tuple_items : PeekPointer(object, cpython::kListItems);
   edges.rest = ShapeRest::kIndexed;
   for (std::int64_t i = 0; i < count; ++i) {
     edges.Add(PeekPointer(items + static_cast<Address>(i) * 8, 0));

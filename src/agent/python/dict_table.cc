@@ -12,12 +12,10 @@ using cpython::PeekPointer;
 
 constexpr std::int64_t kDictTableMostItems = std::int64_t{1} << 40;  // a length beyond is damage
 
-const cpython::Layout& DictTableTheLayout() noexcept { return *g_agent.python.layout; }
-
 }  // namespace
 
 int KeysLog2(Address keys) noexcept {
-  const cpython::Layout& layout = DictTableTheLayout();
+  const cpython::Layout& layout = TheLayout();
   if (layout.keys_size == cpython::kAbsent) return Peek<std::uint8_t>(keys, 8);  // dk_log2_size
   const auto size = Peek<std::int64_t>(keys, layout.keys_size);
   return size <= 1 ? 0 : 63 - __builtin_clzll(static_cast<std::uint64_t>(size));
@@ -28,7 +26,7 @@ std::int64_t UsableEntries(int log2) noexcept {
 }
 
 std::int64_t IndexBytes(Address keys) noexcept {
-  const cpython::Layout& layout = DictTableTheLayout();
+  const cpython::Layout& layout = TheLayout();
   if (layout.keys_size == cpython::kAbsent) {
     return std::int64_t{1} << Peek<std::uint8_t>(keys, layout.keys_log2_index_bytes);
   }
@@ -37,16 +35,14 @@ std::int64_t IndexBytes(Address keys) noexcept {
 }
 
 bool HasShortEntries(Address keys) noexcept {
-  const cpython::Layout& layout = DictTableTheLayout();
+  const cpython::Layout& layout = TheLayout();
   return layout.keys_kind != cpython::kAbsent && Peek<std::uint8_t>(keys, layout.keys_kind) != 0;
 }
 
-Address KeyTableOf(Address dict) noexcept {
-  return PeekPointer(dict, DictTableTheLayout().dict_keys);
-}
+Address KeyTableOf(Address dict) noexcept { return PeekPointer(dict, TheLayout().dict_keys); }
 
 DictTable FindTable(Address dict) noexcept {
-  const cpython::Layout& layout = DictTableTheLayout();
+  const cpython::Layout& layout = TheLayout();
   DictTable table;
   const Address keys = KeyTableOf(dict);
   if (keys == 0) return table;

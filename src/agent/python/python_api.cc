@@ -15,7 +15,7 @@ PythonApi g_python_api;
 namespace {
 
 template <typename F>
-void LookPythonApi(F& slot, const char* name) noexcept {
+void LookUp(F& slot, const char* name) noexcept {
   slot = reinterpret_cast<F>(dlsym(RTLD_DEFAULT, name));
 }
 
@@ -60,7 +60,7 @@ void ChooseLayout(Interpreter& python) noexcept {
 bool FindPython(Interpreter& python) noexcept {
   python.runtime = LookType("_PyRuntime");
   const char* (*get_version)() = nullptr;
-  LookPythonApi(get_version, "Py_GetVersion");
+  LookUp(get_version, "Py_GetVersion");
   if (python.runtime == 0 || get_version == nullptr) return false;
   const char* version = get_version();
   python.version = ParseVersion(version);
@@ -68,41 +68,41 @@ bool FindPython(Interpreter& python) noexcept {
   python.code_type = LookType("PyCode_Type");
   ChooseLayout(python);
   // 3.13 gave the variant that may return NULL a public name.
-  LookPythonApi(python.current_thread_state, "PyThreadState_GetUnchecked");
+  LookUp(python.current_thread_state, "PyThreadState_GetUnchecked");
   if (python.current_thread_state == nullptr) {
-    LookPythonApi(python.current_thread_state, "_PyThreadState_UncheckedGet");
+    LookUp(python.current_thread_state, "_PyThreadState_UncheckedGet");
   }
 
   PythonApi& api = g_python_api;
-  LookPythonApi(api.Py_IsInitialized, "Py_IsInitialized");
-  LookPythonApi(api.PyThreadState_New, "PyThreadState_New");
-  LookPythonApi(api.PyThreadState_Clear, "PyThreadState_Clear");
-  LookPythonApi(api.PyThreadState_DeleteCurrent, "PyThreadState_DeleteCurrent");
-  LookPythonApi(api.PyEval_RestoreThread, "PyEval_RestoreThread");
-  LookPythonApi(api.Py_AddPendingCall, "Py_AddPendingCall");
-  LookPythonApi(api.PyImport_GetModuleDict, "PyImport_GetModuleDict");
-  LookPythonApi(api.PyDict_Next, "PyDict_Next");
-  LookPythonApi(api.PyModule_GetDict, "PyModule_GetDict");
-  LookPythonApi(api.PyInterpreterState_Get, "PyInterpreterState_Get");
+  LookUp(api.Py_IsInitialized, "Py_IsInitialized");
+  LookUp(api.PyThreadState_New, "PyThreadState_New");
+  LookUp(api.PyThreadState_Clear, "PyThreadState_Clear");
+  LookUp(api.PyThreadState_DeleteCurrent, "PyThreadState_DeleteCurrent");
+  LookUp(api.PyEval_RestoreThread, "PyEval_RestoreThread");
+  LookUp(api.Py_AddPendingCall, "Py_AddPendingCall");
+  LookUp(api.PyImport_GetModuleDict, "PyImport_GetModuleDict");
+  LookUp(api.PyDict_Next, "PyDict_Next");
+  LookUp(api.PyModule_GetDict, "PyModule_GetDict");
+  LookUp(api.PyInterpreterState_Get, "PyInterpreterState_Get");
   if (api.PyInterpreterState_Get == nullptr) {
-    LookPythonApi(api.PyInterpreterState_Get, "_PyInterpreterState_Get");  // 3.8
+    LookUp(api.PyInterpreterState_Get, "_PyInterpreterState_Get");  // 3.8
   }
-  LookPythonApi(api.PyInterpreterState_ThreadHead, "PyInterpreterState_ThreadHead");
-  LookPythonApi(api.PyThreadState_Next, "PyThreadState_Next");
-  LookPythonApi(api.GetAllocatedBlocks, "_Py_GetAllocatedBlocks");
+  LookUp(api.PyInterpreterState_ThreadHead, "PyInterpreterState_ThreadHead");
+  LookUp(api.PyThreadState_Next, "PyThreadState_Next");
+  LookUp(api.GetAllocatedBlocks, "_Py_GetAllocatedBlocks");
   if (api.GetAllocatedBlocks == nullptr) {
-    LookPythonApi(api.GetAllocatedBlocks, "_Py_GetGlobalAllocatedBlocks");  // 3.12+
+    LookUp(api.GetAllocatedBlocks, "_Py_GetGlobalAllocatedBlocks");  // 3.12+
   }
-  LookPythonApi(api.PyUnstable_GC_VisitObjects, "PyUnstable_GC_VisitObjects");
-  LookPythonApi(api.PyGC_IsEnabled, "PyGC_IsEnabled");
-  LookPythonApi(api.PyGC_Disable, "PyGC_Disable");
-  LookPythonApi(api.PyGC_Enable, "PyGC_Enable");
-  LookPythonApi(api.PyType_GetDict, "PyType_GetDict");
-  LookPythonApi(api.Py_DecRef, "Py_DecRef");
-  LookPythonApi(api.PyObject_GetArenaAllocator, "PyObject_GetArenaAllocator");
-  LookPythonApi(api.PyObject_SetArenaAllocator, "PyObject_SetArenaAllocator");
-  LookPythonApi(api.PyMem_GetAllocator, "PyMem_GetAllocator");
-  LookPythonApi(api.PyMem_SetAllocator, "PyMem_SetAllocator");
+  LookUp(api.PyUnstable_GC_VisitObjects, "PyUnstable_GC_VisitObjects");
+  LookUp(api.PyGC_IsEnabled, "PyGC_IsEnabled");
+  LookUp(api.PyGC_Disable, "PyGC_Disable");
+  LookUp(api.PyGC_Enable, "PyGC_Enable");
+  LookUp(api.PyType_GetDict, "PyType_GetDict");
+  LookUp(api.Py_DecRef, "Py_DecRef");
+  LookUp(api.PyObject_GetArenaAllocator, "PyObject_GetArenaAllocator");
+  LookUp(api.PyObject_SetArenaAllocator, "PyObject_SetArenaAllocator");
+  LookUp(api.PyMem_GetAllocator, "PyMem_GetAllocator");
+  LookUp(api.PyMem_SetAllocator, "PyMem_SetAllocator");
   api.dict_type = LookType("PyDict_Type");
   api.list_type = LookType("PyList_Type");
   api.tuple_type = LookType("PyTuple_Type");

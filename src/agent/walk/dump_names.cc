@@ -18,7 +18,7 @@ using cpython::PeekPointer;
 using wire::DumpTag;
 using wire::ShapeRest;
 
-std::uint64_t MixDumpNames(std::uint64_t hash, std::uint64_t value) noexcept {
+std::uint64_t Mix(std::uint64_t hash, std::uint64_t value) noexcept {
   hash = (hash ^ value) * 0x9e3779b97f4a7c15ull;
   return hash ^ (hash >> 29);
 }
@@ -150,13 +150,11 @@ std::uint32_t DumpWalk::ShapeOf(const EdgeList& edges) noexcept {
     if (edges.rest == ShapeRest::kPairs) return kShapePairs;
     if (edges.rest == ShapeRest::kIndexed) return kShapeIndexed;
   }
-  std::uint64_t hash =
-      MixDumpNames(edges.label_count() + 1, static_cast<std::uint64_t>(edges.rest));
+  std::uint64_t hash = Mix(edges.label_count() + 1, static_cast<std::uint64_t>(edges.rest));
   for (std::size_t i = 0; i < edges.label_count(); ++i) {
     const EdgeLabel& label = edges.label(i);
-    hash = MixDumpNames(hash, static_cast<std::uint64_t>(label.kind));
-    hash = MixDumpNames(hash,
-                        label.str != 0 ? label.str : reinterpret_cast<std::uint64_t>(label.text));
+    hash = Mix(hash, static_cast<std::uint64_t>(label.kind));
+    hash = Mix(hash, label.str != 0 ? label.str : reinterpret_cast<std::uint64_t>(label.text));
   }
   bool is_new = false;
   const std::uint32_t id = kFirstLabelled + shapes_.Find(hash, &is_new);

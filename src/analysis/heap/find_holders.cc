@@ -16,7 +16,7 @@ namespace memwhy::analysis {
 namespace {
 
 using model::ObjectGraph;
-using FindHoldersNode = HolderTree::Node;
+using Node = HolderTree::Node;
 using wire::EdgeKind;
 
 bool IsAutogradNode(std::string_view name) {
@@ -32,7 +32,7 @@ std::vector<std::uint32_t> CountGraphNodes(const HolderTree& tree) {
   std::vector<std::uint32_t> below(graph.size(), 0);
   for (auto node = tree.order().rbegin(); node != tree.order().rend(); ++node) {
     if (graph.IsBuffer(*node) && IsAutogradNode(graph.NativeClass(*node))) ++below[*node];
-    const FindHoldersNode parent = tree.ParentOf(*node);
+    const Node parent = tree.ParentOf(*node);
     if (parent != HolderTree::kNone) below[parent] += below[*node];
   }
   return below;
@@ -41,50 +41,49 @@ std::vector<std::uint32_t> CountGraphNodes(const HolderTree& tree) {
 struct Vote {
   std::size_t found = 0;
   std::size_t agreeing = 0;
-  FindHoldersNode holder = HolderTree::kNone;
-  FindHoldersNode representative = HolderTree::kNone;
+  Node holder = HolderTree::kNone;
+  Node representative = HolderTree::kNone;
 };
 
-Vote Elect(const HolderTree& tree, const std::vector<FindHoldersNode>& places) {
+Vote Elect(const HolderTree& tree, const std::vector<Node>& places) {
   Vote vote;
   vote.found = places.size();
   // An object may own several blocks (a tensor its body, its storage, its data): they vote
   // together.
-  std::map<std::uint64_t, std::vector<FindHoldersNode>> groups;
-  for (const FindHoldersNode place : places) {
+  std::map<std::uint64_t, std::vector<Node>> groups;
+  for (const Node place : places) {
     groups[tree.MaskedPath(tree.NearestObject(place))].push_back(place);
   }
-  const std::vector<FindHoldersNode>* largest = nullptr;
+  const std::vector<Node>* largest = nullptr;
   for (const auto& [path, group] : groups) {
     if (largest == nullptr || group.size() > largest->size()) largest = &group;
   }
   if (largest == nullptr) return vote;
   vote.agreeing = largest->size();
   vote.representative = (*largest)[largest->size() / 2];
-  FindHoldersNode common = tree.NearestObject(largest->front());
-  for (const FindHoldersNode place : *largest) {
+  Node common = tree.NearestObject(largest->front());
+  for (const Node place : *largest) {
     if (common == HolderTree::kNone) break;
     common = tree.CommonAncestor(common, tree.NearestObject(place));
   }
   if (common == HolderTree::kNone) return vote;
   vote.holder = common;
   // Places of another shape (the second item of a tuple beside the first) hang there all the same.
-  vote.agreeing = static_cast<std::size_t>(
-      std::count_if(places.begin(), places.end(),
-                    [&](FindHoldersNode place) { return tree.HangsBelow(place, common); }));
+  vote.agreeing = static_cast<std::size_t>(std::count_if(
+      places.begin(), places.end(), [&](Node place) { return tree.HangsBelow(place, common); }));
   return vote;
 }
 
 // An attribute dict is printed as the object that it belongs to.
-FindHoldersNode PrintableHolder(const HolderTree& tree, FindHoldersNode node) {
-  const FindHoldersNode parent = tree.ParentOf(node);
+Node PrintableHolder(const HolderTree& tree, Node node) {
+  const Node parent = tree.ParentOf(node);
   return tree.StepOf(node).kind == EdgeKind::kAttributes && parent != HolderTree::kNone ? parent
                                                                                         : node;
 }
 
 // Who took the container's own table or array, as it was when the dump was taken; the largest of
 // several.
-std::optional<model::StackId> FilledFrom(const ObjectGraph& graph, FindHoldersNode holder,
+std::optional<model::StackId> FilledFrom(const ObjectGraph& graph, Node holder,
                                          const std::vector<model::LiveBlock>* live) {
   if (live == nullptr) return std::nullopt;
   const model::LiveBlock* largest = nullptr;
@@ -99,25 +98,25 @@ std::optional<model::StackId> FilledFrom(const ObjectGraph& graph, FindHoldersNo
   return largest == nullptr ? std::nullopt : std::optional(largest->stack);
 }
 
-HolderPath DescribeFindHolders(const HolderTree& tree, const Vote& vote,
-                               const std::vector<std::uint32_t>& graph_nodes_below,
-                               const std::vector<model::LiveBlock>* live) {
+HolderPath DescribePath(const HolderTree& tree, const Vote& vote,
+                        const std::vector<std::uint32_t>& graph_nodes_below,
+                        const std::vector<model::LiveBlock>* live) {
   const ObjectGraph& graph = tree.graph();
   HolderPath path;
-  const FindHoldersNode held = tree.NearestObject(vote.representative);
+  const Node held = tree.NearestObject(vote.representative);
   const HeapPath to_held = tree.paths().To(held);
   path.path = to_held.steps;
   path.text = to_held.text;
   path.root = model::DumpRootName(graph.root(tree.RootOf(held)));
   path.held_type = graph.TypeName(held);
-  const FindHoldersNode holder = PrintableHolder(tree, vote.holder);
+  const Node holder = PrintableHolder(tree, vote.holder);
   path.holder_text = tree.paths().To(holder).text;
   path.holder_type = graph.TypeName(holder);
   path.holder_length = graph.LengthOf(vote.holder);
   // From the held object to its block by more than one pointer: gc cannot see that chain.
   std::uint32_t native_steps = 0;
-  for (FindHoldersNode node = vote.representative;
-       node != HolderTree::kNone && graph.IsBuffer(node); node = tree.ParentOf(node)) {
+  for (Node node = vote.representative; node != HolderTree::kNone && graph.IsBuffer(node);
+       node = tree.ParentOf(node)) {
     ++native_steps;
   }
   path.invisible_to_gc = native_steps > 1;
@@ -147,9 +146,9 @@ HolderReport FindHolders(const HolderInput& input, const HolderOptions& options)
     holder.process = growth.process;
     holder.stack = growth.stack;
     holder.sampled = growth.sample.size();
-    std::vector<FindHoldersNode> places;
+    std::vector<Node> places;
     for (const model::SurvivorBlock& block : growth.sample) {
-      const FindHoldersNode node = last.FindOwner(block.address);
+      const Node node = last.FindOwner(block.address);
       if (node != ObjectGraph::kNone && tree.IsHeld(node)) places.push_back(node);
     }
     const Vote vote = Elect(tree, places);
@@ -159,7 +158,7 @@ HolderReport FindHolders(const HolderInput& input, const HolderOptions& options)
       holder.why_not = vote.found == 0 ? "no survivor is reachable from a Python object"
                                        : "the survivors are held in different places";
     } else {
-      holder.holder = DescribeFindHolders(tree, vote, graph_nodes, input.live);
+      holder.holder = DescribePath(tree, vote, graph_nodes, input.live);
     }
     report.stacks.push_back(std::move(holder));
   }
@@ -173,14 +172,14 @@ HolderReport FindHolders(const HolderInput& input, const HolderOptions& options)
   };
   std::unordered_map<std::string_view, Tally> tallies;
   std::unordered_set<std::uint64_t> known;
-  for (FindHoldersNode node = ObjectGraph::kFirst; node < before->first_root(); ++node) {
+  for (Node node = ObjectGraph::kFirst; node < before->first_root(); ++node) {
     if (!before->IsObject(node)) continue;
     Tally& tally = tallies[before->TypeName(node)];
     ++tally.before;
     tally.bytes -= before->bytes(node);
     known.insert(before->address(node));
   }
-  for (FindHoldersNode node = ObjectGraph::kFirst; node < last.first_root(); ++node) {
+  for (Node node = ObjectGraph::kFirst; node < last.first_root(); ++node) {
     if (!last.IsObject(node)) continue;
     Tally& tally = tallies[last.TypeName(node)];
     ++tally.after;
@@ -196,23 +195,23 @@ HolderReport FindHolders(const HolderInput& input, const HolderOptions& options)
   });
   if (report.types.size() > options.types) report.types.resize(options.types);
 
-  std::unordered_map<std::string_view, std::vector<FindHoldersNode>> fresh;
+  std::unordered_map<std::string_view, std::vector<Node>> fresh;
   for (const TypeGrowth& type : report.types) fresh[type.type];
-  for (FindHoldersNode node = ObjectGraph::kFirst; node < last.first_root(); ++node) {
+  for (Node node = ObjectGraph::kFirst; node < last.first_root(); ++node) {
     if (!last.IsObject(node) || known.contains(last.address(node)) || !tree.IsHeld(node)) continue;
     const auto it = fresh.find(last.TypeName(node));
     if (it != fresh.end()) it->second.push_back(node);
   }
   for (TypeGrowth& type : report.types) {
-    const std::vector<FindHoldersNode>& all = fresh[type.type];
-    std::vector<FindHoldersNode> places;
+    const std::vector<Node>& all = fresh[type.type];
+    std::vector<Node> places;
     const std::size_t step = all.size() / options.objects_per_type + 1;
     for (std::size_t i = 0; i < all.size(); i += step) places.push_back(all[i]);
     const Vote vote = Elect(tree, places);
     type.sampled = places.size();
     type.agreeing = vote.agreeing;
     if (vote.holder != HolderTree::kNone) {
-      type.holder = DescribeFindHolders(tree, vote, graph_nodes, input.live);
+      type.holder = DescribePath(tree, vote, graph_nodes, input.live);
     }
   }
   return report;

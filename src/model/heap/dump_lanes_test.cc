@@ -21,13 +21,8 @@ using wire::EdgeKind;
 using wire::RootCounts;
 using wire::ShapeRest;
 
-constexpr std::uint64_t kDumpLanesTestModule = 0x7f0000001010;
-constexpr std::uint64_t kDumpLanesTestDict = 0x7f0000002010;
-constexpr std::uint64_t kDumpLanesTestKey = 0x7f0000003010;
-constexpr std::uint64_t kDumpLanesTestList = 0x7f0000004010;
 constexpr std::uint64_t kNode = 0x7f0000005010;
-constexpr std::uint64_t kDumpLanesTestPartner = 0x7f0000006010;
-constexpr std::uint64_t kDumpLanesTestClass = 0x7f0000007010;
+constexpr std::uint64_t kTwin = 0x7f0000006010;
 constexpr std::uint64_t kInner = 0x7f0000008010;
 
 // What types and shapes are called in one lane.
@@ -54,33 +49,29 @@ void DefineList(FakeDump& dump, Names& names) {
 void DefineType(FakeDump& dump, Names& names) { names.type = dump.Type("type", 0, 400, 0x5004000); }
 void DefineNode(FakeDump& dump, Names& names) {
   names.slots = dump.Shape(ShapeRest::kPlain, {{EdgeKind::kAttribute, "other"}});
-  names.node = dump.Type("app.Node", wire::kTypeIsOwned, 48, kDumpLanesTestClass);
+  names.node = dump.Type("app.Node", wire::kTypeIsOwned, 48, kClassObject);
 }
 
 void PutModule(FakeDump& dump, const Names& names) {
-  dump.Object(names.module, kDumpLanesTestModule, 2, {kDumpLanesTestDict}, names.attributes);
-  dump.Object(names.dict, kDumpLanesTestDict, 1, {kDumpLanesTestKey, kDumpLanesTestList},
-              names.pairs, 200);
+  dump.Object(names.module, kModuleObject, 2, {kDictObject}, names.attributes);
+  dump.Object(names.dict, kDictObject, 1, {kKeyObject, kListObject}, names.pairs, 200);
 }
 void PutList(FakeDump& dump, const Names& names) {
-  dump.Object(names.str, kDumpLanesTestKey, 2, {}, std::nullopt, 6);
-  dump.Object(names.list, kDumpLanesTestList, 1, {kNode, 0, kInner}, names.indexed, 32);
+  dump.Object(names.str, kKeyObject, 2, {}, std::nullopt, 6);
+  dump.Object(names.list, kListObject, 1, {kNode, 0, kInner}, names.indexed, 32);
 }
-void PutClass(FakeDump& dump, const Names& names) {
-  dump.Object(names.type, kDumpLanesTestClass, 5, {});
-}
+void PutClass(FakeDump& dump, const Names& names) { dump.Object(names.type, kClassObject, 5, {}); }
 void PutNode(FakeDump& dump, const Names& names) {
-  dump.Object(names.node, kNode, 1, {kDumpLanesTestPartner}, names.slots);
+  dump.Object(names.node, kNode, 1, {kTwin}, names.slots);
 }
 void PutInner(FakeDump& dump, const Names& names) {
-  dump.Object(names.node, kDumpLanesTestPartner, 1, {kNode}, names.slots);
-  dump.Object(names.dict, kInner, 1, {kDumpLanesTestKey, kDumpLanesTestModule}, names.pairs, 100);
+  dump.Object(names.node, kTwin, 1, {kNode}, names.slots);
+  dump.Object(names.dict, kInner, 1, {kKeyObject, kModuleObject}, names.pairs, 100);
 }
 void PutRoots(FakeDump& dump, const Names& names) {
-  dump.Key(kDumpLanesTestKey, "items");
-  dump.Root(DumpRoot::kModule, RootCounts::kNone, "app", {kDumpLanesTestModule});
-  dump.Root(DumpRoot::kInterpreter, RootCounts::kEach, "interpreter", {kDumpLanesTestModule},
-            names.attributes);
+  dump.Key(kKeyObject, "items");
+  dump.Root(DumpRoot::kModule, RootCounts::kNone, "app", {kModuleObject});
+  dump.Root(DumpRoot::kInterpreter, RootCounts::kEach, "interpreter", {kModuleObject}, names.attributes);
   dump.End();
 }
 
@@ -191,10 +182,10 @@ TEST(DumpLanes, MakeTheGraphThatOneLaneMakes) {
     ASSERT_EQ(Describe(two), Describe(one));
     // Each once, those that both lanes have too.
     EXPECT_THAT(TypesOf(two), ElementsAre("module", "app.Node", "str", "list", "dict", "type"));
-    EXPECT_EQ(two.LabelOf(two.Find(kDumpLanesTestDict), 1).text, "items");
-    EXPECT_EQ(two.type_id(two.Find(kDumpLanesTestDict)), two.type_id(two.Find(kInner)));
+    EXPECT_EQ(two.LabelOf(two.Find(kDictObject), 1).text, "items");
+    EXPECT_EQ(two.type_id(two.Find(kDictObject)), two.type_id(two.Find(kInner)));
     EXPECT_EQ(two.list(two.Find(kNode)), 0u);
-    EXPECT_EQ(two.list(two.Find(kDumpLanesTestClass)), 2u);
+    EXPECT_EQ(two.list(two.Find(kClassObject)), 2u);
     EXPECT_EQ(two.list(two.Find(kInner)), 1u);
   }
 }
@@ -231,7 +222,7 @@ TEST(DumpLanes, WithoutAListHaveNone) {
   FakeDump dump;
   const auto list = dump.Type("list", 0, 56, 0x5000000);
   dump.List(2);
-  dump.Object(list, kDumpLanesTestList, 1);
+  dump.Object(list, kListObject, 1);
   dump.Lane(1);
   const auto node = dump.Type("app.Node", 0, 48, 0x5001000);
   dump.Object(node, kNode, 1);
@@ -240,7 +231,7 @@ TEST(DumpLanes, WithoutAListHaveNone) {
   dump.End();
   const ObjectGraph graph = Load(dump);
   EXPECT_EQ(graph.damage(), "");
-  EXPECT_EQ(graph.list(graph.Find(kDumpLanesTestList)), 2u);
+  EXPECT_EQ(graph.list(graph.Find(kListObject)), 2u);
   EXPECT_EQ(graph.list(graph.Find(kNode)), wire::kListUnknown);
   EXPECT_EQ(graph.list(graph.Find(kInner)), 2u);
 }
@@ -254,12 +245,12 @@ TEST(DumpLanes, AreOfOneTypeOnlyWhereAllOfItAgrees) {
   dump.Type("c", 0, 64, 0x5000000);
   dump.Type("d", wire::kTypeIsLeaf, 56, 0x5000000);
   const auto same = dump.Type("a", 0, 56, 0x5000000);
-  dump.Object(same, kDumpLanesTestList, 1);
+  dump.Object(same, kListObject, 1);
   dump.End();
   const ObjectGraph graph = Load(dump);
   EXPECT_EQ(graph.damage(), "");
   EXPECT_THAT(TypesOf(graph), ElementsAre("a", "a", "b", "c", "d"));
-  EXPECT_EQ(graph.type_id(graph.Find(kDumpLanesTestList)), 0u);
+  EXPECT_EQ(graph.type_id(graph.Find(kListObject)), 0u);
 }
 
 TEST(DumpLanes, HaveTheirOwnFilesAndNativeTypes) {
@@ -273,7 +264,7 @@ TEST(DumpLanes, HaveTheirOwnFilesAndNativeTypes) {
   dump.Block(kInner, 100, 1);
   dump.Lane(0);
   dump.Root(DumpRoot::kFrame, RootCounts::kEach, "known", {});
-  dump.Block(kDumpLanesTestList, 100, 1);
+  dump.Block(kListObject, 100, 1);
   dump.Block(kNode, 100, 0);
   dump.End();
   const ObjectGraph graph = Load(dump);
@@ -281,7 +272,7 @@ TEST(DumpLanes, HaveTheirOwnFilesAndNativeTypes) {
   EXPECT_EQ(graph.root(graph.first_root()).file, "");
   EXPECT_EQ(graph.root(graph.first_root() + 1).file, "first.py");
   EXPECT_EQ(graph.NativeClass(graph.Find(kInner)), "B");
-  EXPECT_EQ(graph.NativeClass(graph.Find(kDumpLanesTestList)), "A");
+  EXPECT_EQ(graph.NativeClass(graph.Find(kListObject)), "A");
   EXPECT_EQ(graph.NativeClass(graph.Find(kNode)), "");
 }
 
@@ -331,7 +322,7 @@ TEST(DumpLanes, AreNoMoreThanThereAre) {
 TEST(DumpLanes, CameWithVersionTwo) {
   FakeDump before(1);
   const auto list = before.Type("list", 0, 56, 0x5000000);
-  before.Object(list, kDumpLanesTestList, 1, {kDumpLanesTestList});
+  before.Object(list, kListObject, 1, {kListObject});
   FakeDump with_lane = before;
   before.End();
   const ObjectGraph graph = Load(before);

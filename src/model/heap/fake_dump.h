@@ -16,6 +16,13 @@
 
 namespace memwhy::model {
 
+// Addresses of objects for tests.
+inline constexpr std::uint64_t kModuleObject = 0x7f0000001010;
+inline constexpr std::uint64_t kDictObject = 0x7f0000002010;
+inline constexpr std::uint64_t kKeyObject = 0x7f0000003010;
+inline constexpr std::uint64_t kListObject = 0x7f0000004010;
+inline constexpr std::uint64_t kClassObject = 0x7f0000007010;
+
 class FakeDump {
  public:
   explicit FakeDump(std::uint32_t version = wire::kDumpVersion) {

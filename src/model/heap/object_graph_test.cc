@@ -15,14 +15,9 @@ using wire::EdgeKind;
 using wire::RootCounts;
 using wire::ShapeRest;
 
-constexpr std::uint64_t kObjectGraphTestModule = 0x7f0000001010;
-constexpr std::uint64_t kObjectGraphTestDict = 0x7f0000002010;
-constexpr std::uint64_t kObjectGraphTestKey = 0x7f0000003010;
-constexpr std::uint64_t kObjectGraphTestList = 0x7f0000004010;
 constexpr std::uint64_t kLeaked = 0x7f0000005010;
 constexpr std::uint64_t kAlone = 0x7f0000006010;
-constexpr std::uint64_t kObjectGraphTestClass = 0x7f0000007010;
-constexpr std::uint64_t kObjectGraphTestPartner = 0x7f0000008010;
+constexpr std::uint64_t kPartner = 0x7f0000008010;
 
 // module app -> dict {"items": [instance, null, leaked]}; two objects that hold each other.
 FakeDump Sample() {
@@ -36,19 +31,18 @@ FakeDump Sample() {
   const auto str = dump.Type("str", wire::kTypeIsLeaf | wire::kTypeHasExtra, 48, 0x5002000);
   const auto list = dump.Type("list", wire::kTypeHasExtra, 56, 0x5003000);
   const auto type = dump.Type("type", 0, 400, 0x5004000);
-  const auto instance = dump.Type("app.Node", wire::kTypeIsOwned, 48, kObjectGraphTestClass);
-  dump.Object(module, kObjectGraphTestModule, 2, {kObjectGraphTestDict}, module_shape);
-  dump.Object(dict, kObjectGraphTestDict, 1, {kObjectGraphTestKey, kObjectGraphTestList}, pairs,
-              200);
-  dump.Object(str, kObjectGraphTestKey, 1, {}, std::nullopt, 6);
-  dump.Object(list, kObjectGraphTestList, 1, {kAlone, 0, kLeaked, 0xdead0}, indexed, 32);
+  const auto instance = dump.Type("app.Node", wire::kTypeIsOwned, 48, kClassObject);
+  dump.Object(module, kModuleObject, 2, {kDictObject}, module_shape);
+  dump.Object(dict, kDictObject, 1, {kKeyObject, kListObject}, pairs, 200);
+  dump.Object(str, kKeyObject, 1, {}, std::nullopt, 6);
+  dump.Object(list, kListObject, 1, {kAlone, 0, kLeaked, 0xdead0}, indexed, 32);
   dump.Object(str, kLeaked, 3, {}, std::nullopt, 100);
-  dump.Object(instance, kAlone, 1, {kObjectGraphTestPartner}, named);
-  dump.Object(instance, kObjectGraphTestPartner, 1, {kObjectGraphTestPartner}, named);
-  dump.Object(type, kObjectGraphTestClass, 2, {});
-  dump.Key(kObjectGraphTestKey, "items");
-  dump.Root(DumpRoot::kModule, RootCounts::kNone, "app", {kObjectGraphTestModule});
-  dump.Root(DumpRoot::kInterpreter, RootCounts::kEach, "interpreter", {kObjectGraphTestModule});
+  dump.Object(instance, kAlone, 1, {kPartner}, named);
+  dump.Object(instance, kPartner, 1, {kPartner}, named);
+  dump.Object(type, kClassObject, 2, {});
+  dump.Key(kKeyObject, "items");
+  dump.Root(DumpRoot::kModule, RootCounts::kNone, "app", {kModuleObject});
+  dump.Root(DumpRoot::kInterpreter, RootCounts::kEach, "interpreter", {kModuleObject});
   dump.End();
   return dump;
 }
@@ -60,7 +54,7 @@ TEST(ObjectGraph, ReadsObjectsEdgesLabelsAndBalances) {
     ASSERT_TRUE(graph) << graph.error().message();
     EXPECT_EQ(graph->damage(), "");
     EXPECT_EQ(graph->objects(), 8u);
-    const auto list = graph->Find(kObjectGraphTestList);
+    const auto list = graph->Find(kListObject);
     EXPECT_EQ(graph->bytes(list), 56u + 32u);
     EXPECT_EQ(graph->TypeName(list), "list");
     const auto targets = graph->Targets(list);
@@ -72,20 +66,20 @@ TEST(ObjectGraph, ReadsObjectsEdgesLabelsAndBalances) {
     EXPECT_EQ(graph->dangling(), 1u);
     EXPECT_EQ(graph->LabelOf(list, 2).kind, EdgeKind::kIndex);
     EXPECT_EQ(graph->LabelOf(list, 2).number, 2);
-    const auto value = graph->LabelOf(graph->Find(kObjectGraphTestDict), 1);
+    const auto value = graph->LabelOf(graph->Find(kDictObject), 1);
     EXPECT_EQ(value.kind, EdgeKind::kValue);
     EXPECT_EQ(value.text, "items");
     // The reference to the class comes last and is not in the stream.
     const auto alone = graph->Find(kAlone);
     ASSERT_EQ(graph->Targets(alone).size(), 2u);
-    EXPECT_EQ(graph->Targets(alone)[1], graph->Find(kObjectGraphTestClass));
+    EXPECT_EQ(graph->Targets(alone)[1], graph->Find(kClassObject));
     EXPECT_EQ(graph->LabelOf(alone, 1).kind, EdgeKind::kType);
     EXPECT_EQ(graph->LabelOf(alone, 0).text, "other");
     EXPECT_EQ(graph->surplus(graph->Find(kLeaked)), 2);
-    EXPECT_EQ(graph->surplus(graph->Find(kObjectGraphTestModule)), 1);  // an alias explains nothing
-    EXPECT_EQ(graph->surplus(graph->Find(kObjectGraphTestClass)), 0);
-    EXPECT_EQ(graph->surplus(graph->Find(kObjectGraphTestPartner)), -1);
-    EXPECT_EQ(graph->Find(kObjectGraphTestList + 8), ObjectGraph::kNone);
+    EXPECT_EQ(graph->surplus(graph->Find(kModuleObject)), 1);  // an alias explains nothing
+    EXPECT_EQ(graph->surplus(graph->Find(kClassObject)), 0);
+    EXPECT_EQ(graph->surplus(graph->Find(kPartner)), -1);
+    EXPECT_EQ(graph->Find(kListObject + 8), ObjectGraph::kNone);
     EXPECT_EQ(graph->Find(0), ObjectGraph::kNone);
   }
 }
@@ -93,10 +87,10 @@ TEST(ObjectGraph, ReadsObjectsEdgesLabelsAndBalances) {
 TEST(ObjectGraph, WhatNobodyAccountsForHangsOnARootOfItsOwn) {
   FakeDump dump;
   const auto list = dump.Type("list", 0, 56, 0x5000000);
-  dump.Object(list, kObjectGraphTestList, 2, {kAlone});  // held by who knows whom
+  dump.Object(list, kListObject, 2, {kAlone});  // held by who knows whom
   dump.Object(list, kAlone, 1, {});
-  dump.Object(list, kObjectGraphTestModule, 1, {kObjectGraphTestDict});  // a cycle: garbage
-  dump.Object(list, kObjectGraphTestDict, 1, {kObjectGraphTestModule});
+  dump.Object(list, kModuleObject, 1, {kDictObject});  // a cycle: garbage
+  dump.Object(list, kDictObject, 1, {kModuleObject});
   dump.End();
   FakeDumpSource source(dump.bytes());
   const auto graph = ObjectGraph::Load(source);
@@ -104,29 +98,29 @@ TEST(ObjectGraph, WhatNobodyAccountsForHangsOnARootOfItsOwn) {
   const ObjectGraph::Node last = graph->size() - 1;
   EXPECT_TRUE(graph->root(last).is_unexplained);
   ASSERT_EQ(graph->Targets(last).size(), 1u);
-  EXPECT_EQ(graph->Targets(last)[0], graph->Find(kObjectGraphTestList));
+  EXPECT_EQ(graph->Targets(last)[0], graph->Find(kListObject));
 }
 
 TEST(ObjectGraph, AScanNamesLibrariesAndSettlesNamesAndTypes) {
   FakeDump dump;
   const auto str = dump.Type("str", wire::kTypeIsLeaf, 48, 0x5000000);
   const auto list = dump.Type("list", 0, 56, 0x5001000);
-  dump.Object(str, kObjectGraphTestKey, 3);
-  dump.Object(list, kObjectGraphTestList, 2, {});
+  dump.Object(str, kKeyObject, 3);
+  dump.Object(list, kListObject, 2, {});
   dump.End();
   HolderScan scan;
   scan.was_done = true;
-  scan.objects.push_back({kObjectGraphTestKey, 2, 2, {"libfoo.so:name+0x0"}});
-  scan.objects.push_back({kObjectGraphTestList, 1, 1, {"libfoo.so:cache+0x8"}});
+  scan.objects.push_back({kKeyObject, 2, 2, {"libfoo.so:name+0x0"}});
+  scan.objects.push_back({kListObject, 1, 1, {"libfoo.so:cache+0x8"}});
   FakeDumpSource source(dump.bytes());
   const auto graph = ObjectGraph::Load(source, scan);
   ASSERT_TRUE(graph);
   EXPECT_TRUE(graph->was_scanned());
-  EXPECT_EQ(graph->surplus(graph->Find(kObjectGraphTestKey)), 1);  // two of three are the library's
-  EXPECT_EQ(graph->surplus(graph->Find(kObjectGraphTestList)),
+  EXPECT_EQ(graph->surplus(graph->Find(kKeyObject)), 1);  // two of three are the library's
+  EXPECT_EQ(graph->surplus(graph->Find(kListObject)),
             2);  // a word alone explains nothing here
-  ASSERT_NE(graph->FindHeld(graph->Find(kObjectGraphTestList)), nullptr);
-  EXPECT_EQ(graph->FindHeld(graph->Find(kObjectGraphTestList))->place, "libfoo.so:cache+0x8");
+  ASSERT_NE(graph->FindHeld(graph->Find(kListObject)), nullptr);
+  EXPECT_EQ(graph->FindHeld(graph->Find(kListObject))->place, "libfoo.so:cache+0x8");
   const ObjectGraph::Root& root = graph->root(graph->first_root());
   EXPECT_EQ(root.name, "libfoo.so:name+0x0");
   EXPECT_STREQ(DumpRootName(root), "c global");
@@ -136,25 +130,25 @@ TEST(ObjectGraph, WhoLeadsToNativeMemoryIsNamed) {
   FakeDump dump;
   const auto str = dump.Type("str", wire::kTypeIsLeaf, 48, 0x5000000);
   const auto list = dump.Type("ext.Holder", 0, 56, 0x5001000);
-  dump.Object(str, kObjectGraphTestKey, 3);
-  dump.Object(list, kObjectGraphTestList, 2, {});
+  dump.Object(str, kKeyObject, 3);
+  dump.Object(list, kListObject, 2, {});
   dump.Object(list, kAlone, 1, {});
   constexpr std::uint64_t kCircle = kAlone + 0x100;
   dump.Object(list, kCircle, 1, {});
   dump.End();
   HolderScan scan;
   scan.was_done = true;
-  scan.objects.push_back({kObjectGraphTestKey, 3, 2, {"libfoo.so:name+0x0"}, 0, 0, ""});
-  scan.objects.push_back({kObjectGraphTestList, 2, 0, {"heap"}, 2, kAlone, "heap"});
+  scan.objects.push_back({kKeyObject, 3, 2, {"libfoo.so:name+0x0"}, 0, 0, ""});
+  scan.objects.push_back({kListObject, 2, 0, {"heap"}, 2, kAlone, "heap"});
   scan.objects.push_back({kAlone, 1, 0, {"heap"}, 1, 0x7000000, "libfoo.so:list+0x0"});
   scan.objects.push_back({kCircle, 1, 0, {"heap"}, 1, kCircle, "heap"});
   FakeDumpSource source(dump.bytes());
   const auto graph = ObjectGraph::Load(source, scan);
   ASSERT_TRUE(graph);
   const auto held = [&](std::uint64_t address) { return graph->FindHeld(graph->Find(address)); };
-  EXPECT_EQ(held(kObjectGraphTestKey)->held_words, 0u);  // they have explained two references
-  EXPECT_EQ(held(kObjectGraphTestList)->held_words, 2u);
-  EXPECT_EQ(held(kObjectGraphTestList)->holder, "memory behind an object of ext.Holder");
+  EXPECT_EQ(held(kKeyObject)->held_words, 0u);  // they have explained two references
+  EXPECT_EQ(held(kListObject)->held_words, 2u);
+  EXPECT_EQ(held(kListObject)->holder, "memory behind an object of ext.Holder");
   EXPECT_EQ(held(kAlone)->holder, "memory behind libfoo.so:list+0x0");
   EXPECT_EQ(held(kCircle)->holder, "memory behind itself");
   // A library is a root; an object that leads there would be none.
@@ -168,23 +162,22 @@ TEST(ObjectGraph, ConstantsInAnExtensionsDataAreItsOwn) {
   FakeDump dump;
   const auto bytes = dump.Type("bytes", wire::kTypeIsLeaf, 33, 0x5000000);
   const auto list = dump.Type("list", 0, 56, 0x5001000);
-  for (const std::uint64_t address : {kObjectGraphTestKey, kLeaked, kAlone})
-    dump.Object(bytes, address, 1);
-  dump.Object(list, kObjectGraphTestList, 1, {});
+  for (const std::uint64_t address : {kKeyObject, kLeaked, kAlone}) dump.Object(bytes, address, 1);
+  dump.Object(list, kListObject, 1, {});
   dump.End();
   HolderScan scan;
   scan.was_done = true;
-  scan.objects.push_back({kObjectGraphTestKey, 1, 1, {"_foo.so:constant+0x0"}});
+  scan.objects.push_back({kKeyObject, 1, 1, {"_foo.so:constant+0x0"}});
   scan.objects.push_back({kLeaked, 1, 1, {"libpython3.12.so.1.0:_PyRuntime+0x9a0"}});
   scan.objects.push_back({kAlone, 1, 1, {"heap"}});
-  scan.objects.push_back({kObjectGraphTestList, 1, 1, {"_foo.so:constant+0x8"}});
+  scan.objects.push_back({kListObject, 1, 1, {"_foo.so:constant+0x8"}});
   FakeDumpSource source(dump.bytes());
   const auto graph = ObjectGraph::Load(source, scan);
   ASSERT_TRUE(graph);
-  EXPECT_EQ(graph->surplus(graph->Find(kObjectGraphTestKey)), 0);
+  EXPECT_EQ(graph->surplus(graph->Find(kKeyObject)), 0);
   EXPECT_EQ(graph->surplus(graph->Find(kLeaked)), 1);  // may be left over from what was there
   EXPECT_EQ(graph->surplus(graph->Find(kAlone)), 1);
-  EXPECT_EQ(graph->surplus(graph->Find(kObjectGraphTestList)), 1);  // no constant
+  EXPECT_EQ(graph->surplus(graph->Find(kListObject)), 1);  // no constant
 }
 
 TEST(ObjectGraph, WhatASearchFoundExplainsOnlyWhatNothingElseDoes) {
@@ -194,25 +187,24 @@ TEST(ObjectGraph, WhatASearchFoundExplainsOnlyWhatNothingElseDoes) {
   const auto type = dump.Type("ext.Holder", 0, 64, 0x5000000);
   const auto list = dump.Type("list", 0, 56, 0x5001000);
   // Before those that are sure, and twice: of one reference two words.
-  dump.Object(type, kObjectGraphTestModule, 0, {0, kAlone}, found);
-  dump.Object(type, kObjectGraphTestDict, 0, {kObjectGraphTestPartner, kAlone}, found);
-  dump.Object(type, kObjectGraphTestKey, 0, {0, kObjectGraphTestList}, found);
-  dump.Object(list, kObjectGraphTestClass, 0, {kObjectGraphTestList});
-  dump.Object(list, kObjectGraphTestList, 1, {});
+  dump.Object(type, kModuleObject, 0, {0, kAlone}, found);
+  dump.Object(type, kDictObject, 0, {kPartner, kAlone}, found);
+  dump.Object(type, kKeyObject, 0, {0, kListObject}, found);
+  dump.Object(list, kClassObject, 0, {kListObject});
+  dump.Object(list, kListObject, 1, {});
   dump.Object(list, kAlone, 1, {});
-  dump.Object(list, kObjectGraphTestPartner, 1, {});
+  dump.Object(list, kPartner, 1, {});
   dump.End();
   FakeDumpSource source(dump.bytes());
   const auto graph = ObjectGraph::Load(source);
   ASSERT_TRUE(graph);
-  for (const std::uint64_t address : {kObjectGraphTestList, kAlone, kObjectGraphTestPartner}) {
+  for (const std::uint64_t address : {kListObject, kAlone, kPartner}) {
     EXPECT_EQ(graph->surplus(graph->Find(address)), 0) << std::hex << address;
   }
-  EXPECT_EQ(graph->Targets(graph->Find(kObjectGraphTestModule))[1], graph->Find(kAlone));
-  EXPECT_EQ(graph->Targets(graph->Find(kObjectGraphTestDict))[0],
-            graph->Find(kObjectGraphTestPartner));
-  EXPECT_EQ(graph->Targets(graph->Find(kObjectGraphTestDict))[1], ObjectGraph::kNothing);
-  EXPECT_EQ(graph->Targets(graph->Find(kObjectGraphTestKey))[1], ObjectGraph::kNothing);
+  EXPECT_EQ(graph->Targets(graph->Find(kModuleObject))[1], graph->Find(kAlone));
+  EXPECT_EQ(graph->Targets(graph->Find(kDictObject))[0], graph->Find(kPartner));
+  EXPECT_EQ(graph->Targets(graph->Find(kDictObject))[1], ObjectGraph::kNothing);
+  EXPECT_EQ(graph->Targets(graph->Find(kKeyObject))[1], ObjectGraph::kNothing);
 }
 
 TEST(ObjectGraph, ReadsACutStreamUpToTheCut) {
@@ -253,7 +245,7 @@ TEST(ObjectGraph, AnyDamageLeavesAGraph) {
 TEST(ObjectGraph, BelievesNoCount) {
   FakeDump dump;
   const auto list = dump.Type("list", 0, 56, 0x5000000);
-  dump.Object(list, kObjectGraphTestList, 1, {kAlone});
+  dump.Object(list, kListObject, 1, {kAlone});
   dump.Number(wire::kFirstType + list);
   dump.Address(kAlone);
   dump.Number(3);
@@ -262,7 +254,7 @@ TEST(ObjectGraph, BelievesNoCount) {
   const auto graph = ObjectGraph::Load(source);
   ASSERT_TRUE(graph);
   EXPECT_NE(graph->damage(), "");
-  EXPECT_EQ(graph->Targets(graph->Find(kObjectGraphTestList)).size(), 1u);
+  EXPECT_EQ(graph->Targets(graph->Find(kListObject)).size(), 1u);
 }
 
 TEST(ObjectGraph, RefusesWhatIsNoDump) {
@@ -289,12 +281,12 @@ TEST(ObjectGraph, NativeBlocksAreNodesWithEdges) {
   const auto dict = dump.Type("dict", wire::kTypeHasExtra, 64, 0x5001000);
   const auto list = dump.Type("list", wire::kTypeHasExtra, 56, 0x5003000);
   dump.Object(tensor, kTensor, 1, {kImpl});
-  dump.Object(dict, kObjectGraphTestDict, 1, {}, std::nullopt, 5000);
-  dump.Own(kObjectGraphTestDict, kTable);
+  dump.Object(dict, kDictObject, 1, {}, std::nullopt, 5000);
+  dump.Own(kDictObject, kTable);
   dump.Object(list, kBigList, 1, {}, std::nullopt, 900);
   dump.Root(DumpRoot::kInterpreter, RootCounts::kEach, "interpreter", {kTensor, kBigList});
   dump.NativeType("N3c1010TensorImplE");
-  dump.Block(kImpl, 200, 1, {kData, kObjectGraphTestDict});
+  dump.Block(kImpl, 200, 1, {kData, kDictObject});
   dump.Block(kData, 4096, 0);
   dump.End();
   for (const std::size_t chunk : {std::size_t{1}, std::size_t{1} << 20}) {
@@ -312,14 +304,14 @@ TEST(ObjectGraph, NativeBlocksAreNodesWithEdges) {
     const auto targets = graph->Targets(impl);
     ASSERT_EQ(targets.size(), 2u);
     EXPECT_EQ(targets[0], graph->Find(kData));
-    EXPECT_EQ(targets[1], graph->Find(kObjectGraphTestDict));
+    EXPECT_EQ(targets[1], graph->Find(kDictObject));
     EXPECT_EQ(graph->LabelOf(impl, 0).kind, EdgeKind::kNative);
     EXPECT_EQ(graph->LabelOf(graph->Find(kTensor), 0).kind, EdgeKind::kNative);
     // A word in native memory is no reference that counts: it may be borrowed.
-    EXPECT_EQ(graph->surplus(graph->Find(kObjectGraphTestDict)), 1);
+    EXPECT_EQ(graph->surplus(graph->Find(kDictObject)), 1);
     EXPECT_EQ(graph->surplus(graph->Find(kTensor)), 0);
     EXPECT_EQ(graph->FindOwner(kData), graph->Find(kData));
-    EXPECT_EQ(graph->FindOwner(kTable), graph->Find(kObjectGraphTestDict));
+    EXPECT_EQ(graph->FindOwner(kTable), graph->Find(kDictObject));
     EXPECT_EQ(graph->FindOwner(kBigList - 16), graph->Find(kBigList));
     EXPECT_EQ(graph->FindOwner(kBigList - 64), ObjectGraph::kNone);
   }
@@ -360,14 +352,13 @@ TEST(ObjectGraph, ABlockOfAnUnknownClassIsDamage) {
 FakeDump Tensors() {
   FakeDump dump;
   const auto tensor = dump.Type("torch.Tensor", 0, 80, 0x5000000);
-  dump.Object(tensor, kObjectGraphTestList, 1, {kObjectGraphTestDict});
-  dump.Buffer(kObjectGraphTestDict, std::uint64_t{64} << 30, wire::BufferKind::kDevice, {1, 0});
-  dump.Object(tensor, kObjectGraphTestModule, 1, {kObjectGraphTestDict, kObjectGraphTestKey});
-  dump.Buffer(kObjectGraphTestKey, 4000, wire::BufferKind::kStorage);
+  dump.Object(tensor, kListObject, 1, {kDictObject});
+  dump.Buffer(kDictObject, std::uint64_t{64} << 30, wire::BufferKind::kDevice, {1, 0});
+  dump.Object(tensor, kModuleObject, 1, {kDictObject, kKeyObject});
+  dump.Buffer(kKeyObject, 4000, wire::BufferKind::kStorage);
   dump.Object(tensor, kAlone, 1, {kLeaked});
   dump.Buffer(kLeaked, 100, wire::BufferKind::kDevice, {20, 0xff});
-  dump.Root(DumpRoot::kInterpreter, RootCounts::kEach, "interpreter",
-            {kObjectGraphTestList, kObjectGraphTestModule, kAlone});
+  dump.Root(DumpRoot::kInterpreter, RootCounts::kEach, "interpreter", {kListObject, kModuleObject, kAlone});
   dump.End();
   return dump;
 }
@@ -378,27 +369,27 @@ TEST(ObjectGraph, MemoryOfDevicesIsNoMemoryOfTheProcess) {
     const auto graph = ObjectGraph::Load(source);
     ASSERT_TRUE(graph) << graph.error().message();
     EXPECT_EQ(graph->damage(), "");
-    const auto device = graph->Find(kObjectGraphTestDict);
+    const auto device = graph->Find(kDictObject);
     EXPECT_TRUE(graph->IsBuffer(device));
     EXPECT_EQ(graph->TypeName(device), "cuda:0 storage");
     EXPECT_EQ(graph->DeviceOf(device), "cuda:0");
     EXPECT_EQ(graph->bytes(device), std::uint64_t{64} << 30);
-    EXPECT_EQ(graph->TypeName(graph->Find(kObjectGraphTestKey)), "cpu storage");
-    EXPECT_EQ(graph->DeviceOf(graph->Find(kObjectGraphTestKey)), "");
-    EXPECT_EQ(graph->DeviceOf(graph->Find(kObjectGraphTestList)), "");
+    EXPECT_EQ(graph->TypeName(graph->Find(kKeyObject)), "cpu storage");
+    EXPECT_EQ(graph->DeviceOf(graph->Find(kKeyObject)), "");
+    EXPECT_EQ(graph->DeviceOf(graph->Find(kListObject)), "");
     EXPECT_EQ(graph->TypeName(graph->Find(kLeaked)), "privateuseone storage");
     EXPECT_EQ(graph->total_bytes(), 3 * 80u + 4000);
     const auto devices = graph->DeviceBytes();
     ASSERT_EQ(devices.size(), 2u);
     EXPECT_EQ(devices[0], std::pair(std::string_view("cuda:0"), std::uint64_t{64} << 30));
     EXPECT_EQ(devices[1], std::pair(std::string_view("privateuseone"), std::uint64_t{100}));
-    EXPECT_EQ(graph->LabelOf(graph->Find(kObjectGraphTestList), 0).kind, EdgeKind::kNative);
+    EXPECT_EQ(graph->LabelOf(graph->Find(kListObject), 0).kind, EdgeKind::kNative);
   }
 }
 
 TEST(ObjectGraph, ABufferOfAnUnknownKindIsDamage) {
   FakeDump dump;
-  dump.Buffer(kObjectGraphTestDict, 200, static_cast<wire::BufferKind>(3));
+  dump.Buffer(kDictObject, 200, static_cast<wire::BufferKind>(3));
   dump.End();
   FakeDumpSource source(dump.bytes());
   const auto graph = ObjectGraph::Load(source);

@@ -9,14 +9,13 @@
 #include "base/strings.h"
 #include "model/ledger/claims.h"
 #include "model/ledger/mapping_kind.h"
+#include "model/live/mapping_set.h"
 
 namespace memwhy::model {
 namespace {
 
-constexpr std::uint64_t kBuildLedgerOsPage = 4096;
 constexpr std::uint64_t kChunkHeader = 16;  // glibc: size word and the previous chunk's last word
 constexpr std::uint64_t kLeastChunk = 32;
-constexpr std::uint64_t kBuildLedgerMmapThreshold = 128 << 10;
 
 struct Booked {
   Bytes bytes = 0;
@@ -27,13 +26,10 @@ struct Booked {
   }
 };
 
-std::uint64_t PageDown(std::uint64_t address) {
-  return address / kBuildLedgerOsPage * kBuildLedgerOsPage;
-}
+std::uint64_t PageDown(std::uint64_t address) { return address / kOsPage * kOsPage; }
 std::uint64_t PageUp(std::uint64_t address) {
-  return address > UINT64_MAX - kBuildLedgerOsPage
-             ? UINT64_MAX / kBuildLedgerOsPage * kBuildLedgerOsPage
-             : PageDown(address + kBuildLedgerOsPage - 1);
+  return address > UINT64_MAX - kOsPage ? UINT64_MAX / kOsPage * kOsPage
+                                        : PageDown(address + kOsPage - 1);
 }
 std::uint64_t AddSaturating(std::uint64_t a, std::uint64_t b) {
   return b > UINT64_MAX - a ? UINT64_MAX : a + b;
@@ -170,8 +166,7 @@ class RssBooking {
 
   static Claim ChunkOf(const LiveBlock& block, bool is_owned, bool in_heap) {
     const std::uint64_t begin = block.address - std::min(kChunkHeader, block.address);
-    const bool has_own_mapping =
-        !in_heap && (begin % kBuildLedgerOsPage == 0 || block.size >= kBuildLedgerMmapThreshold);
+    const bool has_own_mapping = !in_heap && (begin % kOsPage == 0 || block.size >= kMmapThreshold);
     if (has_own_mapping) {
       return {PageDown(begin), PageUp(AddSaturating(block.address, block.size)),
               ClaimKind::kMallocMapped, is_owned, 0};

@@ -4,16 +4,14 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "model/live/mapping_set.h"
 #include "wire/ring.h"
 
 namespace memwhy::model {
 namespace {
 
-constexpr std::uint64_t kMappingKindOsPage = 4096;
 // glibc malloc/arena.c: HEAP_MAX_SIZE is twice DEFAULT_MMAP_THRESHOLD_MAX, 64 MiB on 64 bits.
 constexpr std::uint64_t kGlibcHeapBytes = 64ull << 20;
-// glibc's lowest mmap threshold; a smaller block never has a mapping of its own.
-constexpr std::uint64_t kMappingKindMmapThreshold = 128 << 10;
 // The kernel merges .bss with anonymous memory behind it; more than this is no .bss.
 constexpr std::uint64_t kLargestBss = 16 << 20;
 
@@ -32,9 +30,7 @@ bool HasSmallBlock(std::span<const LiveBlock> blocks, std::uint64_t begin, std::
       blocks.begin(), blocks.end(), begin,
       [](const LiveBlock& block, std::uint64_t address) { return block.address < address; });
   for (; it != blocks.end() && it->address < end; ++it) {
-    if (IsMallocBlock(*it) && it->size < kMappingKindMmapThreshold &&
-        it->address % kMappingKindOsPage != 16)
-      return true;
+    if (IsMallocBlock(*it) && it->size < kMmapThreshold && it->address % kOsPage != 16) return true;
   }
   return false;
 }
@@ -132,9 +128,7 @@ ClaimList FindThreadStacks(std::span<const Mapping> mappings, std::span<const Th
     // Memory mapped earlier may lie right above and be merged: the stack ends behind the control
     // block (2304 bytes in glibc 2.36).
     std::uint64_t end = mapping->end;
-    if (has_block)
-      end = std::min(end, (inside + kMappingKindOsPage) / kMappingKindOsPage * kMappingKindOsPage +
-                              kMappingKindOsPage);
+    if (has_block) end = std::min(end, (inside + kOsPage) / kOsPage * kOsPage + kOsPage);
     stacks.push_back({mapping->begin, end, ClaimKind::kThreadStack, true, 0});
   }
   return Disjoint(std::move(stacks));

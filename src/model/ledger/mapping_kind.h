@@ -15,6 +15,9 @@
 
 namespace memwhy::model {
 
+// glibc's lowest mmap threshold; a smaller block never has a mapping of its own.
+inline constexpr std::uint64_t kMmapThreshold = 128 << 10;
+
 enum class MappingKind : std::uint8_t {
   kAnonymous,     // private, no file: claims decide
   kFile,          // a file, a library, the kernel's own pages ([vdso])

@@ -7,17 +7,13 @@
 namespace memwhy::model {
 namespace {
 
-constexpr std::uint64_t kMappingSetOsPage = 4096;
-
 // Saturates: addresses and sizes come from outside.
 std::uint64_t EndOf(std::uint64_t address, std::uint64_t size) {
   return size > UINT64_MAX - address ? UINT64_MAX : address + size;
 }
 
 std::uint64_t RoundUpToPage(std::uint64_t end) {
-  return end > UINT64_MAX - kMappingSetOsPage
-             ? UINT64_MAX
-             : (end + kMappingSetOsPage - 1) / kMappingSetOsPage * kMappingSetOsPage;
+  return end > UINT64_MAX - kOsPage ? UINT64_MAX : (end + kOsPage - 1) / kOsPage * kOsPage;
 }
 
 }  // namespace

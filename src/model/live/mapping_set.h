@@ -15,6 +15,8 @@
 
 namespace memwhy::model {
 
+inline constexpr std::uint64_t kOsPage = 4096;
+
 class MappingSet {
  public:
   // What an unmapping took from one mapping.

@@ -26,7 +26,7 @@ constexpr std::string_view kPlaces[] = {"file", "path", "dir", "folder", "url", 
 // Words with "token" in them that count or name pieces of text.
 constexpr std::string_view kText[] = {"tokenizer", "tokenize", "tokenization", "tokenizers"};
 
-bool SecretNamesIsAlnum(char c) {
+bool IsNameLetter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
@@ -36,7 +36,7 @@ std::vector<std::string> WordsOf(std::string_view name) {
   bool is_open = false;
   for (std::size_t i = 0; i < name.size(); ++i) {
     const char c = name[i];
-    if (!SecretNamesIsAlnum(c)) {
+    if (!IsNameLetter(c)) {
       is_open = false;
       continue;
     }

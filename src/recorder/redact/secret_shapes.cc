@@ -15,9 +15,9 @@ constexpr std::size_t npos = std::string_view::npos;
 bool IsUpper(char c) { return c >= 'A' && c <= 'Z'; }
 bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool SecretShapesIsAlnum(char c) { return IsUpper(c) || IsLower(c) || IsDigit(c); }
-bool IsNamePart(char c) { return SecretShapesIsAlnum(c) || c == '_' || c == '-' || c == '.'; }
-bool IsTokenPart(char c) { return SecretShapesIsAlnum(c) || c == '_' || c == '-'; }
+bool IsAlnum(char c) { return IsUpper(c) || IsLower(c) || IsDigit(c); }
+bool IsNamePart(char c) { return IsAlnum(c) || c == '_' || c == '-' || c == '.'; }
+bool IsTokenPart(char c) { return IsAlnum(c) || c == '_' || c == '-'; }
 bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 bool IsQuote(char c) { return c == '"' || c == '\'' || c == '`'; }
 
@@ -152,7 +152,7 @@ std::string MaskSchemes(std::string_view text) {
   std::string out;
   std::size_t done = 0;
   for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = EndOf(text, at, SecretShapesIsAlnum);
+    const std::size_t end = EndOf(text, at, IsAlnum);
     if (end == at) {
       ++at;
       continue;
@@ -219,7 +219,7 @@ std::string MaskShapes(std::string_view text) {
   std::string out;
   std::size_t done = 0;
   for (std::size_t at = 0; at < text.size();) {
-    if (!SecretShapesIsAlnum(text[at]) || (at > 0 && SecretShapesIsAlnum(text[at - 1]))) {
+    if (!IsAlnum(text[at]) || (at > 0 && IsAlnum(text[at - 1]))) {
       ++at;
       continue;
     }
@@ -235,7 +235,7 @@ std::string MaskShapes(std::string_view text) {
       if (LooksRandom(text.substr(at, word_end - at), 2)) end = word_end;
       // Secret keys of AWS are 40 characters of base64.
       const std::size_t key_end =
-          EndOf(text, at, [](char c) { return SecretShapesIsAlnum(c) || c == '+' || c == '/'; });
+          EndOf(text, at, [](char c) { return IsAlnum(c) || c == '+' || c == '/'; });
       if (key_end - at == 40 && LooksRandom(text.substr(at, 40), 1)) end = std::max(end, key_end);
       if (end == at) {
         at = word_end;

@@ -61,7 +61,7 @@ std::string Answer(const model::GcLog& log, const analysis::GcSummary& summary) 
                             FormatCount(all.uncollectable));
 }
 
-std::string RowGclogText(const std::string& name, const GcSum& sum) {
+std::string SumRow(const std::string& name, const GcSum& sum) {
   const bool has_results = sum.without_end < sum.collections;
   const auto known = [](bool is_known, std::string text) {
     return is_known ? text : std::string("unknown");
@@ -73,15 +73,14 @@ std::string RowGclogText(const std::string& name, const GcSum& sum) {
                      known(has_results, FormatCount(sum.uncollectable)));
 }
 
-std::string TableGclogText(const analysis::GcSummary& summary) {
+std::string SumTable(const analysis::GcSummary& summary) {
   std::string text =
       fmt::format("\n  {:<11}{:>12}{:>13}{:>13}{:>14}{:>15}\n", "generation", "collections",
                   "total pause", "longest", "collected", "uncollectable");
   for (const GcSum& sum : summary.by_generation) {
-    text += RowGclogText(sum.generation ? std::to_string(*sum.generation) : std::string("unknown"),
-                         sum);
+    text += SumRow(sum.generation ? std::to_string(*sum.generation) : std::string("unknown"), sum);
   }
-  if (summary.by_generation.size() > 1) text += RowGclogText("all", summary.all);
+  if (summary.by_generation.size() > 1) text += SumRow("all", summary.all);
   if (summary.all.without_end > 0 && summary.all.without_end < summary.all.collections) {
     text += Wrap("  ", Counted(summary.all.without_end, "collection has", "collections have") +
                            " no end in the text; what it found is in no sum.");
@@ -89,7 +88,7 @@ std::string TableGclogText(const analysis::GcSummary& summary) {
   return text;
 }
 
-std::string FactsGclogText(const model::GcLog& log, const analysis::GcSummary& summary) {
+std::string LogFacts(const model::GcLog& log, const analysis::GcSummary& summary) {
   std::string text = "\n";
   std::vector<std::string> forms;
   for (const model::GcCollection& collection : log.collections) {
@@ -167,7 +166,7 @@ std::string GcLogText(const std::string& file, const model::GcLog& log,
                       const analysis::GcSummary& summary, std::size_t top) {
   std::string text = ShortenLeft(file, kTerminalColumns) + "\n";
   text += Wrap("", Answer(log, summary));
-  if (summary.all.collections > 0) text += TableGclogText(summary) + FactsGclogText(log, summary);
+  if (summary.all.collections > 0) text += SumTable(summary) + LogFacts(log, summary);
   text += Types(log, summary, top);
   if (!summary.notes.empty()) text += "\nNotes\n";
   for (const analysis::GcNote& note : summary.notes) text += Wrap("  - ", note.text);

@@ -32,12 +32,12 @@ std::size_t CountGrowing(const std::vector<Row>& rows) {
       std::count_if(rows.begin(), rows.end(), [](const Row& row) { return row.grows; }));
 }
 
-std::string MoreTextHeapGrowth(std::size_t rows, std::size_t top, const char* what) {
+std::string MoreRows(std::size_t rows, std::size_t top, const char* what) {
   if (rows <= top) return "";
   return fmt::format("... {} more {} (--top N)\n", FormatCount(rows - top), what);
 }
 
-std::string HeadTextHeapGrowth(const HeapGrowthView& view) {
+std::string GrowthHead(const HeapGrowthView& view) {
   const HeapGrowthView::Round& last = view.rounds.back();
   std::string text = fmt::format("Process {}, counted {} times in {}\n{} objects, {} in the end\n",
                                  view.pid, view.rounds.size(), FormatSeconds(last.at),
@@ -63,7 +63,7 @@ std::string TypesText(const HeapGrowth& growth, std::size_t top) {
                         FormatCount(type.objects.front()), FormatCount(type.objects.back()),
                         ShortenLeft(type.name, 42));
   }
-  return text + MoreTextHeapGrowth(rows, top, "types");
+  return text + MoreRows(rows, top, "types");
 }
 
 std::string PairsText(const HeapGrowth& growth, std::size_t top) {
@@ -81,7 +81,7 @@ std::string PairsText(const HeapGrowth& growth, std::size_t top) {
                         ShortenLeft(pair.referrer, kNameColumns),
                         ShortenLeft(pair.referent, kNameColumns));
   }
-  return text + MoreTextHeapGrowth(rows, top, "pairs");
+  return text + MoreRows(rows, top, "pairs");
 }
 
 std::string SliceText(const HeapGrowth& growth) {
@@ -174,7 +174,7 @@ void WriteHeapGrowthJson(const HeapGrowthView& view, std::size_t top, const Sink
 }
 
 std::string HeapGrowthText(const HeapGrowthView& view, std::size_t top) {
-  std::string text = HeadTextHeapGrowth(view);
+  std::string text = GrowthHead(view);
   if (!Grows(view.growth)) {
     text += "\nNo type and no kind of reference grew in each interval.\n";
   } else {

@@ -39,7 +39,7 @@ class ListWriter {
   bool is_first_ = true;
 };
 
-Json HeadHeapJson(const char* schema, const HeapDumpView& dump) {
+Json DumpHead(const char* schema, const HeapDumpView& dump) {
   return {{"schema", schema}, {"dump", DumpFactsJson(dump)}};
 }
 
@@ -79,7 +79,7 @@ Json RootFrameJson(const ObjectGraph& graph, const analysis::HeapPath& path) {
           {"thread_name", TextOrNull(root.thread_name)}};
 }
 
-Json NumberHeapJson(const Json& facts, const char* name) {
+Json FactNumber(const Json& facts, const char* name) {
   const auto found = facts.find(name);
   return found != facts.end() && found->is_number() ? *found : Json(nullptr);
 }
@@ -101,14 +101,14 @@ Json DumpFactsJson(const HeapDumpView& dump) {
                 {"edges", graph.edges()},
                 {"bytes", graph.total_bytes()},
                 {"method", method == dump.facts.end() ? Json(nullptr) : *method},
-                {"predicted_pause_ms", NumberHeapJson(dump.facts, "predicted_ms")},
-                {"pause_ms", NumberHeapJson(dump.facts, "pause_ms")},
-                {"spared_bytes", NumberHeapJson(dump.facts, "spared_bytes")},
-                {"lanes", NumberHeapJson(dump.facts, "lanes")},
-                {"seconds", NumberHeapJson(dump.facts, "seconds")},
-                {"raw_bytes", NumberHeapJson(dump.facts, "raw_bytes")},
+                {"predicted_pause_ms", FactNumber(dump.facts, "predicted_ms")},
+                {"pause_ms", FactNumber(dump.facts, "pause_ms")},
+                {"spared_bytes", FactNumber(dump.facts, "spared_bytes")},
+                {"lanes", FactNumber(dump.facts, "lanes")},
+                {"seconds", FactNumber(dump.facts, "seconds")},
+                {"raw_bytes", FactNumber(dump.facts, "raw_bytes")},
                 {"file_bytes", dump.file_bytes},
-                {"pid", NumberHeapJson(dump.facts, "pid")},
+                {"pid", FactNumber(dump.facts, "pid")},
                 {"skipped", std::move(skipped)},
                 {"complete", graph.damage().empty()}};
   facts["device_bytes"] = Json::object();
@@ -124,7 +124,7 @@ Json DumpFactsJson(const HeapDumpView& dump) {
 
 void WriteHeapTypesJson(const HeapDumpView& dump, std::span<const analysis::TypeRow> rows,
                         const Sink& sink) {
-  ListWriter list(HeadHeapJson("memwhy.heap.types/1", dump), "types", sink);
+  ListWriter list(DumpHead("memwhy.heap.types/1", dump), "types", sink);
   for (const analysis::TypeRow& row : rows) {
     list.Add({{"type", dump.graph->type(row.type).name},
               {"objects", row.objects},
@@ -139,7 +139,7 @@ void WriteHeapTypesJson(const HeapDumpView& dump, std::span<const analysis::Type
 void WriteHeapRetainedJson(const HeapDumpView& dump, std::span<const Node> nodes,
                            const analysis::HeapSizes& sizes, const analysis::HeapPaths& paths,
                            const Sink& sink) {
-  ListWriter list(HeadHeapJson("memwhy.heap.retained/1", dump), "dominators", sink);
+  ListWriter list(DumpHead("memwhy.heap.retained/1", dump), "dominators", sink);
   for (const Node node : nodes) {
     const analysis::RetainedBytes retained = sizes.Retained(node);
     const analysis::HeapPath path = paths.To(node);
@@ -158,7 +158,7 @@ void WriteHeapRetainedJson(const HeapDumpView& dump, std::span<const Node> nodes
 
 void WriteHeapPathJson(const HeapDumpView& dump, std::span<const ShownPath> paths,
                        const analysis::HeapSizes& sizes, const Sink& sink) {
-  ListWriter list(HeadHeapJson("memwhy.heap.path/1", dump), "paths", sink);
+  ListWriter list(DumpHead("memwhy.heap.path/1", dump), "paths", sink);
   for (const ShownPath& shown : paths) {
     Json object = ObjectJson(*dump.graph, shown.node, sizes);
     object["birth"] = BirthJson(shown.birth);
@@ -176,7 +176,7 @@ void WriteHeapPathJson(const HeapDumpView& dump, std::span<const ShownPath> path
 void WriteHeapCyclesJson(const HeapDumpView& dump, const analysis::Garbage& garbage,
                          std::size_t top, const Sink& sink) {
   const ObjectGraph& graph = *dump.graph;
-  ListWriter list(HeadHeapJson("memwhy.heap.cycles/1", dump), "cycles", sink);
+  ListWriter list(DumpHead("memwhy.heap.cycles/1", dump), "cycles", sink);
   for (std::size_t i = 0; i < std::min(top, garbage.cycles.size()); ++i) {
     const analysis::GarbageCycle& cycle = garbage.cycles[i];
     std::map<std::string, std::uint64_t> types;
@@ -207,7 +207,7 @@ void WriteHeapCyclesJson(const HeapDumpView& dump, const analysis::Garbage& garb
 void WriteHeapRefsJson(const HeapDumpView& dump, const analysis::ReferenceBalance& balance,
                        std::size_t top, const Sink& sink) {
   const ObjectGraph& graph = *dump.graph;
-  ListWriter list(HeadHeapJson("memwhy.heap.refs/1", dump), "objects", sink);
+  ListWriter list(DumpHead("memwhy.heap.refs/1", dump), "objects", sink);
   for (std::size_t i = 0; i < std::min(top, balance.objects.size()); ++i) {
     const analysis::UnbalancedObject& object = balance.objects[i];
     const bool is_held = object.proof == analysis::ReferenceProof::kHeld;
@@ -230,7 +230,7 @@ void WriteHeapRefsJson(const HeapDumpView& dump, const analysis::ReferenceBalanc
 
 void WriteHeapDiffJson(const HeapDumpView& a, const HeapDumpView& b,
                        std::span<const analysis::TypeChange> changes, const Sink& sink) {
-  Json head = HeadHeapJson("memwhy.heap.diff/1", b);
+  Json head = DumpHead("memwhy.heap.diff/1", b);
   head["before"] = DumpFactsJson(a);
   head["identity"] = "approximate";
   ListWriter list(head, "types", sink);

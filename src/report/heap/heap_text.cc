@@ -21,7 +21,7 @@ constexpr std::size_t kTypesInCycle = 3;
 
 std::string Cut(const std::string& text, std::size_t columns) { return ShortenLeft(text, columns); }
 
-std::string MoreTextHeapText(std::size_t left, const char* what) {
+std::string MoreLines(std::size_t left, const char* what) {
   return left == 0 ? "" : fmt::format("... {} more {} (--top N)\n", FormatCount(left), what);
 }
 
@@ -82,7 +82,7 @@ std::string HeapTypesText(const HeapDumpView& dump, std::span<const analysis::Ty
                         devices.Cell(rows[i].device),
                         Cut(graph.type(rows[i].type).name, 46 - devices.width()));
   }
-  return text + MoreTextHeapText(rows.size() - std::min(top, rows.size()), "types");
+  return text + MoreLines(rows.size() - std::min(top, rows.size()), "types");
 }
 
 std::string HeapRetainedText(const HeapDumpView& dump, std::span<const Node> nodes,
@@ -158,7 +158,7 @@ std::string HeapPathText(const HeapDumpView& dump, std::span<const ShownPath> pa
     text += fmt::format("  held by {}\n", Cut(shown.path.held_by, 68));
     has_more |= !dump.facts.value("native", false);
   }
-  if (of > paths.size()) text += MoreTextHeapText(of - paths.size(), "objects");
+  if (of > paths.size()) text += MoreLines(of - paths.size(), "objects");
   if (has_more) {
     text += "\nMemory of C code leads there: heap dump --native follows it, too.\n";
   }
@@ -216,7 +216,7 @@ std::string HeapCyclesText(const HeapDumpView& dump, const analysis::Garbage& ga
         FormatCount(group.objects), key.second,
         Cut(fmt::format("{} x {}", FormatCount(group.cycles), key.first), 42 - devices.width()));
   }
-  return text + MoreTextHeapText(rows.size() - std::min(top, rows.size()), "kinds of cycles");
+  return text + MoreLines(rows.size() - std::min(top, rows.size()), "kinds of cycles");
 }
 
 std::string HeapRefsText(const HeapDumpView& dump, const analysis::ReferenceBalance& balance,
@@ -256,7 +256,7 @@ std::string HeapRefsText(const HeapDumpView& dump, const analysis::ReferenceBala
                     analysis::ReferenceProofName(static_cast<analysis::ReferenceProof>(key.first)),
                     Cut(key.second, 32), group.example);
   }
-  return text + MoreTextHeapText(rows.size() - std::min(top, rows.size()), "types");
+  return text + MoreLines(rows.size() - std::min(top, rows.size()), "types");
 }
 
 std::string HeapDiffText(const HeapDumpView& a, const HeapDumpView& b,
@@ -277,7 +277,7 @@ std::string HeapDiffText(const HeapDumpView& a, const HeapDumpView& b,
         FormatSignedBytes(change.shallow_delta), FormatSignedBytes(change.retained_delta),
         device(FormatSignedBytes(change.device_delta)), Cut(change.type, has_devices ? 21 : 33));
   }
-  text += MoreTextHeapText(changes.size() - std::min(top, changes.size()), "types");
+  text += MoreLines(changes.size() - std::min(top, changes.size()), "types");
   return text +
          "\nObjects are matched by address and type; CPython uses addresses again, so new and "
          "gone\n"

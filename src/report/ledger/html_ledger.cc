@@ -36,14 +36,10 @@ std::optional<SignedBytes> Change(const std::optional<SignedBytes>& start,
   return *end - *start;
 }
 
-std::string NumbersHtmlLedger(const std::optional<SignedBytes>& start,
-                              const std::optional<SignedBytes>& end) {
+std::string BytesCells(const std::optional<SignedBytes>& start,
+                       const std::optional<SignedBytes>& end) {
   return fmt::format("<td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>",
                      AmountHtml(start), AmountHtml(end), ChangeHtml(Change(start, end)));
-}
-
-std::optional<SignedBytes> SignedHtmlLedger(const std::optional<Bytes>& bytes) {
-  return bytes ? std::optional(static_cast<SignedBytes>(*bytes)) : std::nullopt;
 }
 
 }  // namespace
@@ -70,14 +66,13 @@ std::string LedgerHtml(const LedgerTable& table) {
       pattern, account, account);
   for (const LedgerRow& row : table.rows) {
     out += fmt::format("<tr><td>{}</td><th scope=\"row\">{}</th>{}<td class=\"bar\">{}</td></tr>\n",
-                       Escape(row.layer), Escape(row.name), NumbersHtmlLedger(row.start, row.end),
+                       Escape(row.layer), Escape(row.name), BytesCells(row.start, row.end),
                        Bar(row, most, pattern));
   }
   out += fmt::format(
       "</tbody><tfoot><tr class=\"total\"><td>total</td><td>{}</td>{}<td></td></tr>"
       "</tfoot></table></div>\n",
-      account,
-      NumbersHtmlLedger(SignedHtmlLedger(table.start_total), SignedHtmlLedger(table.end_total)));
+      account, BytesCells(Signed(table.start_total), Signed(table.end_total)));
   if (table.owned) {
     out += fmt::format(
         "<p>{:.1f} % of the bytes have a proven owner; {:.1f} % are attributed. The "

@@ -35,4 +35,9 @@ struct LedgerTable {
 std::optional<LedgerTable> MakeLedgerTable(const std::vector<model::Ledger>& ledgers,
                                            const std::string& account);
 
+inline std::optional<SignedBytes> Signed(std::optional<Bytes> bytes) {
+  if (!bytes) return std::nullopt;
+  return static_cast<SignedBytes>(*bytes);
+}
+
 }  // namespace memwhy::report

@@ -18,11 +18,6 @@ std::string Amount(std::optional<SignedBytes> bytes) {
   return FormatBytes(static_cast<Bytes>(*bytes));
 }
 
-std::optional<SignedBytes> SignedLedgerText(std::optional<Bytes> bytes) {
-  if (!bytes) return std::nullopt;
-  return static_cast<SignedBytes>(*bytes);
-}
-
 }  // namespace
 
 std::string LedgerText(const LedgerTable& table, const std::string& title) {
@@ -42,7 +37,7 @@ std::string LedgerText(const LedgerTable& table, const std::string& title) {
   text += has_both ? fmt::format("{:<47}{:>10}{:>11}{:>12}\n", title, "start", "end", "change")
                    : title + "\n";
   for (const LedgerRow& row : table.rows) line(row.layer, row.name, row.start, row.end);
-  line("", "total", SignedLedgerText(table.start_total), SignedLedgerText(table.end_total));
+  line("", "total", Signed(table.start_total), Signed(table.end_total));
   if (table.owned) text += fmt::format("  {:.0f} % has a proven owner.\n", *table.owned * 100);
   if (!table.note.empty()) text += Wrap("  ", table.note);
   return text;

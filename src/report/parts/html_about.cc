@@ -11,10 +11,6 @@
 namespace memwhy::report {
 namespace {
 
-std::string RowHtmlAbout(const std::string& name, const std::string& html) {
-  return fmt::format("<dt>{}</dt><dd>{}</dd>\n", name, html);
-}
-
 std::string OrUnknown(const std::string& text) { return text.empty() ? "unknown" : Escape(text); }
 
 std::string Pauses(const model::Recording& recording) {
@@ -68,19 +64,19 @@ std::string Processes(const model::Recording& recording) {
 
 std::string AboutHtml(const model::Recording& recording) {
   std::string out = "<dl>\n";
-  out += RowHtmlAbout("Program", "<code>" + OrUnknown(recording.command) + "</code>");
-  out += RowHtmlAbout("Host", OrUnknown(recording.host));
-  out += RowHtmlAbout("Started", OrUnknown(recording.started) + " (UTC)");
-  out += RowHtmlAbout("Recorded", FormatSeconds(recording.seconds));
-  out += RowHtmlAbout("Ended", OrUnknown(recording.ended));
-  out += RowHtmlAbout("Mode", OrUnknown(recording.mode) + ", every allocation");
-  out += RowHtmlAbout("Lost events", FormatCount(recording.lost_events) +
-                                         std::string(recording.complete ? "" : "; not complete"));
-  if (!recording.damage.empty()) out += RowHtmlAbout("Damage", Escape(recording.damage));
-  out += RowHtmlAbout("Pauses for heap dumps", Pauses(recording));
-  out += RowHtmlAbout("Cost", Cost(recording));
-  out += RowHtmlAbout("memwhy", MEMWHY_VERSION);
-  for (const std::string& note : recording.notes) out += RowHtmlAbout("Note", Escape(note));
+  out += TermHtml("Program", "<code>" + OrUnknown(recording.command) + "</code>");
+  out += TermHtml("Host", OrUnknown(recording.host));
+  out += TermHtml("Started", OrUnknown(recording.started) + " (UTC)");
+  out += TermHtml("Recorded", FormatSeconds(recording.seconds));
+  out += TermHtml("Ended", OrUnknown(recording.ended));
+  out += TermHtml("Mode", OrUnknown(recording.mode) + ", every allocation");
+  out += TermHtml("Lost events", FormatCount(recording.lost_events) +
+                                     std::string(recording.complete ? "" : "; not complete"));
+  if (!recording.damage.empty()) out += TermHtml("Damage", Escape(recording.damage));
+  out += TermHtml("Pauses for heap dumps", Pauses(recording));
+  out += TermHtml("Cost", Cost(recording));
+  out += TermHtml("memwhy", MEMWHY_VERSION);
+  for (const std::string& note : recording.notes) out += TermHtml("Note", Escape(note));
   return out + "</dl>\n" + Processes(recording);
 }
 

@@ -50,8 +50,7 @@ std::vector<TimePoint> LivePoints(const model::WindowView& view) {
   return points;
 }
 
-std::string LineHtmlChart(const std::vector<TimePoint>& points, const Scale& scale,
-                          const char* name) {
+std::string ChartLine(const std::vector<TimePoint>& points, const Scale& scale, const char* name) {
   if (points.empty()) return "";
   std::string out = fmt::format("<polyline class=\"{}\" points=\"", name);
   for (const TimePoint& point : points) {
@@ -83,7 +82,7 @@ std::string Axes(const Scale& scale) {
   return out;
 }
 
-std::string TableHtmlChart(const std::vector<TimePoint>& live, const model::WindowView& view) {
+std::string ChartTable(const std::vector<TimePoint>& live, const model::WindowView& view) {
   std::string out =
       "<details><summary>The same as a table</summary>\n<div class=\"scroll\" tabindex=\"0\" "
       "role=\"region\" aria-label=\"Floors over time\"><table>"
@@ -127,13 +126,13 @@ std::string TimeChartHtml(const std::vector<TimePoint>& rss, const model::Window
       std::max(0.0, scale.X(view.options.to) - scale.X(view.options.from)),
       kHeight - kTop - kBottom);
   out += Axes(scale);
-  out += LineHtmlChart(rss, scale, "rss");
-  out += LineHtmlChart(live, scale, "live");
+  out += ChartLine(rss, scale, "rss");
+  out += ChartLine(live, scale, "live");
   out +=
       "</svg>\n<figcaption class=\"dim\">Solid: rss, from the operating system. Dashed: live "
       "bytes, the least of each part of the window, from allocation events. Shaded: the window "
       "that was judged.</figcaption>\n";
-  return out + TableHtmlChart(live, view) + "</figure>\n";
+  return out + ChartTable(live, view) + "</figure>\n";
 }
 
 }  // namespace memwhy::report

@@ -73,6 +73,10 @@ std::string ChangeHtml(std::optional<SignedBytes> bytes) {
   return Titled(*bytes, text);
 }
 
+std::string TermHtml(const std::string& name, const std::string& html) {
+  return fmt::format("<dt>{}</dt><dd>{}</dd>\n", name, html);
+}
+
 std::string ClassName(std::string_view text) {
   std::string out;
   for (const char c : text) {

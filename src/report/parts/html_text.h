@@ -22,6 +22,9 @@ std::string AmountHtml(std::optional<SignedBytes> bytes);
 // "+312 MiB"; a minus is U+2212.
 std::string ChangeHtml(std::optional<SignedBytes> bytes);
 
+// A line of a list of terms: "<dt>NAME</dt><dd>HTML</dd>". Both are HTML already.
+std::string TermHtml(const std::string& name, const std::string& html);
+
 // A name that can be a CSS class or an id: ASCII letters, digits and '-'; "x" when nothing is left.
 std::string ClassName(std::string_view text);
 

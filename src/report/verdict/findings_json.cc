@@ -23,7 +23,7 @@ Json Whole(double bytes) { return Json(static_cast<std::int64_t>(std::llround(by
 Json Whole(const std::optional<double>& bytes) { return bytes ? Whole(*bytes) : Json(nullptr); }
 
 // 60 bytes must not look like 60.0 bytes.
-Json NumberFindingsJson(double value) {
+Json FiniteNumber(double value) {
   const bool is_whole = std::floor(value) == value && std::abs(value) < 9e15;
   return is_whole ? Json(static_cast<std::int64_t>(value)) : Json(value);
 }
@@ -58,7 +58,7 @@ Json FindingJson(const Finding& finding) {
   Json evidence = Json::array();
   for (const analysis::Evidence& one : finding.evidence) {
     evidence.push_back(Json{{"says", one.says},
-                            {"value", NumberFindingsJson(one.value)},
+                            {"value", FiniteNumber(one.value)},
                             {"unit", one.unit},
                             {"source", one.source}});
   }

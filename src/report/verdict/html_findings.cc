@@ -6,20 +6,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/bytes.h"
 #include "report/parts/html_text.h"
 
 namespace memwhy::report {
 namespace {
 
 using analysis::Finding;
-
-Bytes RoundedHtmlFindings(double bytes) {
-  return static_cast<Bytes>(std::llround(std::max(0.0, bytes)));
-}
-
-std::string RowHtmlFindings(const std::string& name, const std::string& html) {
-  return fmt::format("<dt>{}</dt><dd>{}</dd>\n", name, html);
-}
 
 std::string FrameText(const model::Frame& frame) {
   const std::string name =
@@ -30,35 +23,33 @@ std::string FrameText(const model::Frame& frame) {
 }
 
 std::string Allocation(const Finding& finding) {
-  if (!finding.who_allocated) return RowHtmlFindings("Allocated by", "unknown");
+  if (!finding.who_allocated) return TermHtml("Allocated by", "unknown");
   const analysis::WhoAllocated& who = *finding.who_allocated;
-  std::string out = RowHtmlFindings("Allocated by",
-                                    fmt::format("<code>{}</code> <span class=\"dim\">{}:{}"
-                                                "</span>",
-                                                Escape(who.callable), Escape(who.file), who.line));
+  std::string out =
+      TermHtml("Allocated by", fmt::format("<code>{}</code> <span class=\"dim\">{}:{}"
+                                           "</span>",
+                                           Escape(who.callable), Escape(who.file), who.line));
   std::string stack =
       "<details><summary>Stack, innermost call first</summary>\n"
       "<ol class=\"stack\">\n";
   for (const model::Frame& frame : who.stack) stack += "<li>" + FrameText(frame) + "</li>\n";
   stack += who.is_truncated ? "<li>the stack was cut here</li>\n" : "";
-  return out + RowHtmlFindings("Stack", stack + "</ol></details>");
+  return out + TermHtml("Stack", stack + "</ol></details>");
 }
 
 std::string Holder(const Finding& finding) {
-  if (!finding.who_holds) return RowHtmlFindings("Held by", "unknown");
+  if (!finding.who_holds) return TermHtml("Held by", "unknown");
   const analysis::WhoHolds& who = *finding.who_holds;
   std::string detail = who.holder_type;
   if (who.holder_length) {
     detail += (detail.empty() ? "" : ", ") + FormatCount(*who.holder_length) + " entries";
   }
-  std::string out =
-      RowHtmlFindings("Held by", fmt::format("<code>{}</code> <span class=\"dim\">{}</span>",
-                                             Escape(who.holder), Escape(detail)));
+  std::string out = TermHtml("Held by", fmt::format("<code>{}</code> <span class=\"dim\">{}</span>",
+                                                    Escape(who.holder), Escape(detail)));
   if (who.filled_by) {
-    out += RowHtmlFindings("Put there by",
-                           fmt::format("<code>{}</code> <span class=\"dim\">{}:{}</span>",
-                                       Escape(who.filled_by->callable), Escape(who.filled_by->file),
-                                       who.filled_by->line));
+    out += TermHtml("Put there by", fmt::format("<code>{}</code> <span class=\"dim\">{}:{}</span>",
+                                                Escape(who.filled_by->callable),
+                                                Escape(who.filled_by->file), who.filled_by->line));
   }
   std::string path = "<ol class=\"path\">\n";
   for (const std::string& step : who.path) {
@@ -66,29 +57,28 @@ std::string Holder(const Finding& finding) {
   }
   path += "</ol>";
   if (who.invisible_to_gc) path += "<p>Python's garbage collector cannot see all of this path.</p>";
-  return out + RowHtmlFindings(fmt::format("Path from a {}", Escape(who.root)), path);
+  return out + TermHtml(fmt::format("Path from a {}", Escape(who.root)), path);
 }
 
 std::string GrowthHtml(const analysis::Verdict& verdict, const Finding& finding) {
   std::string out;
   if (finding.growth_bytes_per_operation) {
-    out += RowHtmlFindings(
+    out += TermHtml(
         "Growth",
         fmt::format("{} per {}, {} per second",
-                    BytesHtml(RoundedHtmlFindings(*finding.growth_bytes_per_operation)),
+                    BytesHtml(RoundToBytes(*finding.growth_bytes_per_operation)),
                     Escape(verdict.operation_name.empty() ? "operation" : verdict.operation_name),
-                    BytesHtml(RoundedHtmlFindings(finding.growth_bytes_per_second))));
+                    BytesHtml(RoundToBytes(finding.growth_bytes_per_second))));
   } else if (finding.growth_bytes_per_second > 0) {
-    out += RowHtmlFindings(
-        "Growth", BytesHtml(RoundedHtmlFindings(finding.growth_bytes_per_second)) + " per second");
+    out += TermHtml("Growth",
+                    BytesHtml(RoundToBytes(finding.growth_bytes_per_second)) + " per second");
   }
   if (finding.share_of_growth) {
-    out += RowHtmlFindings("Share of all growth",
-                           fmt::format("{:.1f} %", *finding.share_of_growth * 100));
+    out += TermHtml("Share of all growth", fmt::format("{:.1f} %", *finding.share_of_growth * 100));
   }
-  out += RowHtmlFindings("At stake", BytesHtml(finding.bytes_at_stake));
+  out += TermHtml("At stake", BytesHtml(finding.bytes_at_stake));
   if (!finding.what.type.empty()) {
-    out += RowHtmlFindings(
+    out += TermHtml(
         "Objects", fmt::format("<code>{}</code>{}", Escape(finding.what.type),
                                finding.what.count ? ", " + FormatCount(*finding.what.count) + " new"
                                                   : std::string()));
@@ -104,8 +94,8 @@ std::string Card(const analysis::Verdict& verdict, const Finding& finding, std::
       number, Escape(finding.title), Name(finding.kind), Name(finding.severity),
       Name(finding.confidence), Name(finding.layer), Name(finding.bytes_layer));
   out += GrowthHtml(verdict, finding) + Allocation(finding) + Holder(finding);
-  out += RowHtmlFindings("Outlook", Escape(finding.prediction));
-  out += RowHtmlFindings("Fix", Escape(finding.fix));
+  out += TermHtml("Outlook", Escape(finding.prediction));
+  out += TermHtml("Fix", Escape(finding.fix));
   out += "</dl>\n<h4>Evidence</h4>\n<ul>\n";
   for (const analysis::Evidence& evidence : finding.evidence) {
     out += fmt::format("<li>{} <span class=\"dim\">({})</span></li>\n", Escape(evidence.says),

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "analysis/capture_checks.h"
+#include "base/bytes.h"
 #include "base/strings.h"
 #include "report/ledger/ledger_rows.h"
 #include "report/ledger/ledger_text.h"
@@ -29,11 +30,7 @@ std::string Upper(std::string_view text) {
   return upper;
 }
 
-Bytes RoundedVerdictText(double bytes) {
-  return static_cast<Bytes>(std::llround(std::max(0.0, bytes)));
-}
-
-std::string FactsVerdictText(const model::Recording& recording, const Verdict& verdict) {
+std::string KeyFacts(const model::Recording& recording, const Verdict& verdict) {
   std::string text;
   if (const auto rss = RssOverWindow(recording, verdict)) {
     const SignedBytes change =
@@ -88,11 +85,10 @@ std::string FindingText(const Verdict& verdict, const Finding& finding, std::siz
     text += "   holder    unknown\n";
   }
   if (finding.growth_bytes_per_second > 0) {
-    std::string growth =
-        FormatBytes(RoundedVerdictText(finding.growth_bytes_per_second)) + " per second";
+    std::string growth = FormatBytes(RoundToBytes(finding.growth_bytes_per_second)) + " per second";
     if (finding.growth_bytes_per_operation) {
       growth = fmt::format(
-          "{} per {}, {}", FormatBytes(RoundedVerdictText(*finding.growth_bytes_per_operation)),
+          "{} per {}, {}", FormatBytes(RoundToBytes(*finding.growth_bytes_per_operation)),
           verdict.operation_name.empty() ? "operation" : verdict.operation_name, growth);
     }
     text += Wrap("   growth    ", growth);
@@ -127,7 +123,7 @@ std::string ChecksText(const Verdict& verdict) {
 std::string VerdictText(const model::Recording& recording, const Verdict& verdict,
                         const std::vector<model::Ledger>& ledgers) {
   std::string text = Wrap(Upper(Name(verdict.word)) + "  ", verdict.summary);
-  text += FactsVerdictText(recording, verdict);
+  text += KeyFacts(recording, verdict);
   std::size_t number = 0;
   for (const Finding& finding : verdict.findings) {
     text += FindingText(verdict, finding, ++number);

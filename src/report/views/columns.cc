@@ -98,6 +98,24 @@ const char* GroupName(model::GroupBy by) {
   return "";
 }
 
+const char* CallKindName(model::CallKind kind) {
+  switch (kind) {
+    case model::CallKind::kRoot:
+      return "root";
+    case model::CallKind::kFrame:
+      return "frame";
+    case model::CallKind::kWithoutPython:
+      return "no_python";
+    case model::CallKind::kNotRead:
+      return "unknown_stack";
+    case model::CallKind::kTruncated:
+      return "truncated";
+    case model::CallKind::kMerged:
+      return "merged";
+  }
+  return "frame";
+}
+
 std::string GroupTitle(const model::Recording& recording, const model::StackTree& stacks,
                        const model::SiteGroup& group, model::GroupBy by) {
   const std::size_t process = group.key.process.value;

@@ -17,6 +17,7 @@
 namespace memwhy::report {
 
 inline constexpr std::size_t kTerminalColumns = 80;
+inline constexpr std::size_t kFramesShown = 4;  // of a stack, in text
 
 // The tail is what tells: "…" and the end of a long text.
 std::string ShortenLeft(const std::string& text, std::size_t columns);
@@ -38,6 +39,7 @@ const char* ShowPhrase(Show show);
 // As the command line and the documents spell it.
 const char* ShowName(Show show);
 const char* GroupName(model::GroupBy by);
+const char* CallKindName(model::CallKind kind);
 
 // One line: a module, a thread, a process; the leaf frame of a stack.
 std::string GroupTitle(const model::Recording& recording, const model::StackTree& stacks,

@@ -51,8 +51,8 @@ std::string Cells(const model::Amount& baseline, const model::Amount& value) {
   return html;
 }
 
-std::string RowDiffHtml(const DiffView& view, const model::Recording& joined,
-                        const model::SiteGroup& group) {
+std::string DiffRow(const DiffView& view, const model::Recording& joined,
+                    const model::SiteGroup& group) {
   const char* kind = ChangeKind(group.baseline, group.value);
   std::string html = fmt::format("<tr class=\"{}\"><td>{} {}</td>", kind,
                                  Glyph(group.baseline, group.value), kind);
@@ -68,7 +68,7 @@ std::string RowDiffHtml(const DiffView& view, const model::Recording& joined,
   return html + "</td></tr>\n";
 }
 
-std::string TableDiffHtml(const DiffView& view, std::size_t top) {
+std::string DiffTable(const DiffView& view, std::size_t top) {
   std::string html = "<section class=\"diff\" aria-label=\"Changes\">\n<h2>";
   html += fmt::format("Changes by {}</h2>\n", GroupName(view.by));
   html +=
@@ -94,7 +94,7 @@ std::string TableDiffHtml(const DiffView& view, std::size_t top) {
   for (std::size_t i = 0; i < view.groups.size(); ++i) {
     const model::SiteGroup& group = view.groups[i];
     if (i < top) {
-      html += RowDiffHtml(view, joined, group);
+      html += DiffRow(view, joined, group);
       continue;
     }
     rest += group.value;
@@ -141,7 +141,7 @@ std::string DiffHtml(const DiffView& view, std::size_t top) {
     html += "<p class=\"warning\">Not comparable: " + Escape(warning.text) + "</p>\n";
   }
   html += FlamegraphMarkup();
-  html += TableDiffHtml(view, top);
+  html += DiffTable(view, top);
   html += "</main>\n" + FlamegraphDataElement(document);
   html += "<script>" + script + "</script>\n</body>\n</html>\n";
   return html;

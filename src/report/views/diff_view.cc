@@ -36,7 +36,7 @@ Json ChangeJson(const model::Amount& baseline, const model::Amount& value) {
   return json;
 }
 
-Json HeadJsonDiffView(const DiffView& view) {
+Json DiffHead(const DiffView& view) {
   Json json;
   json["schema"] = "memwhy.diff/1";
   json["session"] = SessionJson(view.candidate.recording);
@@ -81,7 +81,7 @@ std::string SideText(const char* name, const DiffSideInfo& side) {
   return text;
 }
 
-std::string NumbersDiffView(const model::Amount& baseline, const model::Amount& value) {
+std::string DiffNumbers(const model::Amount& baseline, const model::Amount& value) {
   return fmt::format(
       "{:>9} {:>9} {:>10} {:>10}", FormatBytes(baseline.bytes), FormatBytes(value.bytes),
       FormatSignedBytes(Delta(baseline.bytes, value.bytes)), ChangeText(baseline, value));
@@ -110,7 +110,7 @@ model::Recording JoinedRecording(const DiffView& view) {
 }
 
 void WriteDiffJson(const DiffView& view, std::size_t top, const Sink& sink) {
-  Json json = HeadJsonDiffView(view);
+  Json json = DiffHead(view);
   const Rest rest = RestBehind(view, top);
   Json rest_json = {{"rows", rest.rows}};
   AddAmounts(rest_json, rest.value, rest.baseline, /*has_baseline=*/true);
@@ -135,13 +135,13 @@ std::string DiffText(const DiffView& view, std::size_t top) {
   std::string text = SideText("baseline", view.baseline) + SideText("candidate", view.candidate);
   text += fmt::format("\nBy {}, {}\n", GroupName(view.by), ShowPhrase(view.show));
   text += fmt::format("{:>9} {:>9} {:>10} {:>10}\n", "before", "after", "change", "%");
-  text += NumbersDiffView(view.baseline.total, view.candidate.total) + "  all allocations\n\n";
+  text += DiffNumbers(view.baseline.total, view.candidate.total) + "  all allocations\n\n";
   const model::Recording joined = JoinedRecording(view);
   std::size_t shown = 0;
   for (const model::SiteGroup& group : view.groups) {
     if (shown == top || group.baseline == group.value) break;
     ++shown;
-    const std::string left = NumbersDiffView(group.baseline, group.value) + "  ";
+    const std::string left = DiffNumbers(group.baseline, group.value) + "  ";
     const std::size_t room = kTerminalColumns - left.size();
     text += left + ShortenLeft(GroupTitle(joined, stacks, group, view.by), room) + "\n";
     if (view.by != model::GroupBy::kStack || !stacks.has_frames(group.key.stack)) continue;
@@ -155,7 +155,7 @@ std::string DiffText(const DiffView& view, std::size_t top) {
   if (shown == 0) text += "  nothing changed\n";
   const Rest rest = RestBehind(view, shown);
   if (rest.rows > 0) {
-    text += NumbersDiffView(rest.baseline, rest.value) +
+    text += DiffNumbers(rest.baseline, rest.value) +
             fmt::format("  in {} more; --top N shows more\n", FormatCount(rest.rows));
   }
   return text;

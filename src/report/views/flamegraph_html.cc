@@ -5,27 +5,10 @@
 #include <utility>
 
 #include "report/parts/html_text.h"
+#include "report/views/columns.h"
 
 namespace memwhy::report {
 namespace {
-
-const char* KindTextFlamegraphHtml(model::CallKind kind) {
-  switch (kind) {
-    case model::CallKind::kRoot:
-      return "root";
-    case model::CallKind::kFrame:
-      return "frame";
-    case model::CallKind::kWithoutPython:
-      return "no_python";
-    case model::CallKind::kNotRead:
-      return "unknown_stack";
-    case model::CallKind::kTruncated:
-      return "truncated";
-    case model::CallKind::kMerged:
-      return "merged";
-  }
-  return "frame";
-}
 
 std::string Title(const Json& document) {
   const Json& target = document["session"]["target"];
@@ -40,7 +23,7 @@ Json FlamegraphJson(const FlamegraphInput& input) {
   Json nodes = Json::array();
   for (const model::CallNode& node : input.tree.nodes) {
     Json json;
-    json["kind"] = KindTextFlamegraphHtml(node.kind);
+    json["kind"] = CallKindName(node.kind);
     if (node.kind == model::CallKind::kFrame) {
       const auto [it, is_new] = frame_index.try_emplace(node.frame.value, frames.size());
       if (is_new) frames.push_back(FrameJson(input.stacks.frame(node.frame)));

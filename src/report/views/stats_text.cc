@@ -12,8 +12,6 @@
 namespace memwhy::report {
 namespace {
 
-constexpr std::size_t kStatsTextFramesShown = 4;
-
 void AppendTotal(std::string& text, std::string_view name, const model::Amount& amount) {
   text += fmt::format("  {:<24}{:>12}{:>18} blocks\n", name, FormatBytes(amount.bytes),
                       FormatCount(amount.blocks));
@@ -39,8 +37,7 @@ void AppendSite(std::string& text, const model::Recording& recording,
   if (stack == model::kUnknownStack) text += "       unknown stack\n";
   if (stack == model::kNoPython) text += "       no Python on this thread\n";
   std::size_t shown = 0;
-  for (; stacks.has_frames(stack) && shown < kStatsTextFramesShown;
-       stack = stacks.parent(stack), ++shown) {
+  for (; stacks.has_frames(stack) && shown < kFramesShown; stack = stacks.parent(stack), ++shown) {
     text += "       " + ShortenLeft(FrameLine(stacks.leaf(stack)), kTerminalColumns - 7) + "\n";
   }
   std::size_t hidden = 0;

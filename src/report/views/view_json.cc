@@ -10,25 +10,7 @@
 namespace memwhy::report {
 namespace {
 
-const char* KindTextViewJson(model::CallKind kind) {
-  switch (kind) {
-    case model::CallKind::kRoot:
-      return "root";
-    case model::CallKind::kFrame:
-      return "frame";
-    case model::CallKind::kWithoutPython:
-      return "no_python";
-    case model::CallKind::kNotRead:
-      return "unknown_stack";
-    case model::CallKind::kTruncated:
-      return "truncated";
-    case model::CallKind::kMerged:
-      return "merged";
-  }
-  return "frame";
-}
-
-Json HeadJsonViewJson(const char* schema, const ViewHead& head) {
+Json ViewHeadJson(const char* schema, const ViewHead& head) {
   Json json;
   json["schema"] = schema;
   json["session"] = SessionJson(head.recording);
@@ -111,7 +93,7 @@ void AddNodes(Json& json, const model::StackTree& stacks, const model::CallTree&
   Json nodes = Json::array();
   for (const model::CallNode& node : tree.nodes) {
     Json row;
-    row["kind"] = KindTextViewJson(node.kind);
+    row["kind"] = CallKindName(node.kind);
     row["frame"] = nullptr;
     if (node.kind == model::CallKind::kFrame) {
       const auto [it, is_new] = frame_index.try_emplace(node.frame.value, frames.size());
@@ -132,7 +114,7 @@ void AddNodes(Json& json, const model::StackTree& stacks, const model::CallTree&
 void WriteTableJson(const ViewHead& head, std::span<const model::SiteGroup> groups,
                     model::GroupBy by, std::size_t top, const Sink& sink) {
   const std::size_t count = std::min(top, groups.size());
-  Json json = HeadJsonViewJson("memwhy.table/1", head);
+  Json json = ViewHeadJson("memwhy.table/1", head);
   json["by"] = GroupName(by);
   model::Amount value;
   model::Amount baseline;
@@ -155,7 +137,7 @@ void WriteTableJson(const ViewHead& head, std::span<const model::SiteGroup> grou
 }
 
 Json TreeJson(const ViewHead& head, const model::CallTree& tree, bool is_inverted) {
-  Json json = HeadJsonViewJson("memwhy.tree/1", head);
+  Json json = ViewHeadJson("memwhy.tree/1", head);
   json["inverted"] = is_inverted;
   AddNodes(json, head.stacks, tree, head.has_baseline);
   return json;

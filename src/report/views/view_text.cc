@@ -11,10 +11,9 @@
 namespace memwhy::report {
 namespace {
 
-constexpr std::size_t kViewTextFramesShown = 4;
 constexpr std::size_t kDeepestStep = 12;
 
-std::string HeadTextViewText(const ViewHead& head, const std::string& what) {
+std::string ViewHeadText(const ViewHead& head, const std::string& what) {
   std::string text = ShortenLeft(head.recording.command, kTerminalColumns) + "\n";
   text +=
       fmt::format("{} to {} of {}, ended: {}\n", FormatSeconds(head.from), FormatSeconds(head.to),
@@ -29,8 +28,8 @@ std::string HeadTextViewText(const ViewHead& head, const std::string& what) {
   return text + "\n\n";
 }
 
-std::string NumbersViewText(const ViewHead& head, const model::Amount& value,
-                            const model::Amount& baseline) {
+std::string ViewNumbers(const ViewHead& head, const model::Amount& value,
+                        const model::Amount& baseline) {
   std::string text = fmt::format("{:>9} {:>8}", FormatBytes(value.bytes),
                                  ShareText(value.bytes, head.value.bytes));
   if (head.has_baseline) {
@@ -45,7 +44,7 @@ std::string ColumnNames(const ViewHead& head) {
   return text;
 }
 
-std::string LineViewText(const std::string& left, const std::string& title) {
+std::string ViewLine(const std::string& left, const std::string& title) {
   return left + ShortenLeft(title, kTerminalColumns - left.size()) + "\n";
 }
 
@@ -53,7 +52,7 @@ std::string LineViewText(const std::string& left, const std::string& title) {
 
 std::string TableText(const ViewHead& head, std::span<const model::SiteGroup> groups,
                       model::GroupBy by, std::size_t top) {
-  std::string text = HeadTextViewText(head, fmt::format("By {}", GroupName(by)));
+  std::string text = ViewHeadText(head, fmt::format("By {}", GroupName(by)));
   text += fmt::format("{} {:>11}  {}\n", ColumnNames(head), "blocks", GroupName(by));
   std::size_t shown = 0;
   model::Amount rest;
@@ -66,31 +65,31 @@ std::string TableText(const ViewHead& head, std::span<const model::SiteGroup> gr
     }
     ++shown;
     const std::string left =
-        fmt::format("{} {:>11}  ", NumbersViewText(head, group.value, group.baseline),
+        fmt::format("{} {:>11}  ", ViewNumbers(head, group.value, group.baseline),
                     FormatCount(group.value.blocks));
-    text += LineViewText(left, GroupTitle(head.recording, head.stacks, group, by));
+    text += ViewLine(left, GroupTitle(head.recording, head.stacks, group, by));
     if (by != model::GroupBy::kStack || !head.stacks.has_frames(group.key.stack)) continue;
     const std::string indent(left.size(), ' ');
     model::StackId stack = head.stacks.parent(group.key.stack);
     for (std::size_t i = 1; head.stacks.has_frames(stack); stack = head.stacks.parent(stack), ++i) {
-      if (i == kViewTextFramesShown) {
+      if (i == kFramesShown) {
         text += indent + "…\n";
         break;
       }
-      text += LineViewText(indent, FrameLine(head.stacks.leaf(stack)));
+      text += ViewLine(indent, FrameLine(head.stacks.leaf(stack)));
     }
   }
   if (groups.empty()) text += "  nothing\n";
   if (shown < groups.size()) {
     text += fmt::format("{} {:>11}  in {} more; --top N shows more\n",
-                        NumbersViewText(head, rest, rest_baseline), FormatCount(rest.blocks),
+                        ViewNumbers(head, rest, rest_baseline), FormatCount(rest.blocks),
                         FormatCount(groups.size() - shown));
   }
   return text;
 }
 
 std::string TreeText(const ViewHead& head, const model::CallTree& tree, bool is_inverted) {
-  std::string text = HeadTextViewText(head, is_inverted ? "From the leaves" : "From the callers");
+  std::string text = ViewHeadText(head, is_inverted ? "From the leaves" : "From the callers");
   text += ColumnNames(head) + "\n";
   std::vector<std::uint32_t> children(tree.nodes.size(), 0);
   for (std::size_t i = 1; i < tree.nodes.size(); ++i) ++children[tree.nodes[i].parent];
@@ -104,8 +103,8 @@ std::string TreeText(const ViewHead& head, const model::CallTree& tree, bool is_
     open.pop_back();
     const model::CallNode& node = tree.nodes[index];
     const std::string indent(2 * std::min(steps, kDeepestStep), ' ');
-    text += LineViewText(NumbersViewText(head, node.value, node.baseline) + "  " + indent,
-                         NodeTitle(head.stacks, node));
+    text += ViewLine(ViewNumbers(head, node.value, node.baseline) + "  " + indent,
+                     NodeTitle(head.stacks, node));
     const bool is_chain = index != 0 && children[index] == 1 &&
                           node.self_value == model::Amount{} &&
                           node.self_baseline == model::Amount{};
