@@ -20,7 +20,7 @@
 #include "cli/default_session.h"
 #include "cli/open_session.h"
 #include "cli/report_page.h"
-#include "diagnose/live_road.h"
+#include "diagnose/live_diagnosis.h"
 #include "diagnose/session_diagnosis.h"
 #include "report/verdict/findings_json.h"
 #include "report/verdict/verdict_text.h"

@@ -64,7 +64,7 @@ Result<report::Json> BuildDocument(const session::Session& session, const TimeRa
   std::sort(amounts.begin(), amounts.end(),
             [](const auto& a, const auto& b) { return a.stack < b.stack; });
   const model::CallTree tree =
-      model::Prune(model::BuildCallTree(session.stacks(), amounts), report::kLeastFlamegraphShare);
+      model::Prune(model::BuildCallTree(session.stacks(), amounts), report::kMinFlamegraphShare);
   return report::FlamegraphJson(
       {session.recording(), session.stacks(), tree, stats.from, stats.to, show_name, has_baseline});
 }

@@ -35,7 +35,7 @@ Result<report::HtmlPart> FlamegraphPart(const session::Session& session,
   std::sort(amounts.begin(), amounts.end(),
             [](const auto& a, const auto& b) { return a.stack < b.stack; });
   const model::CallTree tree =
-      model::Prune(model::BuildCallTree(session.stacks(), amounts), report::kLeastFlamegraphShare);
+      model::Prune(model::BuildCallTree(session.stacks(), amounts), report::kMinFlamegraphShare);
   const report::Json document = report::FlamegraphJson(
       {session.recording(), session.stacks(), tree, window.from, window.to, "live", true});
   return report::HtmlPart{

@@ -39,7 +39,7 @@ std::optional<int> RefuseUnbuilt(const RunOptions& options) {
   return std::nullopt;
 }
 
-constexpr Bytes kLeastMaxSize = 1u << 20;
+constexpr Bytes kMinMaxSize = 1u << 20;
 
 Result<recorder::FoldPolicy> PolicyOf(const RunOptions& options) {
   recorder::FoldPolicy policy;
@@ -53,8 +53,8 @@ Result<recorder::FoldPolicy> PolicyOf(const RunOptions& options) {
   if (!options.max_size.empty()) {
     const auto size = ParseBytes(options.max_size);
     if (!size) return Error("--max-size: " + size.error().message());
-    if (*size < kLeastMaxSize) {
-      return Error("--max-size: at least " + FormatBytes(kLeastMaxSize));
+    if (*size < kMinMaxSize) {
+      return Error("--max-size: at least " + FormatBytes(kMinMaxSize));
     }
     policy.max_bytes = *size;
   }

@@ -23,7 +23,7 @@ constexpr DebugOffset kDebugOffsets[] = {
 #include "cpython/debug_offset_table.inc"
 };
 
-constexpr std::uint64_t kMostOffset = 1u << 20;  // of a sane one
+constexpr std::uint64_t kMaxOffset = 1u << 20;  // of a sane one
 
 }  // namespace
 
@@ -41,7 +41,7 @@ const char* ApplyDebugOffsets(Address runtime, std::uint32_t version, Layout* la
   for (const DebugOffset& row : kDebugOffsets) {
     if (row.minor != layout->minor) continue;
     const auto said = Peek<std::uint64_t>(runtime, row.position);
-    if (row.field == nullptr ? said != row.value : said > kMostOffset) {
+    if (row.field == nullptr ? said != row.value : said > kMaxOffset) {
       return "this build of CPython has structures of its own that memwhy does not know";
     }
     if (row.field != nullptr) layout->*row.field = static_cast<std::uint32_t>(said);

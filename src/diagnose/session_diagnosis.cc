@@ -21,7 +21,7 @@ namespace memwhy::diagnose {
 namespace {
 
 constexpr double kRestShare = 0.25;  // of a window: so much more must be recorded to be heard
-constexpr double kLeastRest_s = 3;
+constexpr double kMinRest_s = 3;
 constexpr double kWarmUpShare = 1.0 / 3;
 constexpr double kTailShare = 0.1;
 constexpr double kShortestTail_s = 1;
@@ -195,7 +195,7 @@ Result<SessionDiagnosis> DiagnoseWindow(const model::EventSource& source, const 
 Result<void> HearTheRest(const model::EventSource& source, SessionDiagnosis& diagnosis) {
   const model::WindowOptions& asked = diagnosis.view.options;
   const double end = ChooseWindow(source.recording(), {}).to;
-  const double rest = std::max(kLeastRest_s, kRestShare * (asked.to - asked.from));
+  const double rest = std::max(kMinRest_s, kRestShare * (asked.to - asked.from));
   if (!analysis::HasBlame(diagnosis.verdict) || end - asked.to < rest) return {};
   MEMWHY_TRY(const SessionDiagnosis whole, DiagnoseWindow(source, {asked.from, end}));
   analysis::Verdict& verdict = diagnosis.verdict;

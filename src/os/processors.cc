@@ -17,13 +17,13 @@ namespace {
 
 // "0-3,8" as {0, 1, 2, 3, 8}.
 std::set<std::uint64_t> ParseList(std::string_view list) {
-  constexpr std::uint64_t kMost = 1 << 16;  // the kernel's own limit is 8192
+  constexpr std::uint64_t kMax = 1 << 16;  // the kernel's own limit is 8192
   std::set<std::uint64_t> numbers;
   for (const std::string_view range : Split(Trim(list), ',')) {
     const std::size_t dash = range.find('-');
     const auto first = ParseUint(range.substr(0, dash));
     const auto last = dash == std::string_view::npos ? first : ParseUint(range.substr(dash + 1));
-    if (!first || !last || *last > kMost) continue;
+    if (!first || !last || *last > kMax) continue;
     for (std::uint64_t number = *first; number <= *last; ++number) numbers.insert(number);
   }
   return numbers;

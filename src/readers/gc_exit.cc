@@ -9,13 +9,13 @@ using model::GcCollection;
 // Between the collections of an exit modules are taken down: the next one finds nothing in the
 // young generations, and fewer objects than had survived.
 bool IsTakenDown(const GcCollection& before, const GcCollection& after) {
-  constexpr double kLeast = 0.03;  // at least a tenth in empty programs of 3.6 to 3.14
+  constexpr double kMin = 0.03;  // at least a tenth in empty programs of 3.6 to 3.14
   if (!before.before || !after.before || (*after.before)[0] != 0) return false;
   // The incremental collector has two old spaces, of which a full collection leaves one empty.
   if ((*after.before)[1] != 0 && (*after.before)[2] != 0) return false;
   const double all = static_cast<double>(ObjectsUpTo(before, 2));
   const double survived = all - static_cast<double>(before.collected.value_or(0));
-  return static_cast<double>(ObjectsUpTo(after, 2)) < survived * (1 - kLeast);
+  return static_cast<double>(ObjectsUpTo(after, 2)) < survived * (1 - kMin);
 }
 
 }  // namespace

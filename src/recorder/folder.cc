@@ -25,14 +25,14 @@ namespace {
 // Events of different threads reach the file out of order by less than this.
 constexpr std::uint64_t kMarginNs = 1 * kSecond;
 constexpr std::uint64_t kFirstSpacingNs = kSecond / 10;
-constexpr std::size_t kMostEntries = 512;
+constexpr std::size_t kMaxEntries = 512;
 // With --aggregate: this much of events, or as much as the sums take, before they are folded.
 constexpr std::uint64_t kAggregateBytes = 4u << 20;
 constexpr std::uint64_t kAggregateLeftBytes = 1u << 20;
 // One part in so many of the time may go into looks at the address space for the sake of a fold.
 constexpr std::uint64_t kPassShare = 100;
 constexpr std::uint64_t kRetryNs = 30 * kSecond;
-constexpr double kLeastStepSeconds = 1;
+constexpr double kMinStepSeconds = 1;
 
 }  // namespace
 
@@ -65,7 +65,7 @@ Folder::~Folder() {
 void Folder::Remember(std::uint64_t now_ns) {
   if (!written_.empty() && now_ns < written_.back().at_ns + spacing_ns_) return;
   written_.push_back({now_ns, writer_->bytes_written()});
-  if (written_.size() <= kMostEntries) return;
+  if (written_.size() <= kMaxEntries) return;
   // Every other one will do.
   std::size_t out = 0;
   for (std::size_t i = 0; i < written_.size(); i += 2) written_[out++] = written_[i];
@@ -120,7 +120,7 @@ std::optional<std::uint64_t> Folder::Due(std::uint64_t now_ns) const {
     until = CutLeaving(policy_.is_aggregating ? kAggregateLeftBytes : limit / 3, limit / 2, now_ns);
   }
   if (policy_.keep_seconds && !written_.empty()) {
-    const double step = std::max(kLeastStepSeconds, *policy_.keep_seconds / 5);
+    const double step = std::max(kMinStepSeconds, *policy_.keep_seconds / 5);
     const auto keep = static_cast<std::uint64_t>(*policy_.keep_seconds * 1e9);
     const std::uint64_t oldest = std::max(folded_until_ns_, written_.front().at_ns);
     if (now_ns > oldest + keep + static_cast<std::uint64_t>(step * 1e9)) {

@@ -26,7 +26,7 @@ constexpr std::size_t kSamplesPerFact = 2;  // so that 200 ms are lost at most
 constexpr std::uint64_t kPassNs = 30'000 * kMillisecond;
 constexpr std::uint64_t kMaxUnseen = 20;  // that the session names
 constexpr std::uint64_t kPermitNs = 4 * kMillisecond;
-constexpr std::size_t kMostHeldSamples = 6000;  // before it is clear that nothing records
+constexpr std::size_t kMaxHeldSamples = 6000;  // before it is clear that nothing records
 
 bool IsKill(int wait_status) {
   return WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL;
@@ -181,7 +181,7 @@ void TargetSet::Sample(std::uint64_t now) {
     if (auto sample = target->Sample()) samples_.push_back({now, *std::move(sample)});
     has_sampled = true;
   }
-  if (!has_main_ && !has_sampled && child_sampler_ && samples_.size() < kMostHeldSamples) {
+  if (!has_main_ && !has_sampled && child_sampler_ && samples_.size() < kMaxHeldSamples) {
     if (auto sample = child_sampler_->Sample()) samples_.push_back({now, *std::move(sample)});
   }
   if (has_main_ && samples_.size() >= kSamplesPerFact * targets_.size()) WriteSamples();

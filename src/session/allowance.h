@@ -17,8 +17,8 @@ class Allowance {
 
   // Bytes of a file were read (not what they unfold to).
   void Earn(std::uint64_t file_bytes) {
-    constexpr std::uint64_t kMost = ~std::uint64_t{0};
-    left_ = file_bytes > (kMost - left_) / kPerByte ? kMost : left_ + kPerByte * file_bytes;
+    constexpr std::uint64_t kMax = ~std::uint64_t{0};
+    left_ = file_bytes > (kMax - left_) / kPerByte ? kMax : left_ + kPerByte * file_bytes;
   }
   // False when it is too much; nothing is charged then.
   bool Charge(std::uint64_t bytes) {

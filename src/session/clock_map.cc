@@ -11,8 +11,8 @@ constexpr std::uint64_t kLastClock = std::numeric_limits<std::uint64_t>::max();
 // Reading a pair takes some hundred nanoseconds; over this distance the slope is exact to 1e-6.
 constexpr std::uint64_t kPairDistanceNs = 1'000'000'000;
 // A counter runs at 1 MHz to 20 GHz.
-constexpr double kLeastRate = 1e-3;
-constexpr double kMostRate = 20;
+constexpr double kMinRate = 1e-3;
+constexpr double kMaxRate = 20;
 
 double SignedSeconds(std::uint64_t ns, std::uint64_t origin_ns) {
   return static_cast<double>(static_cast<std::int64_t>(ns - origin_ns)) * 1e-9;
@@ -30,7 +30,7 @@ std::vector<ClockPair> Clean(std::vector<ClockPair> pairs) {
       if (pair.monotonic_ns == last.monotonic_ns || pair.clock <= last.clock) continue;
       const double rate = static_cast<double>(pair.clock - last.clock) /
                           static_cast<double>(pair.monotonic_ns - last.monotonic_ns);
-      if (rate < kLeastRate || rate > kMostRate) continue;
+      if (rate < kMinRate || rate > kMaxRate) continue;
       const bool is_near = pair.monotonic_ns - last.monotonic_ns < kPairDistanceNs;
       if (is_near && clean.size() > 1) continue;
       if (is_near && i + 1 < pairs.size()) continue;

@@ -18,7 +18,7 @@ namespace {
 
 // A hostile session that jumps among its blocks would have each unfolded again and again. With
 // 20000 threads that each write once in a while a block may be needed that often.
-constexpr std::uint64_t kMostTimes = 256;
+constexpr std::uint64_t kMaxTimes = 256;
 constexpr std::uint64_t kFreeBytes = 256u << 20;
 
 constexpr bool IsAcquisition(wire::EventKind kind) {
@@ -42,7 +42,7 @@ class Merge {
       : session_(session),
         visitor_(visitor),
         until_(until),
-        cache_(&session.file_, kFreeBytes + kMostTimes * session.unfolded_bytes_) {}
+        cache_(&session.file_, kFreeBytes + kMaxTimes * session.unfolded_bytes_) {}
 
   Result<void> Run();
 

@@ -73,7 +73,7 @@ namespace memwhy::wire {
 inline constexpr char kDumpMagic[8] = {'M', 'W', 'Y', 'D', 'U', 'M', 'P', '1'};
 inline constexpr std::uint32_t kDumpVersion = 2;
 inline constexpr std::uint32_t kDumpVersionOfOneLane = 1;  // for older readers
-inline constexpr std::uint32_t kMostLanes = 2;
+inline constexpr std::uint32_t kMaxLanes = 2;
 inline constexpr std::uint32_t kFirstType = 32;
 inline constexpr std::uint32_t kNoReferent = 0;
 inline constexpr std::uint32_t kMaxKeyBytes = 256;  // 64 characters of UTF-8

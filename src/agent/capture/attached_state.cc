@@ -17,7 +17,7 @@ using cpython::Peek;
 using cpython::PeekPointer;
 
 constexpr int kWalks = 8;
-constexpr int kMostListed = 100'000;  // states of all interpreters; more is a loop or damage
+constexpr int kMaxListed = 100'000;  // states of all interpreters; more is a loop or damage
 
 // The state that the runtime's automatic key names, also while another thread holds the GIL.
 Address KeyState() noexcept {
@@ -45,9 +45,9 @@ bool IsListed(const Layout& layout, Address state) noexcept {
     Address listed = CopyPointer(interpreter, layout.interpreter_thread_head);
     for (; listed != 0; listed = CopyPointer(listed, layout.thread_next)) {
       if (listed == state) return true;
-      if (++seen > kMostListed) return false;
+      if (++seen > kMaxListed) return false;
     }
-    if (++seen > kMostListed) return false;
+    if (++seen > kMaxListed) return false;
   }
   return false;
 }
@@ -62,7 +62,7 @@ bool HasFrames(const Layout& layout, Address state) noexcept {
 Address Attach(AttachedStates& states, Address state) noexcept {
   std::uint32_t depth = 0;
   while (depth < states.depth && states.entered[depth] != state) ++depth;
-  if (depth == AttachedStates::kMost) depth = AttachedStates::kMost - 1;
+  if (depth == AttachedStates::kMax) depth = AttachedStates::kMax - 1;
   states.entered[depth] = state;
   states.depth = depth + 1;
   return states.current = state;

@@ -19,9 +19,9 @@ struct ThreadState;
 
 // What a thread remembers of its Python thread states.
 struct AttachedStates {
-  static constexpr std::uint32_t kMost = 4;
-  cpython::Address current = 0;          // at the last event
-  cpython::Address entered[kMost] = {};  // interpreters called from interpreters, outermost first
+  static constexpr std::uint32_t kMax = 4;
+  cpython::Address current = 0;         // at the last event
+  cpython::Address entered[kMax] = {};  // interpreters called from interpreters, outermost first
   std::uint32_t depth = 0;
 };
 

@@ -9,7 +9,7 @@ bool TakePermit(ThreadState& t) noexcept {
   const std::uint64_t word = g_agent.ring->clock_permit.load(std::memory_order_acquire);
   const bool is_ours = wire::kMayPermit && wire::PermitsThread(word, t.thread_index);
   t.permit = is_ours ? word : wire::kNoPermit;
-  t.stamps_left = kMostStamps;
+  t.stamps_left = kMaxStamps;
   return is_ours;
 }
 

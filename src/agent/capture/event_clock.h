@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The time of an event, in ticks of the stream. With the clock permit (wire/clock_permit.h) it is
-// that of the thread's last look at the clock: the event came later than that, by kMostStamps
+// that of the thread's last look at the clock: the event came later than that, by kMaxStamps
 // events or the recorder's next word (some 20 ms while nothing holds it up) at most. Marks, forks
 // and ends of threads are exact (TicksBefore): what is counted from them begins with them.
 // Context: the owning thread.  Allocates: never.
@@ -13,7 +13,7 @@
 
 namespace memwhy::agent {
 
-inline constexpr std::uint32_t kMostStamps = 64;  // events between two looks at the clock
+inline constexpr std::uint32_t kMaxStamps = 64;  // events between two looks at the clock
 
 // Looks at the clock, and finds out for how long that does. (event_clock.cc)
 std::uint64_t LookAtClock(ThreadState& t) noexcept;

@@ -57,7 +57,7 @@ TEST_F(EventClockTest, APermitLastsForSoManyEventsAndNotOverANewOne) {
   const auto thread = Thread(3);
   Permit(3);
   const std::uint64_t first = EventTicks(*thread);
-  for (std::uint32_t i = 1; i < kMostStamps; ++i) EXPECT_EQ(EventTicks(*thread), first);
+  for (std::uint32_t i = 1; i < kMaxStamps; ++i) EXPECT_EQ(EventTicks(*thread), first);
   const std::uint64_t second = EventTicks(*thread);
   EXPECT_GT(second, first);
   EXPECT_EQ(EventTicks(*thread), second);

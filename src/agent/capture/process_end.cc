@@ -24,7 +24,7 @@ using wire::AgentState;
 using wire::RingHeader;
 
 // Rings of earlier images that the recorder has not taken away yet.
-constexpr std::uint64_t kMostEarlierImages = 16;
+constexpr std::uint64_t kMaxEarlierImages = 16;
 
 // The ring of this very process, or null: it does not record, or only shares its parent's memory.
 RingHeader* OwnRing() noexcept {
@@ -92,7 +92,7 @@ void WriteRingPath(char* out, std::size_t room, const char* session, std::uint64
 
 void EndEarlierImages(const char* session, std::uint64_t start_ticks) noexcept {
   char path[1024];
-  for (std::uint64_t image = 0; image < kMostEarlierImages; ++image) {
+  for (std::uint64_t image = 0; image < kMaxEarlierImages; ++image) {
     WriteRingPath(path, sizeof(path), session, start_ticks, image);
     if (access(path, F_OK) == 0) EndImage(path, start_ticks);
   }

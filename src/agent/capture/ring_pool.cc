@@ -18,7 +18,7 @@ namespace {
 constexpr std::uint64_t kRecorderSilenceNs = 3'000'000'000;  // then it is taken for dead
 constexpr std::uint32_t kWakeEvery = 32;                     // sealed chunks: 1 MiB
 // A program that stays below never makes the system call that TrimPool needs.
-constexpr std::uint32_t kLeastTrim = 32;
+constexpr std::uint32_t kMinTrim = 32;
 
 void WakeRecorder() noexcept {
   wire::RingHeader* ring = g_agent.ring;
@@ -71,7 +71,7 @@ wire::ChunkHeader* TryTake(const ThreadState& t) noexcept {
 void TrimPool() noexcept {
   if (IsSandboxed()) return;
   const std::uint32_t needed = g_agent.ring->chunks_needed.load(std::memory_order_relaxed);
-  if (needed == 0 || g_agent.touched.load(std::memory_order_relaxed) < needed + kLeastTrim) return;
+  if (needed == 0 || g_agent.touched.load(std::memory_order_relaxed) < needed + kMinTrim) return;
   const std::uint32_t end = g_agent.touched.exchange(needed, std::memory_order_relaxed);
   if (end <= needed || end > g_agent.chunk_count) return;  // another thread did it
   syscall(SYS_madvise, g_agent.pool + std::size_t{needed} * wire::kChunkBytes,
@@ -95,9 +95,9 @@ bool MayComeFree() noexcept {
 // Many that wait look less often each, so that looking does not take the time that the recorder
 // needs.
 timespec PauseFor(std::uint32_t waiting) noexcept {
-  constexpr std::uint32_t kMostPauses = 25;
+  constexpr std::uint32_t kMaxPauses = 25;
   constexpr long kPauseNs = 200'000;
-  return {0, kPauseNs * static_cast<long>(waiting < kMostPauses ? waiting : kMostPauses)};
+  return {0, kPauseNs * static_cast<long>(waiting < kMaxPauses ? waiting : kMaxPauses)};
 }
 
 // Waits until there is a chunk; null when there is none within the budget.

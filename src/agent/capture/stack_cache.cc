@@ -105,12 +105,12 @@ bool IsCodeGone(const CodeSlot& slot) noexcept {
 // Where most code objects of the full table are gone, leaves them out instead of making it larger.
 // The nodes are mostly of such code, too: they are forgotten, and those in use are defined again.
 bool ForgetCodes(StackCache& cache) noexcept {
-  constexpr std::uint32_t kLeastGone = 2048;
+  constexpr std::uint32_t kMinGone = 2048;
   std::uint32_t gone = 0;
   for (std::size_t i = 0; i < cache.code_capacity; ++i) {
     if (cache.codes[i].id != 0 && IsCodeGone(cache.codes[i])) ++gone;
   }
-  if (gone < kLeastGone || gone * 2 < cache.code_count) return false;
+  if (gone < kMinGone || gone * 2 < cache.code_count) return false;
   const std::size_t bytes = cache.code_capacity * sizeof(CodeSlot);
   if (cache.spare_codes == nullptr) {
     cache.spare_codes = static_cast<CodeSlot*>(TakePrivate(bytes));

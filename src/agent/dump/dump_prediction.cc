@@ -76,11 +76,11 @@ std::uint64_t BlocksInUse() noexcept {
 }
 
 void NoteClone(const ProcessMemory& memory, std::uint64_t pause_ns) noexcept {
-  constexpr double kLeastMiB = 64;  // of less the fixed part is most
+  constexpr double kMinMiB = 64;  // of less the fixed part is most
   const double mib =
       static_cast<double>(memory.anonymous_bytes + memory.huge_bytes / kHugePageGain) / kMiB;
   const std::uint64_t fixed = FixedPause(memory);
-  if (mib < kLeastMiB || memory.pinned_bytes != 0 || pause_ns <= fixed) return;
+  if (mib < kMinMiB || memory.pinned_bytes != 0 || pause_ns <= fixed) return;
   g_clone_ns_per_mib[1] = g_clone_ns_per_mib[0];
   g_clone_ns_per_mib[0] = static_cast<std::uint64_t>(static_cast<double>(pause_ns - fixed) / mib);
 }
@@ -113,8 +113,8 @@ DumpPrediction PredictDump(const HeapDumpOptions& options, const ProcessMemory& 
 
 void NoteWalk(const HeapDumpOptions& options, std::uint64_t blocks,
               std::uint64_t pause_ns) noexcept {
-  constexpr std::uint64_t kLeastBlocks = 10'000;  // of less the fixed part is most
-  if (blocks <= kLeastBlocks) return;
+  constexpr std::uint64_t kMinBlocks = 10'000;  // of less the fixed part is most
+  if (blocks <= kMinBlocks) return;
   g_walk_ns_per_block[options.is_census ? 1 : 0] = pause_ns / blocks;
 }
 

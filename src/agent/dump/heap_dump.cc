@@ -30,11 +30,11 @@ namespace {
 
 using cpython::Peek;
 
-constexpr unsigned kMostSeconds = 300;                  // a clone ends itself after that
-constexpr std::uint64_t kMostWaitNs = 120'000'000'000;  // for questions
-constexpr long kHeapDumpLookNs = 1'000'000;             // how often they are looked for
-constexpr int kTimedOut = 3;                            // the clone's exit code
-constexpr int kFaulted = 128;                           // and above: FaultGuard's, with the signal
+constexpr unsigned kMaxSeconds = 300;                  // a clone ends itself after that
+constexpr std::uint64_t kMaxWaitNs = 120'000'000'000;  // for questions
+constexpr long kHeapDumpLookNs = 1'000'000;            // how often they are looked for
+constexpr int kTimedOut = 3;                           // the clone's exit code
+constexpr int kFaulted = 128;                          // and above: FaultGuard's, with the signal
 constexpr char kNoMemory[] = "no memory for the dump";
 constexpr char kNotOpened[] = "the dump's output could not be opened";
 constexpr timespec kTargetFirst{0, 2'000'000};
@@ -60,7 +60,7 @@ bool WaitForQuestions(int fd) noexcept {
   std::atomic<std::uint32_t>& stage = g_agent.ring->request_stage;
   stage.store(static_cast<std::uint32_t>(wire::DumpStage::kWaiting), std::memory_order_release);
   const std::uint64_t began = wire::MonotonicNs();
-  while (wire::MonotonicNs() - began < kMostWaitNs) {
+  while (wire::MonotonicNs() - began < kMaxWaitNs) {
     if (stage.load(std::memory_order_acquire) ==
         static_cast<std::uint32_t>(wire::DumpStage::kAsked)) {
       return true;
@@ -101,7 +101,7 @@ NativeWalk* LoadBlocks(const HeapDumpOptions& options, NativeWalk& native) noexc
   sigemptyset(&alarm_only);
   sigaddset(&alarm_only, SIGALRM);
   sigprocmask(SIG_UNBLOCK, &alarm_only, nullptr);
-  const itimerval limit{{0, 0}, {kMostSeconds, 0}};
+  const itimerval limit{{0, 0}, {kMaxSeconds, 0}};
   setitimer(ITIMER_REAL, &limit, nullptr);
   // All threads that waited for the GIL run now: the processors are theirs before they are ours and
   // our reader's. A kernel takes them from a process that computes a few milliseconds late.
@@ -149,7 +149,7 @@ void* TakeQuietGil() noexcept {
 // How long a thread waits for the GIL just now: while code runs all the time a switch interval or
 // more, else nothing. Who stands behind a pause waits so once more, behind who ran before it.
 std::uint64_t MeasureGilWait() noexcept {
-  constexpr std::uint64_t kMostNs = 20'000'000;  // a long call, which may not come again
+  constexpr std::uint64_t kMaxNs = 20'000'000;  // a long call, which may not come again
   std::uint64_t wait = 0;
   for (int i = 0; i < 2; ++i) {
     const std::uint64_t began = wire::MonotonicNs();
@@ -160,13 +160,13 @@ std::uint64_t MeasureGilWait() noexcept {
     wait = std::max(wait, took);
     nanosleep(&kBetweenLooks, nullptr);  // who waited has it again
   }
-  return std::min(wait, kMostNs);
+  return std::min(wait, kMaxNs);
 }
 
 // Whether two processes are worth it: of few objects the second would hardly have begun.
 bool IsWorthTwo(const HeapDumpOptions& options, std::uint64_t blocks) noexcept {
-  constexpr std::uint64_t kLeastBlocks = 300'000;
-  return options.may_split && !options.has_blocks && !options.is_census && blocks >= kLeastBlocks;
+  constexpr std::uint64_t kMinBlocks = 300'000;
+  return options.may_split && !options.has_blocks && !options.is_census && blocks >= kMinBlocks;
 }
 
 // 0: written. Else an errno of clone, or -1: the clone failed later.

@@ -23,7 +23,7 @@ using PinnedMemoryAddress = std::uintptr_t;
 constexpr PinnedMemoryAddress kPinnedMemoryLeastBytes =
     1u << 20;                                          // less is cloned as quickly as it is spared
 constexpr PinnedMemoryAddress kProbeStep = 16u << 20;  // one page for each so many bytes, at least
-constexpr std::size_t kMostProbes = 2048;              // beside two for each range
+constexpr std::size_t kMaxProbes = 2048;               // beside two for each range
 
 struct Probe {
   PinnedMemoryAddress page;
@@ -42,7 +42,7 @@ void Advise(PinnedMemoryAddress begin, PinnedMemoryAddress end, int advice) noex
 }
 
 // What the clone that looks can do without: all large memory but the probes and our own.
-void AdviseAll(const MemoryMap& map, const PlainData& data, const Probe* probes,
+void AdviseAll(const MemoryMap& map, const PointerFreeMemory& data, const Probe* probes,
                std::size_t probe_count, int advice) noexcept {
   std::size_t plain = 0;
   for (std::size_t i = 0; i < map.count(); ++i) {
@@ -68,11 +68,10 @@ void AdviseAll(const MemoryMap& map, const PlainData& data, const Probe* probes,
 }
 
 // First and last page of each range, and some between. Returns how many.
-std::size_t ChooseProbes(const PlainData& data, RawArray<Probe>& probes) noexcept {
+std::size_t ChooseProbes(const PointerFreeMemory& data, RawArray<Probe>& probes) noexcept {
   PinnedMemoryAddress all = 0;
   for (std::size_t i = 0; i < data.count(); ++i) all += data.at(i).end - data.at(i).begin;
-  const PinnedMemoryAddress step =
-      std::max(kProbeStep, all / kMostProbes / kPageBytes * kPageBytes);
+  const PinnedMemoryAddress step = std::max(kProbeStep, all / kMaxProbes / kPageBytes * kPageBytes);
   std::size_t count = 0;
   for (std::size_t i = 0; i < data.count(); ++i) {
     const PlainRange& range = data.at(i);

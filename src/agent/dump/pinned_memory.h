@@ -6,8 +6,8 @@
 // that is not pinned its pages are shared with us. The clone that writes the dump then goes without
 // those that are, for the time of one system call marked MADV_DONTFORK.
 //
-// Only plain data (agent/plain_data) is looked at and spared. No malloc. One thread, the process
-// must not fork meanwhile (agent/fork_gate).
+// Only plain data (agent/pointer_free_memory) is looked at and spared. No malloc. One thread, the
+// process must not fork meanwhile (agent/fork_gate).
 //
 // Sources: Linux mm/memory.c (copy_present_ptes: pinned anonymous pages are copied),
 // Documentation/admin-guide/mm/pagemap.rst (bit 56: mapped once only).
@@ -16,7 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "agent/dump/plain_data.h"
+#include "agent/dump/pointer_free_memory.h"
 #include "agent/ground/raw_memory.h"
 #include "agent/memory/memory_map.h"
 
@@ -42,7 +42,7 @@ class PinnedMemory {
 
  private:
   MemoryMap map_;
-  PlainData data_;
+  PointerFreeMemory data_;
   RawArray<MemoryRange> ranges_;
   std::size_t count_ = 0;
   std::uint64_t present_bytes_ = 0;

@@ -8,7 +8,7 @@
 namespace memwhy::agent {
 namespace {
 
-constexpr int kMostWaits = 10'000;  // of 100 us: rather a risk than a fork that never comes
+constexpr int kMaxWaits = 10'000;  // of 100 us: rather a risk than a fork that never comes
 
 // One of both waits for the other: each says first what it does and looks then.
 std::atomic<int> g_forks{0};
@@ -22,7 +22,7 @@ void Wait() noexcept {
 }  // namespace
 
 void CloseForkGate() noexcept {
-  for (int left = kMostWaits; left > 0; --left) {
+  for (int left = kMaxWaits; left > 0; --left) {
     g_is_closed.store(1);
     if (g_forks.load() == 0) return;
     g_is_closed.store(0);
@@ -35,7 +35,7 @@ void OpenForkGate() noexcept { g_is_closed.store(0); }
 
 void PassForkGate() noexcept {
   g_forks.fetch_add(1);
-  for (int left = kMostWaits; left > 0 && g_is_closed.load() != 0; --left) Wait();
+  for (int left = kMaxWaits; left > 0 && g_is_closed.load() != 0; --left) Wait();
 }
 
 void LeaveForkGate(bool is_child) noexcept {

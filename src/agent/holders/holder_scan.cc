@@ -11,8 +11,8 @@
 #include "agent/ground/agent.h"
 #include "agent/ground/private_memory.h"
 #include "agent/ground/raw_memory.h"
-#include "agent/holders/asked_objects.h"
 #include "agent/holders/native_holders.h"
+#include "agent/holders/query_set.h"
 #include "agent/memory/library_data.h"
 #include "agent/memory/present_pages.h"
 #include "agent/python/python_api.h"
@@ -25,10 +25,10 @@ namespace {
 using cpython::Address;
 using cpython::PeekPointer;
 
-constexpr std::size_t kPlaces = 4;          // told of each object, twice
-constexpr std::uint64_t kMostHits = 1024;   // looked into of each object
-constexpr Address kMostHead = 80;           // of a str: there lie its own pointers
-constexpr Address kMostShared = 64u << 20;  // of one mapping: larger ones are data
+constexpr std::size_t kPlaces = 4;         // told of each object, twice
+constexpr std::uint64_t kMaxHits = 1024;   // looked into of each object
+constexpr Address kMaxHead = 80;           // of a str: there lie its own pointers
+constexpr Address kMaxShared = 64u << 20;  // of one mapping: larger ones are data
 
 enum class Memory : std::uint8_t {
   kLibrary,      // a library's data
@@ -194,7 +194,7 @@ class Scan {
   // none; that of methods, {version, name, value}, the names alone.
   bool IsLeftOver(Address object, Address place) noexcept {
     constexpr Address kSpareBytes = 80 * 8;
-    constexpr int kLeastSame = 3;
+    constexpr int kMinSame = 3;
     const PythonApi& api = g_python_api;
     const Address type = cpython::TypeOf(object);
     if (type == api.function_type || type == api.code_type) return true;
@@ -205,8 +205,8 @@ class Scan {
       if (IsSpare(word)) return true;
       const bool is_same = walk_.IsObject(word) && cpython::TypeOf(word) == type;
       same = is_same ? same + 1 : 0;
-      const bool is_around = at >= place && at - place < 8 * kLeastSame;
-      if (same >= kLeastSame && is_around && (type == api.dict_type || type == api.list_type)) {
+      const bool is_around = at >= place && at - place < 8 * kMinSame;
+      if (same >= kMinSame && is_around && (type == api.dict_type || type == api.list_type)) {
         return true;
       }
     }
@@ -217,13 +217,13 @@ class Scan {
            cpython::TypeOf(name) == api.str_type;
   }
   void Hit(Address word, Address place, Memory memory) noexcept {
-    using Part = AskedObjects::Part;
-    AskedObjects::Match match;
+    using Part = QuerySet::Part;
+    QuerySet::Match match;
     if (!asked_.Find(word, &match)) return;
     // Remains of what was there.
     if (free_.Contains(place) || walk_.IsInBytes(place)) return;
     const Address object = asked_.object(match.object);
-    if (match.part == Part::kText && place - object < kMostHead) return;
+    if (match.part == Part::kText && place - object < kMaxHead) return;
     if (match.part == Part::kBody && place >= object && place < asked_.EndOfBody(match.object)) {
       return;
     }
@@ -245,12 +245,12 @@ class Scan {
       return;
     }
     if (others < kPlaces) answer.other_places[others] = place;
-    if (others < kMostHits && GrowRaw(hits_, hit_count_ + 1)) {
+    if (others < kMaxHits && GrowRaw(hits_, hit_count_ + 1)) {
       hits_.items[hit_count_++] = {match.object, place};
     }
   }
 
-  AskedObjects asked_;
+  QuerySet asked_;
   FreeMemory& free_;
   DumpWalk& walk_;
   RawArray<Answer> answers_;
@@ -304,7 +304,7 @@ bool MayHold(const Mapping& mapping, const MemoryMap& map) noexcept {
   if (!mapping.is_readable) return false;
   if (mapping.begin - g_private.begin < g_private.bytes) return false;
   if (!mapping.is_shared) return mapping.is_writable || !mapping.is_file;
-  if (!mapping.is_memory_file || mapping.end - mapping.begin > kMostShared) return false;
+  if (!mapping.is_memory_file || mapping.end - mapping.begin > kMaxShared) return false;
   const Mapping* ring = map.Find(reinterpret_cast<Address>(g_agent.ring));
   return ring == nullptr || ring->inode != mapping.inode;
 }

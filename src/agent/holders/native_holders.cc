@@ -49,7 +49,7 @@ void NativeHolders::Look(Address word, Address place) noexcept {
   const FreeMemory::Block block = free_.BlockOf(word);
   if (block.begin == 0 || (word != block.begin && is_strict_)) return;
   if (reached_.IsSeen(block.begin) || walk_.IsObjectsBlock(block)) return;
-  if (block_count_ == kMostReached || !GrowRaw(blocks_, block_count_ + 1) ||
+  if (block_count_ == kMaxReached || !GrowRaw(blocks_, block_count_ + 1) ||
       !reached_.See(block.begin)) {
     return;
   }

@@ -50,7 +50,7 @@ class NativeHolders {
     bool was_seen;  // looked at, but for what lies behind its sure end
   };
   static constexpr std::uint32_t kNoLink = ~std::uint32_t{0};
-  static constexpr std::size_t kMostReached = 1u << 20;  // the nearest ones; 24 MiB
+  static constexpr std::size_t kMaxReached = 1u << 20;  // the nearest ones; 24 MiB
 
   void Look(std::uintptr_t word, std::uintptr_t place) noexcept;
   void LookAt(std::uintptr_t begin, std::uintptr_t end) noexcept;

@@ -18,7 +18,7 @@ using cpython::PeekPointer;
 
 constexpr std::uint32_t kPoolOverhead = 48;
 constexpr std::uint32_t kSizeClasses = 32;
-constexpr std::uint32_t kMostPoolBytes = 1u << 20;
+constexpr std::uint32_t kMaxPoolBytes = 1u << 20;
 
 // PYTHONMALLOC=debug, python -X dev: {size, big-endian; 'r', 'm' or 'o'; seven times 0xfd} lie
 // before what was asked for.
@@ -58,7 +58,7 @@ void FreeMemory::LoadPools(const MemoryMap& map) noexcept {
   if (ring == nullptr) return;
   const std::uint32_t pool_bytes = ring->pool_bytes;
   const std::uint32_t arena_bytes = ring->arena_bytes;
-  if (pool_bytes < 4096 || pool_bytes > kMostPoolBytes || (pool_bytes & (pool_bytes - 1)) != 0)
+  if (pool_bytes < 4096 || pool_bytes > kMaxPoolBytes || (pool_bytes & (pool_bytes - 1)) != 0)
     return;
   arena_bytes_ = arena_bytes;
   pool_bytes_ = pool_bytes;

@@ -15,8 +15,8 @@ using cpython::Address;
 using cpython::Peek;
 using cpython::PeekPointer;
 
-constexpr Address kHead = 16;        // of a chunk: {size of the free one before, size | flags}
-constexpr Address kLeastChunk = 32;  // for 1 to 24 bytes
+constexpr Address kHead = 16;      // of a chunk: {size of the free one before, size | flags}
+constexpr Address kMinChunk = 32;  // for 1 to 24 bytes
 constexpr Address kSizeFlags = 7;
 constexpr Address kIsBeforeUsed = 1;  // flag: the chunk before is in use
 constexpr Address kIsMapped = 2;      // flag: lies elsewhere
@@ -27,13 +27,13 @@ constexpr Address kHeapBytes = 64u << 20;
 // malloc_state.
 constexpr std::uint32_t kInfoBefore = 8;
 constexpr std::uint32_t kInfoBytes = 16;
-constexpr Address kLeastInfo = 32;
-constexpr Address kMostInfo = 64;
+constexpr Address kMinInfo = 32;
+constexpr Address kMaxInfo = 64;
 // malloc_state {.., fast lists 16, top 96, .., bins 112, ..}; from 2.43 on without lists of fast
 // chunks.
 constexpr std::uint32_t kFastLists = 16;
 constexpr std::uint32_t kFastListCount = 10;
-constexpr Address kMostFastChunk = 256;
+constexpr Address kMaxFastChunk = 256;
 constexpr std::uint32_t kTop = 96;
 constexpr std::uint32_t kBins = 112;
 constexpr Address kStateBytes = 2200;
@@ -43,7 +43,7 @@ constexpr Address kLaterStateBytes = 2112;
 // tcache_perthread_struct: for each bin a number of 16 bits, then for each the first free block.
 constexpr int kFirstSafeLinking = 32;  // 2.32
 constexpr int kFirstLateCache = 42;
-constexpr std::uint32_t kMostCached = 65536;
+constexpr std::uint32_t kMaxCached = 65536;
 
 // 2.N; 0: another library.
 int LibraryMinor() noexcept {
@@ -99,17 +99,17 @@ void GlibcHeaps::WalkHeap(Address first, Address end, FreeRanges& free) noexcept
   Heap& heap = heaps_.items[heap_count_];
   heap = {first, first, 0};
   Address chunk = first;
-  while (chunk < end && end - chunk >= kLeastChunk) {
+  while (chunk < end && end - chunk >= kMinChunk) {
     const Address head = PeekPointer(chunk, 8);
     const Address size = head & ~kSizeFlags;
-    if (size < kLeastChunk || (size & 15) != 0 || size > end - chunk || (head & kIsMapped) != 0) {
+    if (size < kMinChunk || (size & 15) != 0 || size > end - chunk || (head & kIsMapped) != 0) {
       break;
     }
     const Address next = chunk + size;
     chunks_.See(chunk + kHead);
     heap.end = next;
     if (size == cache_bytes) Keep(caches_, cache_count_, chunk + kHead);
-    if (end - next < kLeastChunk) {
+    if (end - next < kMinChunk) {
       heap.top = chunk;
       free.Add(chunk + kHead, next);
       break;
@@ -129,7 +129,7 @@ void GlibcHeaps::WalkThreadHeaps(const Mapping& mapping, FreeRanges& free) noexc
     const Address bytes = PeekPointer(info, kInfoBytes);
     const Address info_bytes = arena & (kHeapBytes - 1);
     const bool is_first = arena - info_bytes == info;
-    if (info_bytes < kLeastInfo || info_bytes > kMostInfo || (info_bytes & 15) != 0 ||
+    if (info_bytes < kMinInfo || info_bytes > kMaxInfo || (info_bytes & 15) != 0 ||
         (before == 0) != is_first || (before & (kHeapBytes - 1)) != 0 || bytes < 4096 ||
         bytes > std::min(kHeapBytes, mapping.end - info)) {
       continue;
@@ -164,7 +164,7 @@ void GlibcHeaps::AddFastChunks(Address state, FreeRanges& free) noexcept {
     Address chunk = PeekPointer(state, kFastLists + 8 * list);
     for (std::uint32_t left = 1u << 20; left > 0 && IsChunk(chunk + kHead); --left) {
       const Address size = SizeOf(chunk + kHead);
-      if (size > kMostFastChunk) break;
+      if (size > kMaxFastChunk) break;
       free.Add(chunk + kHead, chunk + size);
       chunk = Unmix(PeekPointer(chunk, kHead), chunk + kHead);
     }
@@ -190,7 +190,7 @@ void GlibcHeaps::AddCache(Address cache, FreeRanges& free) noexcept {
   const std::uint32_t bins = CacheBins();
   for (std::uint32_t bin = 0; bin < bins; ++bin) {
     Address block = PeekPointer(cache, 2 * bins + 8 * bin);
-    for (std::uint32_t left = kMostCached; left > 0 && IsChunk(block); --left) {
+    for (std::uint32_t left = kMaxCached; left > 0 && IsChunk(block); --left) {
       free.Add(block, block + SizeOf(block) - kHead);
       block = Unmix(PeekPointer(block, 0), block);
     }
@@ -235,7 +235,7 @@ AllocatedBlock GlibcHeaps::BlockOf(Address address) noexcept {
   if (begin == 0) return {};
   // The next chunk's first word belongs to this one.
   const Address size = SizeOf(begin);
-  return {begin, begin + size - 8, size <= kLeastChunk ? begin + 8 : begin + size - 16};
+  return {begin, begin + size - 8, size <= kMinChunk ? begin + 8 : begin + size - 16};
 }
 
 }  // namespace memwhy::agent

@@ -19,7 +19,7 @@ constexpr std::uint32_t kLengths = 32;
 constexpr std::uint32_t kDescr = 56;
 constexpr std::uint32_t kFlags = 64;
 constexpr int kOwnsData = 4;
-constexpr int kMostDimensions = 64;
+constexpr int kMaxDimensions = 64;
 constexpr std::int64_t kArrayItemsMostBytes = std::int64_t{1} << 44;
 
 // Of a dtype.
@@ -28,7 +28,7 @@ constexpr int kObjectNumber = 17;
 constexpr std::int64_t kFirstDescrBytes = 96;  // of numpy 1's
 constexpr std::int64_t kBareDescrBytes = 88;   // of numpy 2's that are no records
 constexpr std::uint8_t kHasReferences = 1;     // NPY_ITEM_REFCOUNT
-constexpr std::int64_t kMostItemBytes = 1 << 20;
+constexpr std::int64_t kMaxItemBytes = 1 << 20;
 constexpr int kArrayItemsMostDepth = 8;
 
 }  // namespace
@@ -63,7 +63,7 @@ bool ArrayItems::Describe(Address descr, Description* out) noexcept {
     out->subarray = PeekPointer(descr, 40);
     out->fields = PeekPointer(descr, 48);
   }
-  return out->bytes >= 0 && out->bytes <= kMostItemBytes;
+  return out->bytes >= 0 && out->bytes <= kMaxItemBytes;
 }
 
 ArrayBuffer ArrayItems::BufferOf(Address array) noexcept {
@@ -72,7 +72,7 @@ ArrayBuffer ArrayItems::BufferOf(Address array) noexcept {
   const Address lengths = PeekPointer(array, kLengths);
   Description item;
   if ((Peek<int>(array, kFlags) & kOwnsData) == 0 || data == 0) return {};
-  if (dimensions < 0 || dimensions > kMostDimensions || !map_.IsReadable(data, 1)) return {};
+  if (dimensions < 0 || dimensions > kMaxDimensions || !map_.IsReadable(data, 1)) return {};
   if (!Describe(PeekPointer(array, kDescr), &item)) return {};
   std::int64_t bytes = item.bytes;
   for (int i = 0; i < dimensions; ++i) {
@@ -100,8 +100,7 @@ void ArrayItems::CollectFields(const Description& record, std::uint64_t offset, 
     }
     const std::uint32_t items = g_agent.python.layout->tuple_items;
     std::int64_t at = 0;
-    if (!PeekSmallInt(PeekPointer(field, items + 8), &at) || at < 0 || at > kMostItemBytes)
-      continue;
+    if (!PeekSmallInt(PeekPointer(field, items + 8), &at) || at < 0 || at > kMaxItemBytes) continue;
     Collect(PeekPointer(field, items), offset + static_cast<std::uint64_t>(at), depth, out);
   }
 }
@@ -115,7 +114,7 @@ void ArrayItems::Collect(Address descr, std::uint64_t offset, int depth,
     for (std::size_t i = 0; i < out->count; ++i) {
       if (out->offsets[i] == offset) return;
     }
-    if (out->count < ItemReferences::kMost) {
+    if (out->count < ItemReferences::kMax) {
       out->offsets[out->count++] = static_cast<std::uint32_t>(offset);
     }
     return;
@@ -126,7 +125,7 @@ void ArrayItems::Collect(Address descr, std::uint64_t offset, int depth,
     Description part;
     if (!Describe(base, &part) || part.bytes == 0) return;
     for (std::int64_t at = 0; at + part.bytes <= item.bytes; at += part.bytes) {
-      if (out->count == ItemReferences::kMost) return;
+      if (out->count == ItemReferences::kMax) return;
       Collect(base, offset + static_cast<std::uint64_t>(at), depth - 1, out);
     }
     return;

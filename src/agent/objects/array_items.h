@@ -21,11 +21,11 @@ struct ArrayBuffer {
 };
 
 struct ItemReferences {
-  static constexpr std::size_t kMost = 128;
+  static constexpr std::size_t kMax = 128;
 
   std::uint32_t item_bytes = 0;
   std::size_t count = 0;
-  std::uint32_t offsets[kMost];  // in an item
+  std::uint32_t offsets[kMax];  // in an item
 };
 
 class ArrayItems {

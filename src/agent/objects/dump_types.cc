@@ -17,9 +17,9 @@ using cpython::Peek;
 using cpython::PeekPointer;
 using wire::EdgeKind;
 
-constexpr std::uint32_t kMostTypes = 1 << 16;
+constexpr std::uint32_t kMaxTypes = 1 << 16;
 constexpr std::size_t kTypeBytes = 400;  // of a type object that we look at
-constexpr std::int64_t kMostBasicBytes = 1 << 20;
+constexpr std::int64_t kMaxBasicBytes = 1 << 20;
 constexpr std::int64_t kHeadBytes = 16;  // of each object: its references and its type
 
 const char* PlainName(Address type) noexcept {
@@ -166,7 +166,7 @@ void DumpTypes::AddMember(DumpType& facts, std::uint32_t offset, EdgeKind kind,
 void DumpTypes::LearnMembers(DumpType& facts) noexcept {
   constexpr int kObjectMember = 6;     // T_OBJECT
   constexpr int kObjectExMember = 16;  // T_OBJECT_EX
-  constexpr int kMostDefinitions = 4096;
+  constexpr int kMaxDefinitions = 4096;
   const cpython::Layout& layout = *g_agent.python.layout;
   const PythonApi& api = g_python_api;
   const auto add_all = [&](const cpython::Reference* list, EdgeKind kind, const char* prefix) {
@@ -237,7 +237,7 @@ void DumpTypes::LearnMembers(DumpType& facts) noexcept {
   if (facts.is_tuple) return;
   for (Address base = facts.type; base != 0; base = PeekPointer(base, cpython::kTypeBase)) {
     Address member = PeekPointer(base, cpython::kTypeMembers);
-    for (int i = 0; member != 0 && i < kMostDefinitions; ++i, member += cpython::kMemberBytes) {
+    for (int i = 0; member != 0 && i < kMaxDefinitions; ++i, member += cpython::kMemberBytes) {
       const auto* name = reinterpret_cast<const char*>(PeekPointer(member, 0));
       if (name == nullptr) break;
       const int type = Peek<int>(member, cpython::kMemberType);
@@ -367,7 +367,7 @@ void DumpTypes::Learn(DumpType& facts) noexcept {
 
 DumpType* DumpTypes::Find(Address type) noexcept {
   if (IsKnown(type)) return last_;
-  if (count_ == kMostTypes) return nullptr;
+  if (count_ == kMaxTypes) return nullptr;
   if (slab_count_ == 0 || slab_used_ == kSlabTypes) {
     if (!GrowRaw(slabs_, slab_count_ + 1)) return nullptr;
     auto* slab = static_cast<DumpType*>(MapRaw(kSlabTypes * sizeof(DumpType)));
@@ -400,7 +400,7 @@ bool DumpTypes::ReadsLikeType(Address type) noexcept {
   const Address meta = cpython::TypeOf(type);
   if (meta != g_python_api.type_type && !ReadsLikeMetaclass(meta)) return false;
   const auto basic = Peek<std::int64_t>(type, cpython::kTypeBasicSize);
-  return basic >= 16 && basic <= kMostBasicBytes &&
+  return basic >= 16 && basic <= kMaxBasicBytes &&
          map_->IsReadable(PeekPointer(type, cpython::kTypeName), 1);
 }
 
@@ -410,7 +410,7 @@ bool DumpTypes::ReadsLikeMetaclass(Address meta) const noexcept {
   if ((meta & 7) != 0 || !map_->IsReadable(meta, kTypeBytes)) return false;
   if ((Peek<std::uint64_t>(meta, cpython::kTypeFlags) & cpython::kFlagType) == 0) return false;
   Address base = meta;
-  for (int left = kMostBases; base != g_python_api.type_type && left > 0; --left) {
+  for (int left = kMaxBases; base != g_python_api.type_type && left > 0; --left) {
     base = PeekPointer(base, cpython::kTypeBase);
     if ((base & 7) != 0 || !map_->IsReadable(base, kTypeBytes)) return false;
   }

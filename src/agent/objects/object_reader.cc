@@ -295,9 +295,9 @@ void ObjectReader::ReadGenerator(Address generator, EdgeList& edges) noexcept {
 // what the links refer to, and not that the list holds each link once more than the dict does.
 void ObjectReader::ReadLruCache(Address cache, EdgeList& edges) noexcept {
   constexpr std::uint32_t kNext = 24;
-  constexpr std::int64_t kMostLinks = std::int64_t{1} << 32;
+  constexpr std::int64_t kMaxLinks = std::int64_t{1} << 32;
   std::int64_t count = 0;
-  for (Address link = PeekPointer(cache, kNext); link != 0 && link != cache && count < kMostLinks;
+  for (Address link = PeekPointer(cache, kNext); link != 0 && link != cache && count < kMaxLinks;
        link = PeekPointer(link, kNext), ++count) {
     // From 3.10 on it tells the links' type, too, once for each: that is each link's own.
     edges.Untell(cpython::TypeOf(link));

@@ -129,7 +129,7 @@ void TensorStorages::LookForTensor(Address address, int depth) noexcept {
 }
 
 void TensorStorages::Add(Address storage) noexcept {
-  if (count_ == kMost) return;
+  if (count_ == kMax) return;
   TensorStorage& found = found_[count_];
   if (!Read(storage, &found)) return;
   for (std::size_t i = 0; i < count_; ++i) {
@@ -141,7 +141,7 @@ void TensorStorages::Add(Address storage) noexcept {
 }
 
 void TensorStorages::AddHolder(const TensorHolder& holder) noexcept {
-  if (holder_count_ != kMost) holders_[holder_count_++] = holder;
+  if (holder_count_ != kMax) holders_[holder_count_++] = holder;
 }
 
 //  torch 2.1 and later   up to 2.0

@@ -41,7 +41,7 @@ struct TensorHolder {
 
 class TensorStorages {
  public:
-  static constexpr std::size_t kMost = 16;  // of one object, of each of the two below
+  static constexpr std::size_t kMax = 16;  // of one object, of each of the two below
 
   explicit TensorStorages(const MemoryMap& map) noexcept : map_(map) {}
 
@@ -91,9 +91,9 @@ class TensorStorages {
 
   const MemoryMap& map_;
   RawTable<Slot> roles_;
-  TensorStorage found_[kMost];
+  TensorStorage found_[kMax];
   std::size_t count_ = 0;
-  TensorHolder holders_[kMost];
+  TensorHolder holders_[kMax];
   std::size_t holder_count_ = 0;
 };
 

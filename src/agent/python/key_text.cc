@@ -6,9 +6,9 @@
 namespace memwhy::agent {
 
 std::size_t CutText(const char* text, std::size_t bytes) noexcept {
-  constexpr int kMostCharacters = 64;
+  constexpr int kMaxCharacters = 64;
   std::size_t at = 0;
-  for (int characters = 0; at < bytes && characters < kMostCharacters; ++characters) {
+  for (int characters = 0; at < bytes && characters < kMaxCharacters; ++characters) {
     do {
       ++at;
     } while (at < bytes && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80);

@@ -7,12 +7,12 @@
 
 namespace memwhy::agent {
 
-inline constexpr int kMostBases = 256;  // of one type; more is damage
+inline constexpr int kMaxBases = 256;  // of one type; more is damage
 
 // `type` or the first of its bases for which is(base); 0: none.
 template <typename Is>
 cpython::Address FindBase(cpython::Address type, const Is& is) noexcept {
-  int left = kMostBases;
+  int left = kMaxBases;
   for (; type != 0 && left > 0; type = cpython::PeekPointer(type, cpython::kTypeBase), --left) {
     if (is(type)) return type;
   }

@@ -16,9 +16,9 @@ using cpython::Peek;
 using cpython::PeekPointer;
 using wire::DumpTag;
 
-constexpr std::size_t kFilterBits = 1u << 15;         // 4 KiB: stays in the first cache
-constexpr std::uint64_t kMostHiddenCount = 1u << 20;  // references of a hidden object
-constexpr int kMostInterpreters = 1024;
+constexpr std::size_t kFilterBits = 1u << 15;        // 4 KiB: stays in the first cache
+constexpr std::uint64_t kMaxHiddenCount = 1u << 20;  // references of a hidden object
+constexpr int kMaxInterpreters = 1024;
 constexpr int kDumpHiddenMostThreads = 1 << 16;
 
 std::size_t FilterBit(Address type) noexcept {
@@ -77,18 +77,18 @@ void DumpHidden::Write() noexcept {
 }
 
 void DumpHidden::MarkStack(Address place, bool is_small_only) noexcept {
-  constexpr Address kLeastArena = 256 << 10;
+  constexpr Address kMinArena = 256 << 10;
   const Mapping* mapping = walk_.map_.Find(place);
-  if (mapping == nullptr || (is_small_only && mapping->end - mapping->begin >= kLeastArena)) return;
+  if (mapping == nullptr || (is_small_only && mapping->end - mapping->begin >= kMinArena)) return;
   is_stack_.items[mapping - &walk_.map_.at(0)] = 1;
 }
 
 // From 3.11 on Python has stacks of its own, in mappings that are too small for objects.
 template <cpython::Family family>
 void DumpHidden::MarkFrames(Address thread) noexcept {
-  constexpr int kMostFrames = 1000;
+  constexpr int kMaxFrames = 1000;
   const cpython::Layout& layout = *g_agent.python.layout;
-  int left = kMostFrames;
+  int left = kMaxFrames;
   for (Address frame = cpython::TopFrame<family>(layout, thread); frame != 0 && left > 0;
        frame = PeekPointer(frame, layout.frame_previous), --left) {
     MarkStack(frame, true);
@@ -120,7 +120,7 @@ bool DumpHidden::FindStacks() noexcept {
     is_stack_.items[i] = mapping.is_stack || IsThreadStack(mapping) ? 1 : 0;
   }
   const cpython::Layout& layout = *g_agent.python.layout;
-  int interpreters = kMostInterpreters;
+  int interpreters = kMaxInterpreters;
   for (Address at = PeekPointer(g_agent.python.runtime, layout.runtime_interpreters);
        at != 0 && interpreters > 0; at = PeekPointer(at, layout.interpreter_next), --interpreters) {
     int left = kDumpHiddenMostThreads;
@@ -166,7 +166,7 @@ void DumpHidden::WriteRange(Address first, Address last) noexcept {
       const std::size_t bit = FilterBit(type);
       if ((filter_[bit >> 6] >> (bit & 63) & 1) == 0) continue;
       const auto references = Peek<std::uint64_t>(at, 0);
-      if (references == 0 || references > kMostHiddenCount || DumpTypes::IsImmortal(at)) continue;
+      if (references == 0 || references > kMaxHiddenCount || DumpTypes::IsImmortal(at)) continue;
       if (references == EndOfFreeList(at)) continue;
       if (walk_.marks_.IsSeen(at) || !walk_.types_.IsKnown(type) || free_.Contains(at)) continue;
       const DumpType* facts = walk_.types_.Get(type);

@@ -109,13 +109,13 @@ void DumpLanes::PassTurn() noexcept {
 }
 
 bool DumpLanes::PutType(std::uintptr_t type) noexcept {
-  if (board_->type_count == kMostTypes) return false;
+  if (board_->type_count == kMaxTypes) return false;
   board_->types[board_->type_count++] = type;
   return true;
 }
 
 bool DumpLanes::PutGreenlet(std::uintptr_t greenlet) noexcept {
-  if (board_->greenlet_count == kMostGreenlets) return false;
+  if (board_->greenlet_count == kMaxGreenlets) return false;
   board_->greenlets[board_->greenlet_count++] = greenlet;
   return true;
 }

@@ -62,8 +62,8 @@ class DumpLanes {
   std::uintptr_t greenlet(std::size_t index) const { return board_->greenlets[index]; }
 
  private:
-  static constexpr std::size_t kMostTypes = std::size_t{1} << 16;  // as DumpTypes has it
-  static constexpr std::size_t kMostGreenlets = std::size_t{1} << 20;
+  static constexpr std::size_t kMaxTypes = std::size_t{1} << 16;  // as DumpTypes has it
+  static constexpr std::size_t kMaxGreenlets = std::size_t{1} << 20;
 
   struct Board {
     std::atomic<std::uint32_t> turn;      // 1: somebody writes; a shared futex
@@ -74,8 +74,8 @@ class DumpLanes {
     std::uint64_t skipped;
     std::size_t type_count;
     std::size_t greenlet_count;
-    std::uintptr_t types[kMostTypes];
-    std::uintptr_t greenlets[kMostGreenlets];
+    std::uintptr_t types[kMaxTypes];
+    std::uintptr_t greenlets[kMaxGreenlets];
   };
 
   bool HasEnded() const noexcept;  // in the first: the second

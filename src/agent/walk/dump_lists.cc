@@ -38,7 +38,7 @@ int DumpLists::OnVisited(void* object, void* self) noexcept {
   const std::uint32_t gc_head = g_agent.python.layout->gc_head_bytes;
   const Address head = reinterpret_cast<Address>(object) - gc_head;
   const Address before = PeekPointer(head, 8) & ~kLinkFlags;
-  if (before != lists->last_ && lists->head_count_ < kMostLists) {
+  if (before != lists->last_ && lists->head_count_ < kMaxLists) {
     lists->heads_[lists->head_count_++] = before;
   }
   lists->last_ = head;

@@ -30,9 +30,9 @@ class DumpLists {
   void FetchBehind(cpython::Address next) const noexcept;
   static int OnVisited(void* object, void* lists) noexcept;
 
-  static constexpr std::uint32_t kMostLists = 16;
+  static constexpr std::uint32_t kMaxLists = 16;
   DumpWalk& walk_;
-  cpython::Address heads_[kMostLists] = {};  // where they were looked for
+  cpython::Address heads_[kMaxLists] = {};  // where they were looked for
   std::uint32_t head_count_ = 0;
   cpython::Address last_ = 0;  // the head of the object visited last
 };

@@ -16,7 +16,7 @@ using wire::EdgeKind;
 using wire::ShapeRest;
 using wire::SkipReason;
 
-constexpr std::uint64_t kMostListItems = std::uint64_t{1} << 40;
+constexpr std::uint64_t kMaxListItems = std::uint64_t{1} << 40;
 
 std::uint32_t ReferrerOf(const DumpType& facts) noexcept { return wire::kFirstType + facts.id; }
 
@@ -95,8 +95,8 @@ void DumpWalk::PutHead(DumpType& facts, Address object, std::int64_t extra) noex
 
 // Up to 3.11 the dict of interned strings hides in libpython: each is its own value.
 bool DumpWalk::IsInterned(const DictTable& table) const noexcept {
-  constexpr std::int64_t kLeast = 256;  // of a running interpreter
-  if (table.values != 0 || table.count < kLeast ||
+  constexpr std::int64_t kMin = 256;  // of a running interpreter
+  if (table.values != 0 || table.count < kMin ||
       !map_.IsReadable(table.entries, static_cast<std::size_t>(table.count) * table.entry_bytes)) {
     return false;
   }
@@ -182,7 +182,7 @@ void DumpWalk::WriteItems(DumpType& facts, Address object) noexcept {
   const Address items = facts.kind == ObjectKind::kTuple
                             ? object + g_agent.python.layout->tuple_items
                             : PeekPointer(object, cpython::kListItems);
-  if (count < 0 || static_cast<std::uint64_t>(count) > kMostListItems ||
+  if (count < 0 || static_cast<std::uint64_t>(count) > kMaxListItems ||
       (count > 0 && !map_.IsReadable(items, static_cast<std::size_t>(count) * 8))) {
     Skip(object, SkipReason::kFault);
     return;

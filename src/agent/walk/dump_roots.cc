@@ -21,7 +21,7 @@ using wire::EdgeKind;
 using wire::RootCounts;
 
 constexpr int kDumpRootsMostThreads = 1 << 16;
-constexpr int kMostFrames = 1 << 20;
+constexpr int kMaxFrames = 1 << 20;
 
 // The line that a frame is at, as tracebacks have it; 0: not known.
 std::uint32_t LineOf(Address code, std::int32_t instruction) noexcept {
@@ -39,8 +39,8 @@ std::uint32_t LineOf(Address code, std::int32_t instruction) noexcept {
                            if (begin <= at && at < end) line = of_run;
                          });
   }
-  constexpr std::int64_t kMost = 0x7fffffff;
-  return line > 0 && line <= kMost ? static_cast<std::uint32_t>(line) : 0;
+  constexpr std::int64_t kMax = 0x7fffffff;
+  return line > 0 && line <= kMax ? static_cast<std::uint32_t>(line) : 0;
 }
 
 }  // namespace
@@ -142,7 +142,7 @@ void DumpRoots::WriteFrames(Address frame, std::uint64_t thread) noexcept {
   const DumpRoot kind = thread == 0 ? DumpRoot::kGreenlet : DumpRoot::kFrame;
   Address outermost = 0;  // of those that run code of their own
   Address outermost_code = 0;
-  int left = kMostFrames;
+  int left = kMaxFrames;
   for (; frame != 0 && left > 0; frame = PeekPointer(frame, layout.frame_previous), --left) {
     Address code = 0;
     std::int32_t instruction = 0;
@@ -204,7 +204,7 @@ void DumpRoots::WriteThread(Address thread) noexcept {
   // The exception that is handled: the last item is the thread's own, the others are generators'.
   Address item = PeekPointer(thread, layout.thread_exc_info);
   const std::uint32_t previous = layout.exc_item_words * 8;
-  int left = kMostFrames;
+  int left = kMaxFrames;
   while (item != 0 && walk_.map_.IsReadable(item, previous + 8) && left-- > 0 &&
          PeekPointer(item, previous) != 0) {
     item = PeekPointer(item, previous);
@@ -242,7 +242,7 @@ void DumpRoots::WriteGreenlet(Address greenlet) noexcept {
 // type itself has a number where its subclasses were.
 void DumpRoots::WriteSubclasses(Address interpreter) noexcept {
   constexpr std::uint32_t kSubclasses = 360;  // of PyTypeObject
-  constexpr Address kMostTypes = 1 << 12;
+  constexpr Address kMaxTypes = 1 << 12;
   const cpython::Layout& layout = *g_agent.python.layout;
   const auto is_dict = [this](Address value) {
     return value != 0 && walk_.types_.IsObject(value) &&
@@ -253,7 +253,7 @@ void DumpRoots::WriteSubclasses(Address interpreter) noexcept {
     const Address type = PeekPointer(at, 0);
     if ((type & 7) != 0 || type < 4096 || !walk_.types_.IsKnown(type)) continue;
     const Address number = PeekPointer(type, kSubclasses);
-    if (number == 0 || number > kMostTypes) continue;
+    if (number == 0 || number > kMaxTypes) continue;
     // Two or three ints stand between, by version.
     for (const std::uint32_t dict : {16u, 24u}) {
       const Address subclasses = PeekPointer(at, dict + 8);
@@ -280,11 +280,11 @@ void DumpRoots::WriteInterned(Address dict) noexcept {
 // What atexit has registered. Up to 3.9 its module tells, from 3.14 on it is a list.
 void DumpRoots::WriteExitCallbacks(Address interpreter) noexcept {
   constexpr const char* kMembers[] = {"func", "args", "kwargs"};
-  constexpr int kMostCallbacks = 1 << 20;
+  constexpr int kMaxCallbacks = 1 << 20;
   const std::uint32_t at = g_agent.python.layout->interpreter_exit_callbacks;
   const Address callbacks = PeekPointer(interpreter, at);
   const int count = Peek<int>(interpreter, at + 8);
-  if (count <= 0 || count > kMostCallbacks ||
+  if (count <= 0 || count > kMaxCallbacks ||
       !walk_.map_.IsReadable(callbacks, static_cast<std::size_t>(count) * 8)) {
     return;
   }

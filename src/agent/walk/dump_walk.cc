@@ -231,13 +231,13 @@ bool DumpWalk::Run(bool collects, FreeMemory* free, NativeWalk* native, DumpLane
   if (!types_.Start(map_)) return false;
   PutStart(lanes != nullptr);
   PutShapes();
-  constexpr int kMostInterpreters = 1024;
+  constexpr int kMaxInterpreters = 1024;
   const Address first = PeekPointer(g_agent.python.runtime, layout.runtime_interpreters);
   DumpLists lists(*this);
   const Address main = PeekPointer(g_agent.python.runtime, layout.runtime_main_interpreter);
   lists.WriteSettings(collects, main);
   if (lanes != nullptr) Split(*lanes, main);
-  int left = kMostInterpreters;
+  int left = kMaxInterpreters;
   for (Address at = first; at != 0 && left > 0;
        at = PeekPointer(at, layout.interpreter_next), --left) {
     TakeInterned(at);
@@ -246,7 +246,7 @@ bool DumpWalk::Run(bool collects, FreeMemory* free, NativeWalk* native, DumpLane
   }
   if (has_lanes_) Join(*lanes);
   DumpRoots roots(*this);
-  left = kMostInterpreters;
+  left = kMaxInterpreters;
   for (Address at = first; at != 0 && left > 0;
        at = PeekPointer(at, layout.interpreter_next), --left) {
     WriteGuarded([&] { roots.Write(at); });
@@ -274,8 +274,8 @@ bool DumpWalk::IsInBytes(Address place) noexcept {
 }
 
 bool DumpWalk::IsObjectsBlock(const FreeMemory::Block& block) noexcept {
-  constexpr Address kMostBefore = 64;  // the collector's head and what else lies before an object
-  for (Address at = block.begin; at < block.begin + kMostBefore && at < block.end; at += 16) {
+  constexpr Address kMaxBefore = 64;  // the collector's head and what else lies before an object
+  for (Address at = block.begin; at < block.begin + kMaxBefore && at < block.end; at += 16) {
     if (marks_.IsSeen(at) && types_.IsObject(at)) return true;
   }
   return false;

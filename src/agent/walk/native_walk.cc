@@ -15,7 +15,7 @@ using wire::DumpTag;
 
 constexpr std::size_t kNativeWalkBodyWords = 512;  // of an object's body, searched for pointers
 constexpr std::size_t kBlockBytes = 64 * 1024;     // of a native block, likewise
-constexpr std::size_t kMostEdges = 4096;           // of one block
+constexpr std::size_t kMaxEdges = 4096;            // of one block
 // Tables of so many entries are in pymalloc's pools, which are no blocks of the tracer.
 constexpr std::int64_t kPooledItems = 32;
 
@@ -53,7 +53,7 @@ bool NativeWalk::IsMemory(const NativeBlock& block) noexcept {
 // before it. A large block that begins like a small one is not its: that was there before.
 bool NativeWalk::IsObjectMemory(const NativeBlock& block) noexcept {
   constexpr std::size_t kWords = 6;
-  constexpr std::int64_t kMostBeyond = 1024;  // what an object may have behind its own bytes
+  constexpr std::int64_t kMaxBeyond = 1024;  // what an object may have behind its own bytes
   std::uint64_t copy[kWords];
   const Content head = Read(block, copy, sizeof(copy));
   const auto bytes = static_cast<std::int64_t>(block.size);
@@ -63,7 +63,7 @@ bool NativeWalk::IsObjectMemory(const NativeBlock& block) noexcept {
     if (facts == nullptr) return true;
     const std::int64_t inline_bytes = InlineBytes(*facts, block.address + 8 * before, walk_.map_);
     const std::int64_t own = facts->own_bytes() + (inline_bytes > 0 ? inline_bytes : 0);
-    if (bytes - own <= own + kMostBeyond) return true;
+    if (bytes - own <= own + kMaxBeyond) return true;
   }
   return false;
 }
@@ -168,7 +168,7 @@ void NativeWalk::ReadBlock(std::uint32_t index) noexcept {
     type_ = types_.Get(content.words[0]);
     ReadStorage(block.address, content.words[0]);
   }
-  for (std::size_t i = 0; i < content.count && walk_.edges_.count() < kMostEdges; ++i) {
+  for (std::size_t i = 0; i < content.count && walk_.edges_.count() < kMaxEdges; ++i) {
     const std::uint64_t word = content.words[i];
     const std::uint32_t next = NativeAt(word);
     if (next != BlockIndex::kNone) {

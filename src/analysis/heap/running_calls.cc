@@ -16,7 +16,7 @@ using Node = ObjectGraph::Node;
 namespace {
 
 constexpr int kRunningCallsMostSteps = 2;  // from an argument: its attribute, an attribute of that
-constexpr std::size_t kMostNear = 10'000;  // a list of a million is no argument
+constexpr std::size_t kMaxNear = 10'000;   // a list of a million is no argument
 // What stands on its caller's evaluation stack is counted nowhere, either.
 constexpr std::uint64_t kPerCall = 2;
 constexpr std::uint32_t kRegisters = 6;  // that survive a call: rbx, rbp, r12 to r15
@@ -70,7 +70,7 @@ void RunningCalls::AddNear(const ObjectGraph& graph, std::vector<Node> at, Threa
   for (int step = 0; !at.empty(); ++step) {
     std::vector<Node> next;
     // Grows meanwhile: a tuple of arguments and an attribute dict are no step.
-    for (std::size_t i = 0; i < at.size() && near.size() < kMostNear; ++i) {
+    for (std::size_t i = 0; i < at.size() && near.size() < kMaxNear; ++i) {
       const Node node = at[i];
       if (!graph.IsObject(node) || !near.insert(node).second) continue;
       const std::string_view type = graph.TypeName(node);

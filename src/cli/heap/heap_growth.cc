@@ -30,7 +30,7 @@ namespace memwhy::cli {
 namespace {
 
 constexpr std::size_t kHeapGrowthRowsInText = 12;
-constexpr std::size_t kMostRounds = 10'000;
+constexpr std::size_t kMaxRounds = 10'000;
 
 struct HeapGrowthOptions {
   HeapTarget target;
@@ -187,7 +187,7 @@ void AddGrowth(CLI::App& heap, int* exit_code) {
       ->type_name("TIME");
   command->add_option("--rounds", options->rounds, "Number of counts (default 5)")
       ->type_name("N")
-      ->check(CLI::Range(std::size_t{2}, kMostRounds));
+      ->check(CLI::Range(std::size_t{2}, kMaxRounds));
   command->add_option("--dump", options->dump, "Write a heap dump at the end if something grew")
       ->type_name("FILE");
   command->add_flag("--json", options->json, "Print memwhy.heap.growth/1");

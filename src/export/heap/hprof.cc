@@ -41,8 +41,8 @@ enum class Basic : std::uint8_t { kObject = 2, kByte = 8, kShort = 9, kInt = 10,
 
 constexpr std::uint32_t kTrace = 1;  // the only stack trace, an empty one
 constexpr std::size_t kSegmentBytes = 1 << 20;
-constexpr std::uint64_t kMostArrayBytes = 1 << 30;  // a segment holds less than 4 GiB
-constexpr std::uint64_t kMostItems = kMostArrayBytes / kIdBytes;
+constexpr std::uint64_t kMaxArrayBytes = 1 << 30;  // a segment holds less than 4 GiB
+constexpr std::uint64_t kMaxItems = kMaxArrayBytes / kIdBytes;
 // Of a process. A damaged dump may say more, and all of it would be written.
 constexpr std::uint64_t kAddressSpace = std::uint64_t{1} << 47;
 
@@ -309,24 +309,24 @@ class HprofWriter {
 
   // What is too long for one array becomes an array of arrays.
   void WriteItems(std::uint64_t id, std::span<const Node> items) {
-    if (items.size() <= kMostItems) {
+    if (items.size() <= kMaxItems) {
       std::vector<std::uint64_t> ids;
       for (const Node item : items) ids.push_back(IdOf(item));
       return WriteArray(id, ids);
     }
     std::vector<std::uint64_t> parts;
-    for (; !items.empty(); items = items.subspan(std::min<std::size_t>(items.size(), kMostItems))) {
+    for (; !items.empty(); items = items.subspan(std::min<std::size_t>(items.size(), kMaxItems))) {
       parts.push_back(SpareId(std::uint64_t{graph_.size()} + spare_++));
-      WriteItems(parts.back(), items.first(std::min<std::size_t>(items.size(), kMostItems)));
+      WriteItems(parts.back(), items.first(std::min<std::size_t>(items.size(), kMaxItems)));
     }
     WriteArray(id, parts);
   }
   void WriteBytes(std::uint64_t id, std::uint64_t bytes) {
-    if (bytes <= kMostArrayBytes) return WriteZeros(id, bytes);
+    if (bytes <= kMaxArrayBytes) return WriteZeros(id, bytes);
     std::vector<std::uint64_t> parts;
-    for (std::uint64_t left = bytes; left > 0; left -= std::min(left, kMostArrayBytes)) {
+    for (std::uint64_t left = bytes; left > 0; left -= std::min(left, kMaxArrayBytes)) {
       parts.push_back(SpareId(std::uint64_t{graph_.size()} + spare_++));
-      WriteZeros(parts.back(), std::min(left, kMostArrayBytes));
+      WriteZeros(parts.back(), std::min(left, kMaxArrayBytes));
     }
     WriteArray(id, parts);
   }

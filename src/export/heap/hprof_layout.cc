@@ -14,11 +14,11 @@ namespace {
 using model::ObjectGraph;
 using wire::EdgeKind;
 
-constexpr std::size_t kMostFields = 255;
-constexpr std::size_t kMostNames = 4096;  // looked at for one type
-constexpr std::uint64_t kMostPadding = 64;
+constexpr std::size_t kMaxFields = 255;
+constexpr std::size_t kMaxNames = 4096;  // looked at for one type
+constexpr std::uint64_t kMaxPadding = 64;
 // An empty array counts 24 bytes: what lacks less than half of them goes without.
-constexpr std::uint64_t kLeastExtra = 12;
+constexpr std::uint64_t kMinExtra = 12;
 constexpr std::uint64_t kUnknown = std::numeric_limits<std::uint64_t>::max();
 
 // What the field of an edge is called; "" for an edge that is an item.
@@ -87,7 +87,7 @@ void HprofLayout::ChooseFields() {
     const auto targets = graph_.Targets(node);
     for (std::uint32_t i = 0; i < targets.size(); ++i) {
       const std::string_view name = FieldName(graph_.LabelOf(node, i));
-      if (!name.empty() && uses[id].size() < kMostNames) ++uses[id][ValidUtf8(name)];
+      if (!name.empty() && uses[id].size() < kMaxNames) ++uses[id][ValidUtf8(name)];
     }
   }
   for (std::size_t id = 0; id < classes_.size(); ++id) {
@@ -98,7 +98,7 @@ void HprofLayout::ChooseFields() {
     const std::uint64_t room = smallest[id] == kUnknown || smallest[id] < kInstanceBytes
                                    ? 0
                                    : (smallest[id] - kInstanceBytes) / kIdBytes;
-    const std::uint64_t most = std::clamp<std::uint64_t>(room, 2, kMostFields);
+    const std::uint64_t most = std::clamp<std::uint64_t>(room, 2, kMaxFields);
     if (names.size() > most) names.resize(most);
     for (const auto& [count, name] : names) {
       const auto place = static_cast<std::uint32_t>(one.fields.size());
@@ -150,11 +150,11 @@ void HprofLayout::Measure() {
     one.instance_bytes = kInstanceBytes + kIdBytes * one.field_count();
     const auto pad = [&] {
       if (least[id] <= one.instance_bytes) return;
-      one.padding = std::min(least[id] - one.instance_bytes, kMostPadding);
+      one.padding = std::min(least[id] - one.instance_bytes, kMaxPadding);
       one.instance_bytes += one.padding;
     };
     pad();
-    if (most[id] < one.instance_bytes + kLeastExtra) continue;
+    if (most[id] < one.instance_bytes + kMinExtra) continue;
     // The field for the array takes part of the padding.
     one.has_bytes = true;
     one.instance_bytes = kInstanceBytes + kIdBytes * one.field_count();
@@ -167,7 +167,7 @@ std::int64_t HprofLayout::ExtraBytes(Node node, std::uint64_t items) const {
   const HprofClass& one = classes_[ClassOf(node)];
   const std::uint64_t counted = one.instance_bytes + ItemsBytes(items);
   const std::uint64_t bytes = graph_.bytes(node);
-  if (!one.has_bytes || bytes < counted + kLeastExtra) return -1;
+  if (!one.has_bytes || bytes < counted + kMinExtra) return -1;
   const std::uint64_t array = (bytes - counted) / 8 * 8 + ((bytes - counted) % 8 >= 4 ? 8 : 0);
   return array <= kArrayBytes ? 0 : static_cast<std::int64_t>(array - kArrayBytes);
 }

@@ -21,7 +21,7 @@ using model::ObjectGraph;
 using wire::EdgeKind;
 using Node = ObjectGraph::Node;
 
-constexpr std::uint64_t kMost = std::numeric_limits<std::uint32_t>::max();
+constexpr std::uint64_t kMax = std::numeric_limits<std::uint32_t>::max();
 constexpr std::uint64_t kNodeFields = 5;
 
 // Positions in the lists of types below.
@@ -72,7 +72,7 @@ class SnapshotWriter {
 
   Result<void> Write() {
     const std::uint64_t nodes = FirstObject() + (graph_.first_root() - ObjectGraph::kFirst);
-    if (nodes * kNodeFields > kMost) {
+    if (nodes * kNodeFields > kMax) {
       return Error::Of("{} nodes are more than a V8 heap snapshot can number", nodes);
     }
     WriteHead(nodes);
@@ -139,7 +139,7 @@ class SnapshotWriter {
     Number(static_cast<std::uint64_t>(type));
     Number(strings_.Number(name));
     Number(2 * written_++ + 1);  // an odd id is an object of the program, not of the browser
-    Number(std::min(bytes, kMost));
+    Number(std::min(bytes, kMax));
     Number(edges);
     End();
   }
@@ -210,7 +210,7 @@ class SnapshotWriter {
     return {EdgeType::kHidden, place};
   }
   std::pair<EdgeType, std::uint64_t> NumberName(std::int64_t number) {
-    if (number >= 0 && static_cast<std::uint64_t>(number) <= kMost) {
+    if (number >= 0 && static_cast<std::uint64_t>(number) <= kMax) {
       return {EdgeType::kElement, static_cast<std::uint64_t>(number)};
     }
     return {EdgeType::kProperty, strings_.Number(std::to_string(number))};

@@ -170,8 +170,8 @@ class DumpDecoder {
   static constexpr std::uint64_t kOldestVersion = 1;
   static_assert(wire::kDumpVersion == 2);  // Run's message names it
   // Of all lanes together.
-  static constexpr std::uint64_t kMostTypes = 1u << 20;
-  static constexpr std::uint64_t kMostShapes = 1u << 28;
+  static constexpr std::uint64_t kMaxTypes = 1u << 20;
+  static constexpr std::uint64_t kMaxShapes = 1u << 28;
 
   struct KnownType {
     std::uint32_t id = 0;  // the visitor's
@@ -344,7 +344,7 @@ class DumpDecoder {
       }
       case wire::DumpTag::kNativeType: {
         if (!Text(&text_)) return false;
-        if (native_types_ >= kMostTypes) return Damaged("more native types than there may be");
+        if (native_types_ >= kMaxTypes) return Damaged("more native types than there may be");
         lane_->native_types.push_back(++native_types_);
         visitor_.OnNativeType(text_);
         return true;
@@ -427,7 +427,7 @@ class DumpDecoder {
     std::uint64_t bytes = 0;
     std::uint64_t address = 0;
     if (!Text(&text_) || !Number(&flags) || !Number(&bytes) || !Address(&address)) return false;
-    if (defined_types_ >= kMostTypes) return Damaged("more types than there may be");
+    if (defined_types_ >= kMaxTypes) return Damaged("more types than there may be");
     ++defined_types_;
     const auto [first, is_first] =
         first_types_.try_emplace({address, flags, bytes}, FirstType{types_, lane_});
@@ -446,7 +446,7 @@ class DumpDecoder {
     if (rest > static_cast<std::uint8_t>(wire::ShapeRest::kPairs)) {
       return Damaged("a shape of a kind that this memwhy does not know");
     }
-    if (shapes_ >= kMostShapes) return Damaged("more shapes than there may be");
+    if (shapes_ >= kMaxShapes) return Damaged("more shapes than there may be");
     std::vector<DumpLabel> labels;
     for (std::uint64_t i = 0; i < count; ++i) {
       std::uint8_t kind = 0;
@@ -553,7 +553,7 @@ class DumpDecoder {
   std::uint64_t before_ = 0;  // bytes of the stream before them
   std::uint64_t tag_ = 0;     // of the record that is read
   std::uint64_t version_ = 0;
-  std::array<Lane, wire::kMostLanes> lanes_;
+  std::array<Lane, wire::kMaxLanes> lanes_;
   Lane* lane_ = &lanes_[0];  // whose records these are
   std::uint64_t told_list_ = wire::kListUnknown;
   std::map<TypeKey, FirstType> first_types_;

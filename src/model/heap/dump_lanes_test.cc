@@ -71,7 +71,8 @@ void PutInner(FakeDump& dump, const Names& names) {
 void PutRoots(FakeDump& dump, const Names& names) {
   dump.Key(kKeyObject, "items");
   dump.Root(DumpRoot::kModule, RootCounts::kNone, "app", {kModuleObject});
-  dump.Root(DumpRoot::kInterpreter, RootCounts::kEach, "interpreter", {kModuleObject}, names.attributes);
+  dump.Root(DumpRoot::kInterpreter, RootCounts::kEach, "interpreter", {kModuleObject},
+            names.attributes);
   dump.End();
 }
 
@@ -309,7 +310,7 @@ TEST(DumpLanes, EndWhereTheStreamEnds) {
 TEST(DumpLanes, AreNoMoreThanThereAre) {
   FakeDump dump;
   dump.Tag(wire::DumpTag::kLane);
-  dump.Number(wire::kMostLanes);
+  dump.Number(wire::kMaxLanes);
   dump.End();
   EXPECT_EQ(DamageOf(dump), "a lane that cannot be");
   FakeDump far;
@@ -340,11 +341,11 @@ TEST(DumpLanes, CameWithVersionTwo) {
 }
 
 TEST(DumpLanes, DefineNoMoreTypesTogetherThanOne) {
-  constexpr std::uint64_t kMost = 1 << 20;
+  constexpr std::uint64_t kMax = 1 << 20;
   FakeDump dump;
-  for (std::uint64_t i = 0; i < kMost; ++i) {
-    if (i == kMost / 2) dump.Lane(1);
-    dump.Type("", 0, 0, i % (kMost / 2));
+  for (std::uint64_t i = 0; i < kMax; ++i) {
+    if (i == kMax / 2) dump.Lane(1);
+    dump.Type("", 0, 0, i % (kMax / 2));
   }
   FakeDump more = dump;
   dump.End();

@@ -30,7 +30,7 @@ class FakeDump {
     Number(version);
   }
 
-  // What follows is written by `lane`, below kMostLanes; ids of types and shapes are its own.
+  // What follows is written by `lane`, below kMaxLanes; ids of types and shapes are its own.
   void Lane(std::uint32_t lane) {
     Tag(wire::DumpTag::kLane);
     Number(lane);
@@ -181,7 +181,7 @@ class FakeDump {
   }
 
   std::vector<std::uint8_t> bytes_;
-  std::array<OneLane, wire::kMostLanes> lanes_;
+  std::array<OneLane, wire::kMaxLanes> lanes_;
   std::uint32_t lane_ = 0;
 };
 

@@ -17,7 +17,7 @@ namespace {
 
 using Node = ObjectGraph::Node;
 
-constexpr std::uint64_t kMostNodes = 0xfffffff0;
+constexpr std::uint64_t kMaxNodes = 0xfffffff0;
 
 std::uint32_t AddText(std::string& blob, std::string_view text) {
   const auto at = static_cast<std::uint32_t>(blob.size());
@@ -170,7 +170,7 @@ class ObjectGraphLoader {
       }
     }
     Node Next() const { return ObjectGraph::kFirst + static_cast<Node>(graph.address_.size()); }
-    bool is_full() const { return graph.address_.size() >= kMostNodes; }
+    bool is_full() const { return graph.address_.size() >= kMaxNodes; }
 
     ObjectGraph& graph;
     std::unordered_map<std::uint32_t, std::uint32_t> kinds;  // of storages, by device

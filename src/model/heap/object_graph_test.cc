@@ -358,7 +358,8 @@ FakeDump Tensors() {
   dump.Buffer(kKeyObject, 4000, wire::BufferKind::kStorage);
   dump.Object(tensor, kAlone, 1, {kLeaked});
   dump.Buffer(kLeaked, 100, wire::BufferKind::kDevice, {20, 0xff});
-  dump.Root(DumpRoot::kInterpreter, RootCounts::kEach, "interpreter", {kListObject, kModuleObject, kAlone});
+  dump.Root(DumpRoot::kInterpreter, RootCounts::kEach, "interpreter",
+            {kListObject, kModuleObject, kAlone});
   dump.End();
   return dump;
 }

@@ -7,7 +7,7 @@ namespace memwhy::model {
 namespace {
 
 constexpr unsigned kPageBits = 12;
-constexpr std::int64_t kMostHere = 30'000;  // of a page's numbers
+constexpr std::int64_t kMaxHere = 30'000;  // of a page's numbers
 // A stream that was made up may name a new page with each edge; a process does not.
 constexpr std::size_t kFreePages = 1 << 16;
 constexpr std::uint64_t kEventsPerPage = 4;
@@ -28,8 +28,8 @@ void ReferenceBalance::OnType(std::string_view, std::uint64_t flags, std::uint64
 void ReferenceBalance::OnObject(const DumpObject& object) {
   is_counted_ = true;
   if (object.references != 0) {
-    constexpr std::uint64_t kMost = std::uint64_t{1} << 32;
-    Add(object.address, static_cast<std::int64_t>(std::min(object.references, kMost)),
+    constexpr std::uint64_t kMax = std::uint64_t{1} << 32;
+    Add(object.address, static_cast<std::int64_t>(std::min(object.references, kMax)),
         (object.address & 8) != 0);
   }
   // The reference to its type, which the stream leaves out.
@@ -54,7 +54,7 @@ void ReferenceBalance::Count(Waiting& waiting) {
   const std::size_t slot = waiting.address >> 4 & 255;
   std::int16_t& balance = waiting.page->balance[slot];
   std::int64_t sum = balance + waiting.count;
-  if (sum > kMostHere || sum < -kMostHere) {
+  if (sum > kMaxHere || sum < -kMaxHere) {
     beyond_[waiting.address >> 4] += sum;
     sum = 0;
   }

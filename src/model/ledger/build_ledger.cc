@@ -15,7 +15,7 @@ namespace memwhy::model {
 namespace {
 
 constexpr std::uint64_t kChunkHeader = 16;  // glibc: size word and the previous chunk's last word
-constexpr std::uint64_t kLeastChunk = 32;
+constexpr std::uint64_t kMinChunk = 32;
 
 struct Booked {
   Bytes bytes = 0;
@@ -172,7 +172,7 @@ class RssBooking {
               ClaimKind::kMallocMapped, is_owned, 0};
     }
     const std::uint64_t with_header = AddSaturating(block.size, 8 + kChunkHeader - 1);
-    const std::uint64_t chunk = std::max(kLeastChunk, with_header / 16 * 16);
+    const std::uint64_t chunk = std::max(kMinChunk, with_header / 16 * 16);
     return {begin, AddSaturating(begin, chunk), ClaimKind::kMallocChunk, is_owned, 0};
   }
 

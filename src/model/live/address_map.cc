@@ -6,11 +6,11 @@
 namespace memwhy::model {
 namespace {
 
-constexpr std::size_t kLeastSlots = 64;
+constexpr std::size_t kMinSlots = 64;
 
 }  // namespace
 
-AddressMap::AddressMap() : slots_(kLeastSlots) {}
+AddressMap::AddressMap() : slots_(kMinSlots) {}
 
 std::size_t AddressMap::Home(std::uint64_t address) const {
   std::uint64_t hash = address ^ (address >> 32);
@@ -78,7 +78,7 @@ std::optional<Block> AddressMap::Erase(std::uint64_t address) {
   }
   slots_[hole] = Slot{};
   --size_;
-  if (slots_.size() > kLeastSlots && size_ * 8 < slots_.size()) Resize(slots_.size() / 2);
+  if (slots_.size() > kMinSlots && size_ * 8 < slots_.size()) Resize(slots_.size() / 2);
   return block;
 }
 

@@ -8,7 +8,7 @@
 namespace memwhy::recorder {
 namespace {
 
-constexpr std::size_t kMostWaiting = 64u << 20;  // bytes
+constexpr std::size_t kMaxWaiting = 64u << 20;  // bytes
 
 }  // namespace
 
@@ -55,7 +55,7 @@ void DumpQuestions::Run() {
 void DumpQuestions::Add(std::span<const std::uint8_t> bytes) {
   std::vector<std::uint8_t> chunk;
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return waiting_bytes_ < kMostWaiting || is_done_; });
+  changed_.wait(lock, [&] { return waiting_bytes_ < kMaxWaiting || is_done_; });
   if (is_done_) return;
   if (!spare_.empty()) {
     chunk = std::move(spare_.back());

@@ -12,7 +12,7 @@ namespace memwhy::recorder {
 namespace {
 
 // An agent may have 65,536 types and seldom more than ten pairs for each.
-constexpr std::size_t kMostBytes = 64u << 20;
+constexpr std::size_t kMaxBytes = 64u << 20;
 
 // What has come of a census, outliving the run that fills it.
 class BytesSource : public model::DumpSource {
@@ -38,7 +38,7 @@ class MemorySink : public DumpSink {
 
   Result<void> AddFact(const nlohmann::json&) override { return {}; }
   Result<void> AddBytes(std::span<const std::uint8_t> bytes) override {
-    if (bytes.size() > kMostBytes - bytes_.size()) {
+    if (bytes.size() > kMaxBytes - bytes_.size()) {
       return Error(
           "the process sends more than a census has; was it started by another version of memwhy?");
     }

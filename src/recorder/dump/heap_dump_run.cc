@@ -17,8 +17,8 @@
 #include "recorder/dump/clone_cost.h"
 #include "recorder/dump/holder_answers.h"
 #include "recorder/dump/holder_names.h"
-#include "recorder/dump/left_behind.h"
 #include "recorder/dump/meeting_place.h"
+#include "recorder/dump/stale_requests.h"
 #include "session/dump_file.h"
 #include "wire/clock.h"
 
@@ -30,7 +30,7 @@ constexpr double kNoticedWithin = 5;  // where it can only be noticed at an allo
 constexpr std::uint64_t kWakeNs = 20'000'000;
 constexpr std::uint64_t kStoppedForNs = 1'000'000'000;  // a tracer stops it for moments only
 constexpr std::size_t kReadBytes = 1 << 20;
-constexpr std::size_t kMostQuestions = 200'000;
+constexpr std::size_t kMaxQuestions = 200'000;
 
 std::uint64_t Headroom(const FileSystem& fs, pid_t pid) {
   const auto memory = os::ReadCgroupMemory(fs, pid);
@@ -45,10 +45,10 @@ std::uint64_t Headroom(const FileSystem& fs, pid_t pid) {
 // does itself. Against a quota their time counts as its own: beyond it the process would stand
 // still.
 bool MayUseTwo(const FileSystem& fs, pid_t pid) {
-  constexpr double kLeastQuota = 4;
+  constexpr double kMinQuota = 4;
   const auto processors = os::ReadProcessors(fs, pid);
   return processors && processors->allowed >= 2 &&
-         processors->quota.value_or(kLeastQuota) >= kLeastQuota;
+         processors->quota.value_or(kMinQuota) >= kMinQuota;
 }
 
 Result<std::string> FindUsableRing(const FileSystem& fs, pid_t pid) {
@@ -135,7 +135,7 @@ Result<void> HeapDumpRun::Post(const std::string& ring_path) {
   owner_.emplace(std::move(owner));
   const std::string name = fmt::format("dump.{}.{}", pid, getpid());
   const std::string folder = ring_path.substr(0, ring_path.rfind('/'));
-  RemoveLeftBehind(OurPath(fs_, pid, folder), pid);
+  RemoveStaleRequests(OurPath(fs_, pid, folder), pid);
   MEMWHY_TRY(place_, MeetingPlace::Open(fs_, pid, folder));
   base_ = place_->Ours(name);
   MEMWHY_TRY(fifo_, Fifo::Make(base_));
@@ -189,7 +189,7 @@ void HeapDumpRun::AskWhenReady() {
   const bool is_waiting = !is_asked_ && request_->IsWaiting();
   Drain();
   if (!is_waiting) return;
-  if (!failure_ && asking_) questions_ = asking_->Finish(kMostQuestions);
+  if (!failure_ && asking_) questions_ = asking_->Finish(kMaxQuestions);
   auto written = WriteQuestions(base_ + kQuestionsSuffix, questions_);
   if (written) {
     written =

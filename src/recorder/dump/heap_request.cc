@@ -146,7 +146,7 @@ std::optional<HeapReply> HeapRequest::Poll() {
   reply.taken_ns = header.request_taken_ns.load();
   reply.spared_bytes = header.request_spared_bytes.load();
   const std::uint32_t lanes = header.request_lanes.load();
-  reply.lanes = lanes <= wire::kMostLanes ? std::max(1u, lanes) : 1;
+  reply.lanes = lanes <= wire::kMaxLanes ? std::max(1u, lanes) : 1;
   reply.followed_blocks =
       header.request_blocks.load() == static_cast<std::uint32_t>(wire::BlocksState::kGiven);
   reply.method = MethodOf(header);

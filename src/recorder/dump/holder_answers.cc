@@ -20,7 +20,7 @@ std::optional<model::HolderScan> ParseAnswers(std::span<const std::uint8_t> byte
                                               std::span<const std::uint64_t> questions,
                                               HolderNames& names) {
   constexpr char kMagic[8] = {'M', 'W', 'Y', 'S', 'C', 'A', 'N', '2'};
-  constexpr std::uint64_t kMostPlaces = 64;
+  constexpr std::uint64_t kMaxPlaces = 64;
   const auto word = [&](std::uint64_t* value) {
     if (bytes.size() < 8) return false;
     std::memcpy(value, bytes.data(), 8);
@@ -44,7 +44,7 @@ std::optional<model::HolderScan> ParseAnswers(std::span<const std::uint8_t> byte
       return std::nullopt;
     }
     if (object.holder != 0) object.holder_name = names.NameOf(object.holder);
-    if (places > kMostPlaces) return std::nullopt;
+    if (places > kMaxPlaces) return std::nullopt;
     for (std::uint64_t i = 0; i < places; ++i) {
       std::uint64_t place = 0;
       if (!word(&place)) return std::nullopt;

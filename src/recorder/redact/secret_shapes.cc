@@ -148,7 +148,7 @@ std::string MaskPairs(std::string_view text) {
 
 // "Bearer eyJ...": what follows the name of a scheme.
 std::string MaskSchemes(std::string_view text) {
-  constexpr std::size_t kLeastToken = 6;
+  constexpr std::size_t kMinToken = 6;
   std::string out;
   std::size_t done = 0;
   for (std::size_t at = 0; at < text.size();) {
@@ -165,7 +165,7 @@ std::string MaskSchemes(std::string_view text) {
     const std::size_t value_end = EndOf(text, value, [](char c) {
       return IsTokenPart(c) || c == '.' || c == '=' || c == '+' || c == '/' || c == '~' || c == ':';
     });
-    if (value_end - value < kLeastToken) continue;
+    if (value_end - value < kMinToken) continue;
     out.append(text.substr(done, value - done)).append(kMask);
     done = at = value_end;
   }
@@ -197,8 +197,8 @@ bool IsShapePart(char c) { return IsTokenPart(c) || c == '.' || c == '+' || c ==
 
 // Letters of both cases and digits in turn, as chance has them: no word, no hash, no number.
 bool LooksRandom(std::string_view word, std::size_t min_digits) {
-  constexpr std::size_t kLeast = 32;
-  if (word.size() < kLeast) return false;
+  constexpr std::size_t kMin = 32;
+  if (word.size() < kMin) return false;
   std::size_t upper = 0;
   std::size_t lower = 0;
   std::size_t digits = 0;

@@ -10,9 +10,9 @@ namespace {
 
 constexpr std::uint32_t kAlignment = 16;
 constexpr std::uint32_t kSizeClasses = 32;
-constexpr std::uint32_t kLeastPool = 4096;
-constexpr std::uint32_t kMostPool = 1u << 20;
-constexpr std::uint32_t kMostArena = 64u << 20;
+constexpr std::uint32_t kMinPool = 4096;
+constexpr std::uint32_t kMaxPool = 1u << 20;
+constexpr std::uint32_t kMaxArena = 64u << 20;
 constexpr std::size_t kBatch = 4096;  // pools per read
 
 bool IsResident(const std::vector<model::Range>& resident, std::uint64_t address) {
@@ -67,14 +67,14 @@ std::vector<model::ArenaUse> WalkArenas(pid_t pid, std::span<const std::uint64_t
                                         std::uint32_t arena_bytes, std::uint32_t pool_bytes,
                                         const model::MapsPass& pass) {
   // The sizes come from the target.
-  const bool is_plausible = pool_bytes >= kLeastPool && pool_bytes <= kMostPool &&
+  const bool is_plausible = pool_bytes >= kMinPool && pool_bytes <= kMaxPool &&
                             (pool_bytes & (pool_bytes - 1)) == 0 && arena_bytes >= pool_bytes &&
-                            arena_bytes <= kMostArena;
+                            arena_bytes <= kMaxArena;
   if (!is_plausible) return {};
   std::vector<model::ArenaUse> uses;
   std::vector<PoolPlace> batch;
   for (const std::uint64_t arena : arenas) {
-    if (arena > ~std::uint64_t{0} - 2 * std::uint64_t{kMostArena}) continue;
+    if (arena > ~std::uint64_t{0} - 2 * std::uint64_t{kMaxArena}) continue;
     model::ArenaUse use;
     use.address = arena;
     uses.push_back(use);

@@ -122,7 +122,7 @@ std::string Side(const char* name, const DiffSideInfo& side) {
 }  // namespace
 
 std::string DiffHtml(const DiffView& view, std::size_t top) {
-  const model::CallTree pruned = model::Prune(view.tree, kLeastFlamegraphShare);
+  const model::CallTree pruned = model::Prune(view.tree, kMinFlamegraphShare);
   Json document = FlamegraphJson({view.candidate.recording, view.diff.stacks, pruned,
                                   view.candidate.from, view.candidate.to, ShowName(view.show),
                                   /*has_baseline=*/true});

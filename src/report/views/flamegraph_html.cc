@@ -46,7 +46,7 @@ Json FlamegraphJson(const FlamegraphInput& input) {
   document["range"] = {{"from", input.from}, {"to", input.to}};
   document["show"] = input.show;
   document["unit"] = "bytes";
-  document["pruned_below"] = kLeastFlamegraphShare;
+  document["pruned_below"] = kMinFlamegraphShare;
   document["frames"] = std::move(frames);
   document["nodes"] = std::move(nodes);
   return document;

@@ -16,7 +16,7 @@
 namespace memwhy::report {
 
 // Nodes below this share of the whole are merged.
-inline constexpr double kLeastFlamegraphShare = 0.0005;
+inline constexpr double kMinFlamegraphShare = 0.0005;
 
 struct FlamegraphInput {
   const model::Recording& recording;

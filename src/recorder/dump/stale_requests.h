@@ -15,6 +15,6 @@ inline constexpr char kQuestionsSuffix[] = ".ask";
 // Removes the pipes of dumps of process `pid` that nobody reads, with the lists beside them. Those
 // made within the last minute stay: somebody may be about to read them. What cannot be removed
 // stays.
-void RemoveLeftBehind(const std::string& folder, pid_t pid);
+void RemoveStaleRequests(const std::string& folder, pid_t pid);
 
 }  // namespace memwhy::recorder

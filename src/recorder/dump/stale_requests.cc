@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "recorder/dump/left_behind.h"
+#include "recorder/dump/stale_requests.h"
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::time_t kYoung_s = 60;
 
-bool IsLeftBehind(const std::string& path) {
+bool IsStale(const std::string& path) {
   struct stat status{};
   if (lstat(path.c_str(), &status) != 0 || !S_ISFIFO(status.st_mode)) return false;
   if (std::time(nullptr) - status.st_mtime < kYoung_s) return false;
@@ -28,13 +28,13 @@ bool IsLeftBehind(const std::string& path) {
 
 }  // namespace
 
-void RemoveLeftBehind(const std::string& folder, pid_t pid) {
+void RemoveStaleRequests(const std::string& folder, pid_t pid) {
   const std::string begin = fmt::format("dump.{}.", pid);
   std::error_code error;
   std::filesystem::directory_iterator at(folder, error);
   for (; !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
     const std::string path = at->path();
-    if (!at->path().filename().string().starts_with(begin) || !IsLeftBehind(path)) continue;
+    if (!at->path().filename().string().starts_with(begin) || !IsStale(path)) continue;
     for (const char* suffix : {"", kQuestionsSuffix, wire::kBlocksSuffix}) {
       unlink((path + suffix).c_str());
     }

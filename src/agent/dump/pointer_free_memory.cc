@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/dump/plain_data.h"
+#include "agent/dump/pointer_free_memory.h"
 
 #include <fcntl.h>
 #include <gnu/libc-version.h>
@@ -20,33 +20,31 @@
 namespace memwhy::agent {
 namespace {
 
-using PlainDataAddress = std::uintptr_t;
-
-constexpr PlainDataAddress kPlainDataLeastBytes = 4u << 20;
-constexpr PlainDataAddress kPieceBytes = 256u << 10;
+constexpr std::uintptr_t kPointerFreeMinBytes = 4u << 20;
+constexpr std::uintptr_t kPieceBytes = 256u << 10;
 constexpr std::size_t kFirstWords = 8;
 constexpr std::size_t kBatch = 128;
 // Of a table of references at least a sixth is words that lead somewhere: a set's, 3/5 empty. All
 // of 64 miss them once in 100,000 times, 1024 never.
 constexpr std::size_t kSample = 1024;
 constexpr std::size_t kLaterSample = 64;
-constexpr std::size_t kMostRanges = 1024;
+constexpr std::size_t kMaxRanges = 1024;
 
-bool MayRefer(PlainDataAddress word, const MemoryMap& map) noexcept {
-  constexpr PlainDataAddress kLeast = 1u << 20;
-  return (word & 7) == 0 && word >= kLeast && word >> 47 == 0 && map.IsReadable(word, 16);
+bool MayRefer(std::uintptr_t word, const MemoryMap& map) noexcept {
+  constexpr std::uintptr_t kMin = 1u << 20;
+  return (word & 7) == 0 && word >= kMin && word >> 47 == 0 && map.IsReadable(word, 16);
 }
 
 bool IsMallocGlibcs(const MemoryMap& map) noexcept {
-  const Mapping* ours = map.Find(reinterpret_cast<PlainDataAddress>(&gnu_get_libc_version));
-  const Mapping* mallocs = map.Find(reinterpret_cast<PlainDataAddress>(g_real.malloc));
+  const Mapping* ours = map.Find(reinterpret_cast<std::uintptr_t>(&gnu_get_libc_version));
+  const Mapping* mallocs = map.Find(reinterpret_cast<std::uintptr_t>(g_real.malloc));
   return ours != nullptr && mallocs != nullptr && ours->inode != 0 && ours->inode == mallocs->inode;
 }
 
 // pymalloc's live ones, sorted. False: no memory.
-bool LoadArenas(RawArray<PlainDataAddress>& arenas, std::size_t* count) noexcept {
+bool LoadArenas(RawArray<std::uintptr_t>& arenas, std::size_t* count) noexcept {
   bool has_memory = true;
-  EachLiveArena([&](PlainDataAddress arena) {
+  EachLiveArena([&](std::uintptr_t arena) {
     has_memory = has_memory && GrowRaw(arenas, *count + 1);
     if (has_memory) arenas.items[(*count)++] = arena;
   });
@@ -56,15 +54,16 @@ bool LoadArenas(RawArray<PlainDataAddress>& arenas, std::size_t* count) noexcept
 
 }  // namespace
 
-PlainData::PlainData() noexcept : pagemap_(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)) {}
+PointerFreeMemory::PointerFreeMemory() noexcept
+    : pagemap_(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)) {}
 
-PlainData::~PlainData() {
+PointerFreeMemory::~PointerFreeMemory() {
   FreeRaw(ranges_);
   FreeRaw(kept_back_);
   if (pagemap_ >= 0) close(pagemap_);
 }
 
-bool PlainData::IsPresent(PlainDataAddress page) const noexcept {
+bool PointerFreeMemory::IsPresent(std::uintptr_t page) const noexcept {
   std::uint64_t entry = 0;
   const ssize_t n =
       pread(pagemap_, &entry, sizeof(entry), static_cast<off_t>(page / kPageBytes * 8));
@@ -72,38 +71,38 @@ bool PlainData::IsPresent(PlainDataAddress page) const noexcept {
 }
 
 // Not like an object, and not like a heap of a thread.
-bool PlainData::BeginsPlain(PlainDataAddress at, const MemoryMap& map) noexcept {
-  PlainDataAddress words[kFirstWords];
+bool PointerFreeMemory::BeginsPlain(std::uintptr_t at, const MemoryMap& map) noexcept {
+  std::uintptr_t words[kFirstWords];
   if (CopyCarefully(at, words, sizeof(words)) != sizeof(words)) return false;
-  for (const PlainDataAddress word : words) {
+  for (const std::uintptr_t word : words) {
     if (MayRefer(word, map)) return false;
   }
   return true;
 }
 
-bool PlainData::Look(PlainDataAddress begin, PlainDataAddress end, PlainDataAddress stride,
-                     bool with_heads, const MemoryMap& map, std::size_t* present) noexcept {
+bool PointerFreeMemory::Look(std::uintptr_t begin, std::uintptr_t end, std::uintptr_t stride,
+                             bool with_heads, const MemoryMap& map, std::size_t* present) noexcept {
   constexpr std::size_t kEntries = 64;
   *present = 0;
   iovec from[kBatch];
-  PlainDataAddress words[kFirstWords * kBatch];
+  std::uintptr_t words[kFirstWords * kBatch];
   std::size_t parts = 0;
   std::size_t bytes = 0;
-  const auto add = [&](PlainDataAddress at, std::size_t count) {
+  const auto add = [&](std::uintptr_t at, std::size_t count) {
     from[parts++] = {reinterpret_cast<void*>(at), count * 8};
     bytes += count * 8;
   };
   const auto is_plain = [&] {
     const bool is_whole = CopyPiecesCarefully(from, parts, words, bytes) == bytes;
     const bool leads = std::any_of(words, words + bytes / 8,
-                                   [&](PlainDataAddress word) { return MayRefer(word, map); });
+                                   [&](std::uintptr_t word) { return MayRefer(word, map); });
     parts = bytes = 0;
     return is_whole && !leads;
   };
   std::uint64_t entries[kEntries];
-  PlainDataAddress first = end;  // page of entries[0]
+  std::uintptr_t first = end;  // page of entries[0]
   std::size_t got = 0;
-  for (PlainDataAddress page = begin; page < end; page += stride * kPageBytes) {
+  for (std::uintptr_t page = begin; page < end; page += stride * kPageBytes) {
     if (page < first || page >= first + got * kPageBytes) {
       const std::size_t wanted = stride < kEntries ? kEntries : 1;
       const ssize_t n =
@@ -125,15 +124,15 @@ bool PlainData::Look(PlainDataAddress begin, PlainDataAddress end, PlainDataAddr
   return parts == 0 || is_plain();
 }
 
-void PlainData::Judge(const AnonymousPart& part, const MemoryMap& map) noexcept {
+void PointerFreeMemory::Judge(const AnonymousPart& part, const MemoryMap& map) noexcept {
   // The kernel shows mappings that others made as one: each piece may be something else, and begin
   // at any page.
   const bool is_one = part.kind == AnonymousPart::kChunk;
   PlainRange open{part.begin, part.begin, 0, 0};
-  for (PlainDataAddress begin = part.begin; begin < part.end;) {
-    const PlainDataAddress end = is_one ? part.end : std::min(part.end, begin + kPieceBytes);
-    const PlainDataAddress pages = (end - begin) / kPageBytes;
-    const PlainDataAddress stride = is_one && pages > kSample ? pages / kSample : 1;
+  for (std::uintptr_t begin = part.begin; begin < part.end;) {
+    const std::uintptr_t end = is_one ? part.end : std::min(part.end, begin + kPieceBytes);
+    const std::uintptr_t pages = (end - begin) / kPageBytes;
+    const std::uintptr_t stride = is_one && pages > kSample ? pages / kSample : 1;
     std::size_t present = 0;
     if ((!is_one || BeginsPlain(begin, map)) && Look(begin, end, stride, !is_one, map, &present) &&
         present * 2 >= pages / stride) {
@@ -148,17 +147,17 @@ void PlainData::Judge(const AnonymousPart& part, const MemoryMap& map) noexcept 
   Push(open);
 }
 
-void PlainData::Push(const PlainRange& range) noexcept {
-  if (range.end - range.begin < kPlainDataLeastBytes || count_ == kMostRanges) return;
+void PointerFreeMemory::Push(const PlainRange& range) noexcept {
+  if (range.end - range.begin < kPointerFreeMinBytes || count_ == kMaxRanges) return;
   if (GrowRaw(ranges_, count_ + 1)) ranges_.items[count_++] = range;
 }
 
 // Of /proc/self/smaps: "begin-end perms...", "Rss:  8 kB", "VmFlags: rd wr dc".
-void PlainData::ReadAdvice() noexcept {
-  PlainDataAddress begin = 0;
-  PlainDataAddress end = 0;
-  PlainDataAddress huge = 0;
-  PlainDataAddress resident = 0;
+void PointerFreeMemory::ReadAdvice() noexcept {
+  std::uintptr_t begin = 0;
+  std::uintptr_t end = 0;
+  std::uintptr_t huge = 0;
+  std::uintptr_t resident = 0;
   kept_back_bytes_ = 0;
   kept_back_count_ = 0;
   EachLine("/proc/self/smaps", [&](const char* line, const char*) {
@@ -179,8 +178,8 @@ void PlainData::ReadAdvice() noexcept {
         PlainRange& range = ranges_.items[i];
         if (range.begin >= end || range.end <= begin) continue;
         if (is_kept_back) range.present_bytes = 0;
-        range.huge_bytes += std::min<PlainDataAddress>(
-            huge, std::min(range.end, end) - std::max(range.begin, begin));
+        range.huge_bytes +=
+            std::min<std::uintptr_t>(huge, std::min(range.end, end) - std::max(range.begin, begin));
       }
       return;
     }
@@ -191,17 +190,17 @@ void PlainData::ReadAdvice() noexcept {
   Filter([](const PlainRange& range) { return range.present_bytes != 0; });
 }
 
-bool PlainData::IsKeptBack(PlainDataAddress begin, PlainDataAddress end) const noexcept {
+bool PointerFreeMemory::IsKeptBack(std::uintptr_t begin, std::uintptr_t end) const noexcept {
   return std::any_of(
       kept_back_.items, kept_back_.items + kept_back_count_,
       [&](const MemoryRange& range) { return range.begin < end && begin < range.end; });
 }
 
-void PlainData::Find(const MemoryMap& map) noexcept {
+void PointerFreeMemory::Find(const MemoryMap& map) noexcept {
   count_ = 0;
   random_ = 0x9e3779b97f4a7c15ull;
   if (pagemap_ < 0 || !IsMallocGlibcs(map)) return;
-  RawArray<PlainDataAddress> arenas;
+  RawArray<std::uintptr_t> arenas;
   std::size_t arena_count = 0;
   AnonymousMemory memory;
   const bool is_loaded =
@@ -212,13 +211,13 @@ void PlainData::Find(const MemoryMap& map) noexcept {
   if (!is_loaded) return;
   for (std::size_t i = 0; i < memory.count(); ++i) {
     const AnonymousPart& part = memory.at(i);
-    if (part.end - part.begin >= kPlainDataLeastBytes) Judge(part, map);
+    if (part.end - part.begin >= kPointerFreeMinBytes) Judge(part, map);
   }
   ReadAdvice();
 }
 
-bool PlainData::IsStillPlain(const PlainRange& range, const MemoryMap& map) noexcept {
-  const PlainDataAddress stride = (range.end - range.begin) / kPageBytes / kLaterSample;
+bool PointerFreeMemory::IsStillPlain(const PlainRange& range, const MemoryMap& map) noexcept {
+  const std::uintptr_t stride = (range.end - range.begin) / kPageBytes / kLaterSample;
   std::size_t present = 0;
   return BeginsPlain(range.begin, map) &&
          Look(range.begin, range.end, stride, false, map, &present) && present * 2 >= kLaterSample;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "diagnose/live_road.h"
+#include "diagnose/live_diagnosis.h"
 
 #include <fmt/core.h>
 

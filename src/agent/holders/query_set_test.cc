@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/holders/asked_objects.h"
+#include "agent/holders/query_set.h"
 
 #include <gtest/gtest.h>
 
@@ -12,12 +12,12 @@ namespace memwhy::agent {
 namespace {
 
 using cpython::Address;
-using Part = AskedObjects::Part;
+using Part = QuerySet::Part;
 
 constexpr std::size_t kObjectWords = 10;
 
 // What CPython 3.11 would have in memory: `count` objects of a type without a text.
-class AskedObjectsTest : public testing::Test {
+class QuerySetTest : public testing::Test {
  protected:
   void Make(std::size_t count, std::size_t gap) {
     memory_.assign(count * (kObjectWords + gap), 0);
@@ -36,13 +36,13 @@ class AskedObjectsTest : public testing::Test {
   FaultGuard guard_;
 };
 
-TEST_F(AskedObjectsTest, WordsLeadToBeginsAndBodies) {
+TEST_F(QuerySetTest, WordsLeadToBeginsAndBodies) {
   Make(100, 3);
   std::vector<Address> ends(objects_.size(), 0);
   ends[7] = objects_[7] + kObjectWords * 8;
-  AskedObjects asked(*cpython::FindLayout(11), objects_.data(), objects_.size());
+  QuerySet asked(*cpython::FindLayout(11), objects_.data(), objects_.size());
   ASSERT_TRUE(asked.Load(ends.data(), guard_));
-  AskedObjects::Match match{};
+  QuerySet::Match match{};
   for (std::size_t i = 0; i < objects_.size(); ++i) {
     for (const Address tag : {0, 1, 7}) {
       ASSERT_TRUE(asked.MayLead(objects_[i] | tag));
@@ -63,21 +63,21 @@ TEST_F(AskedObjectsTest, WordsLeadToBeginsAndBodies) {
 }
 
 // Whatever else the filter lets through, zeros least of all: half of memory is that.
-TEST_F(AskedObjectsTest, ZerosLeadNowhere) {
+TEST_F(QuerySetTest, ZerosLeadNowhere) {
   for (std::size_t gap = 0; gap < 64; ++gap) {
     Make(1000, gap);
     const std::vector<Address> ends(objects_.size(), 0);
-    AskedObjects asked(*cpython::FindLayout(11), objects_.data(), objects_.size());
+    QuerySet asked(*cpython::FindLayout(11), objects_.data(), objects_.size());
     ASSERT_TRUE(asked.Load(ends.data(), guard_));
-    AskedObjects::Match match{};
+    QuerySet::Match match{};
     for (Address word = 0; word < 8; ++word) EXPECT_FALSE(asked.Find(word, &match)) << gap;
   }
 }
 
-TEST_F(AskedObjectsTest, FewWordsPassTheFilter) {
+TEST_F(QuerySetTest, FewWordsPassTheFilter) {
   Make(500, 0);
   const std::vector<Address> ends(objects_.size(), 0);
-  AskedObjects asked(*cpython::FindLayout(11), objects_.data(), objects_.size());
+  QuerySet asked(*cpython::FindLayout(11), objects_.data(), objects_.size());
   ASSERT_TRUE(asked.Load(ends.data(), guard_));
   std::size_t passed = 0;
   for (Address word = 8; word < 8 * 100'001; word += 8) passed += asked.MayLead(word) ? 1 : 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "recorder/dump/left_behind.h"
+#include "recorder/dump/stale_requests.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -17,7 +17,7 @@ namespace {
 
 using ::testing::UnorderedElementsAre;
 
-class LeftBehindTest : public ::testing::Test {
+class StaleRequestsTest : public ::testing::Test {
  protected:
   std::string Path(const std::string& name) { return directory_ / name; }
   void MakePipe(const std::string& name, bool is_old) {
@@ -38,7 +38,7 @@ class LeftBehindTest : public ::testing::Test {
   session::TemporaryDirectory directory_;
 };
 
-TEST_F(LeftBehindTest, PipesThatNobodyReadsGoWithTheirLists) {
+TEST_F(StaleRequestsTest, PipesThatNobodyReadsGoWithTheirLists) {
   MakePipe("dump.7.100", true);
   MakeFile("dump.7.100.ask");
   MakeFile("dump.7.100.blocks");
@@ -49,12 +49,12 @@ TEST_F(LeftBehindTest, PipesThatNobodyReadsGoWithTheirLists) {
   MakePipe("dump.77.103", true);
   MakeFile("dump.7.heap");
   MakeFile("blocks.mwy");
-  RemoveLeftBehind(Path("."), 7);
+  RemoveStaleRequests(Path("."), 7);
   EXPECT_THAT(Names(), UnorderedElementsAre("dump.7.101", "dump.7.101.ask", "dump.7.102",
                                             "dump.77.103", "dump.7.heap", "blocks.mwy"));
 }
 
-TEST_F(LeftBehindTest, AFolderThatIsGoneIsNoFault) { RemoveLeftBehind(Path("none"), 7); }
+TEST_F(StaleRequestsTest, AFolderThatIsGoneIsNoFault) { RemoveStaleRequests(Path("none"), 7); }
 
 }  // namespace
 }  // namespace memwhy::recorder

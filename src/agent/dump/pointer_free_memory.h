@@ -22,12 +22,12 @@ struct PlainRange {
   std::uint64_t huge_bytes;     // of them, in transparent huge pages
 };
 
-class PlainData {
+class PointerFreeMemory {
  public:
-  PlainData() noexcept;
-  ~PlainData();
-  PlainData(const PlainData&) = delete;
-  PlainData& operator=(const PlainData&) = delete;
+  PointerFreeMemory() noexcept;
+  ~PointerFreeMemory();
+  PointerFreeMemory(const PointerFreeMemory&) = delete;
+  PointerFreeMemory& operator=(const PointerFreeMemory&) = delete;
 
   // Those of at least 4 MiB of which half is present, by address, without what forked children do
   // not get anyway (MADV_DONTFORK). None where they cannot be told.

@@ -17,7 +17,7 @@
 
 namespace memwhy::agent {
 
-class AskedObjects {
+class QuerySet {
  public:
   enum class Part : std::uint8_t { kBegin, kText, kBody };
   struct Match {
@@ -26,12 +26,12 @@ class AskedObjects {
   };
 
   // `objects`: sorted; both must outlive this.
-  AskedObjects(const cpython::Layout& layout, const cpython::Address* objects,
-               std::size_t count) noexcept
+  QuerySet(const cpython::Layout& layout, const cpython::Address* objects,
+           std::size_t count) noexcept
       : layout_(layout), objects_(objects), count_(count) {}
-  ~AskedObjects();
-  AskedObjects(const AskedObjects&) = delete;
-  AskedObjects& operator=(const AskedObjects&) = delete;
+  ~QuerySet();
+  QuerySet(const QuerySet&) = delete;
+  QuerySet& operator=(const QuerySet&) = delete;
 
   // Before all else. `ends`: where the body of each ends, 0: it has none that C code may point
   // into. False: no memory.
@@ -70,13 +70,13 @@ class AskedObjects {
   std::size_t TakeBodies(const cpython::Address* ends) noexcept;
   void Insert(cpython::Address address, std::size_t number) noexcept;
 
-  static constexpr unsigned kLeastFilter = 15;  // bits of the filter's index: 4 KiB
+  static constexpr unsigned kMinFilter = 15;  // bits of the filter's index: 4 KiB
 
   const cpython::Layout& layout_;
   const cpython::Address* objects_;
   std::size_t count_;
   std::uint64_t* filter_ = nullptr;
-  unsigned filter_bits_ = kLeastFilter;
+  unsigned filter_bits_ = kMinFilter;
   RawArray<cpython::Address> texts_;   // 0: none
   RawArray<cpython::Address> bodies_;  // bytes of those that C code may point into, or 0
   // Numbers + 1; open addressing, a power of two. Several may have one address: a text and a body.

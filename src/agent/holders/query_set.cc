@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/holders/asked_objects.h"
+#include "agent/holders/query_set.h"
 
 namespace memwhy::agent {
 namespace {
 
 using cpython::Address;
 
-constexpr unsigned kMostFilter = 22;          // bits of the filter's index: 512 KiB
-constexpr std::size_t kBitsPerValue = 64;     // of the filter
-constexpr Address kMostBody = 1024;           // that is looked for word by word
-constexpr std::size_t kMostInner = 1u << 18;  // words of bodies
+constexpr unsigned kMaxFilter = 22;          // bits of the filter's index: 512 KiB
+constexpr std::size_t kBitsPerValue = 64;    // of the filter
+constexpr Address kMaxBody = 1024;           // that is looked for word by word
+constexpr std::size_t kMaxInner = 1u << 18;  // words of bodies
 constexpr Address kTag = 7;
 
 // Where the text of a str or bytes begins; 0: of another type, or its text is nowhere ready.
@@ -28,18 +28,18 @@ Address TextOf(const cpython::Layout& layout, Address object) noexcept {
 
 }  // namespace
 
-AskedObjects::~AskedObjects() {
+QuerySet::~QuerySet() {
   if (filter_ != nullptr) UnmapRaw(filter_, FilterBytes());
   FreeRaw(texts_);
   FreeRaw(bodies_);
   FreeRaw(table_);
 }
 
-bool AskedObjects::Load(const Address* ends, FaultGuard& guard) noexcept {
+bool QuerySet::Load(const Address* ends, FaultGuard& guard) noexcept {
   if (!GrowRaw(texts_, count_ + 1) || !GrowRaw(bodies_, count_ + 1)) return false;
   const std::size_t values = 2 * count_ + TakeBodies(ends);  // each may have a text
   // Most words pass it by, so it is to be in the first cache whenever it can.
-  while (filter_bits_ < kMostFilter && std::size_t{1} << filter_bits_ < values * kBitsPerValue) {
+  while (filter_bits_ < kMaxFilter && std::size_t{1} << filter_bits_ < values * kBitsPerValue) {
     ++filter_bits_;
   }
   filter_ = static_cast<std::uint64_t*>(MapRaw(FilterBytes()));
@@ -59,18 +59,18 @@ bool AskedObjects::Load(const Address* ends, FaultGuard& guard) noexcept {
 }
 
 // Returns how many words there are.
-std::size_t AskedObjects::TakeBodies(const Address* ends) noexcept {
+std::size_t QuerySet::TakeBodies(const Address* ends) noexcept {
   std::size_t inner = 0;
   for (std::size_t i = 0; i < count_; ++i) {
     const Address bytes = ends[i] > objects_[i] ? ends[i] - objects_[i] : 0;
-    if (bytes > kMostBody || inner + bytes / 8 > kMostInner) continue;
+    if (bytes > kMaxBody || inner + bytes / 8 > kMaxInner) continue;
     bodies_.items[i] = bytes;
     inner += bytes / 8;
   }
   return inner;
 }
 
-void AskedObjects::Insert(Address address, std::size_t number) noexcept {
+void QuerySet::Insert(Address address, std::size_t number) noexcept {
   const std::size_t bit = FilterBit(address, 64 - filter_bits_);
   filter_[bit >> 6] |= std::uint64_t{1} << (bit & 63);
   std::size_t at = Hash(address);
@@ -78,7 +78,7 @@ void AskedObjects::Insert(Address address, std::size_t number) noexcept {
   table_.items[at] = static_cast<std::uint32_t>(number + 1);
 }
 
-bool AskedObjects::Find(Address word, Match* match) const noexcept {
+bool QuerySet::Find(Address word, Match* match) const noexcept {
   const Address value = word & ~kTag;
   if (value == 0) return false;
   for (std::size_t at = Hash(value); table_.items[at] != 0; at = (at + 1) & (table_.capacity - 1)) {
