@@ -14,6 +14,7 @@
 #include "cli/cli.h"
 #include "cli/help_text.h"
 #include "recorder/inherited_files.h"
+#include "recorder/signals/file_size_signal.h"
 
 namespace memwhy::cli {
 namespace {
@@ -27,6 +28,7 @@ void ReturnLargeBlocks() {
 
 int Main(int argc, char** argv) {
   recorder::ReserveStandardFiles();
+  recorder::IgnoreFileSizeSignal();
   ReturnLargeBlocks();
   std::vector<std::string> arguments(argv + 1, argv + argc);
   const auto separator = std::find(arguments.begin(), arguments.end(), "--");

@@ -18,6 +18,7 @@
 #include "base/strings.h"
 #include "base/unique_fd.h"
 #include "program/program_file.h"
+#include "recorder/signals/file_size_signal.h"
 #include "recorder/signals/signal_relay.h"
 
 namespace memwhy::recorder {
@@ -177,6 +178,7 @@ Result<pid_t> Launch(const LaunchOptions& options, SignalRelay* relay) {
     char byte = 0;
     if (read(waits.get(), &byte, 1) != 1) _exit(127);  // the recorder is gone
     traits.PassOn();
+    RestoreFileSizeSignal();
     if (relay != nullptr) relay->RestoreInChild();
     execvpe(argv[0], argv.data(), envp.data());
     const int failure = errno;

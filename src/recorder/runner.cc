@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -18,6 +19,7 @@
 #include "base/file_system.h"
 #include "base/strings.h"
 #include "base/unique_fd.h"
+#include "model/missing_note.h"
 #include "os/process.h"
 #include "recorder/dump/heap_dump_run.h"
 #include "recorder/inherited_files.h"
@@ -118,6 +120,7 @@ Result<void> Runner::Impl::Start() {
   launch.has_objects = options_.has_objects;
   launch.pool_bytes = PoolBytes(fs_);
   std::unique_ptr<TallyMap> tally = TallyMap::Make();
+  const int no_tally = errno;
   if (tally != nullptr) launch.tally = tally->address();
   // Nothing of a recording that does not come about stays behind.
   const auto undo = [&](const Error& error) {
@@ -142,6 +145,13 @@ Result<void> Runner::Impl::Start() {
   fact.clock = CounterPair();
   if (auto written = writer_->AddFact(session::ToJson(fact)); !written) {
     return undo(written.error());
+  }
+  if (tally == nullptr) {
+    const Error why = Error::FromErrno(
+        no_tally, "which processes are not recorded: the file for that could not be made");
+    static_cast<void>(
+        writer_->AddFact(session::NoteToJson(std::string(model::kMissingNote) + why.message()))
+            .has_value());
   }
   inotify_.Reset(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   if (inotify_) inotify_add_watch(inotify_.get(), session_.c_str(), IN_MOVED_TO);

@@ -3,8 +3,11 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -13,6 +16,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/bytes.h"
 #include "base/output_file.h"
 #include "base/strings.h"
 #include "session/pieces.h"
@@ -23,6 +27,16 @@ namespace {
 // The page cache of the file is given back in steps of this size.
 constexpr std::uint64_t kDropStep = 8u << 20;
 constexpr std::size_t kCopyBytes = 256u << 10;
+// Below the limit on the size of files this much, or a quarter of it, stays for the last facts: the
+// reserve on the disk is of no use there.
+constexpr std::uint64_t kLastFactsBytes = 64u << 10;
+
+// Of a file, as this process may write it now (ulimit -f).
+std::uint64_t FileSizeLimit() {
+  rlimit limit{};
+  const bool is_limited = getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+  return is_limited ? limit.rlim_cur : UINT64_MAX;
+}
 
 }  // namespace
 
@@ -159,6 +173,7 @@ Result<void> SessionWriter::AddFact(const nlohmann::json& fact) {
 Result<void> SessionWriter::AddLastFacts(const std::vector<nlohmann::json>& facts) {
   const std::string failure = std::exchange(failure_, "");
   const std::uint64_t size = bytes_written_;
+  takes_all_room_ = true;
   ForgetPieces();
   Result<void> outcome;
   for (const nlohmann::json& fact : facts) {
@@ -166,6 +181,7 @@ Result<void> SessionWriter::AddLastFacts(const std::vector<nlohmann::json>& fact
     if (!outcome) break;
   }
   if (!outcome && ftruncate(fd_.get(), static_cast<off_t>(size)) == 0) bytes_written_ = size;
+  takes_all_room_ = false;
   failure_ = failure;
   return outcome;
 }
@@ -174,7 +190,20 @@ Result<void> SessionWriter::WriteBlock(BlockKind kind, std::span<const std::uint
   return WriteAll(encoder_.Encode(kind, raw));
 }
 
+Result<void> SessionWriter::CheckFileSize(std::size_t bytes) {
+  const std::uint64_t limit = FileSizeLimit();
+  if (limit == UINT64_MAX) return {};
+  const std::uint64_t kept = takes_all_room_ ? 0 : std::min(kLastFactsBytes, limit / 4);
+  if (bytes_written_ + bytes + kept <= limit) return {};
+  const Error error =
+      Error::FromErrno(EFBIG, fmt::format("writing {} (limit on the size of files: {}, ulimit -f)",
+                                          path_, FormatBytes(limit)));
+  failure_ = error.message();
+  return error;
+}
+
 Result<void> SessionWriter::WriteAll(std::span<const std::uint8_t> bytes) {
+  MEMWHY_TRY_VOID(CheckFileSize(bytes.size()));
   std::size_t done = 0;
   while (done < bytes.size()) {
     const ssize_t count = write(fd_.get(), bytes.data() + done, bytes.size() - done);

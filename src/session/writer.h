@@ -64,6 +64,8 @@ class SessionWriter {
   Result<void> WriteBlock(BlockKind kind, std::span<const std::uint8_t> raw);
   std::vector<std::uint8_t> PlainPieces() const;
   void ForgetPieces();
+  // An error, the failure: so many more bytes would exceed the limit on the size of files.
+  Result<void> CheckFileSize(std::size_t bytes);
   Result<void> WriteAll(std::span<const std::uint8_t> bytes);
   void DropPageCache();
 
@@ -76,6 +78,7 @@ class SessionWriter {
   std::vector<std::uint8_t> bytes_;
   std::uint64_t bytes_written_ = 0;
   std::uint64_t bytes_dropped_ = 0;  // of the page cache
+  bool takes_all_room_ = false;      // below the limit on the size of files
   std::string failure_;
 };
 

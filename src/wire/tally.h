@@ -28,8 +28,9 @@ enum class Unseen : std::uint32_t {
   kNoMemory,        // none for the agent's own tables
   kFreeThreaded,    // the interpreter has no GIL
   kFiltered,        // forked behind a filter on system calls, under which nothing can be opened
+  kFileLimit,       // its limit on the size of files is smaller than a ring
 };
-inline constexpr std::uint32_t kMaxUnseen = static_cast<std::uint32_t>(Unseen::kFiltered);
+inline constexpr std::uint32_t kMaxUnseen = static_cast<std::uint32_t>(Unseen::kFileLimit);
 
 enum class TallyState : std::uint32_t { kFree = 0, kWriting = 1, kNoted = 2 };
 

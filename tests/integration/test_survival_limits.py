@@ -36,19 +36,19 @@ def run_to_the_end(run, seconds=120):
     assert run.output() == f"done: {len(run.blocks()) - 1}\n", run.errors()
 
 
-def check_a_full_disk(memwhy, run, full_ns, kind):
+def check_a_full_disk(memwhy, run, full_ns, kind, why="No space left on device"):
     stats = check_session(memwhy, run, full_ns)
     session = stats["session"]
     assert session["damage"] is None
     if kind == "xfs" and session["complete"]:
         return ""  # it had set room aside behind the growing file
-    assert "No space left on device" in run.errors()
+    assert why in run.errors()
     if kind == "btrfs" and session["ended"] == "recorder_lost":
         return ""  # room that was given back is not always free again by the end
     assert session["ended"] == "exit:7"
     assert not session["complete"]
     notes = " ".join(session["notes"])
-    assert "No space left on device" in notes
+    assert why in notes
     return notes
 
 
@@ -82,6 +82,18 @@ def test_the_session_fills_the_disk(memwhy, tmp_path, marked, disk):
     run_to_the_end(run)
     notes = check_a_full_disk(memwhy, run, run.blocks()[1][1], disk.kind)
     assert "nothing is recorded after" in notes
+
+
+def test_the_session_reaches_the_limit_of_files(memwhy, tmp_path, marked):
+    """As on a full disk: no signal (SIGXFSZ) ends the recorder."""
+    run = Run(memwhy, tmp_path, marked, 3, 0, 7, "flood")
+    run.target()
+    limit = (run.session / "blocks.mwy").stat().st_size + MEGABYTE // 4
+    resource.prlimit(run.recorder.pid, resource.RLIMIT_FSIZE, (limit, limit))
+    run_to_the_end(run)
+    notes = check_a_full_disk(memwhy, run, run.blocks()[1][1], "", "ulimit -f")
+    assert "File too large" in notes and "nothing is recorded after" in notes
+    assert (run.session / "blocks.mwy").stat().st_size <= limit
 
 
 @pytest.mark.parametrize("disk", [("tmpfs", 8)], indirect=True, ids=["tmpfs"])

@@ -102,23 +102,29 @@ void ChooseClock() noexcept {
                               !is("hyperv_clocksource_tsc_page") && !is("arch_sys_counter");
 }
 
+// A limit on the size of files (RLIMIT_FSIZE) ends a process that goes beyond it.
+bool MayMakeFileOf(std::uint64_t bytes) noexcept {
+  rlimit limit{};
+  return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur >= bytes;
+}
+
+bool MayMakeRingOf(std::uint64_t pool_bytes) noexcept {
+  return MayMakeFileOf(
+      wire::RingFileBytes(static_cast<std::uint32_t>(pool_bytes / wire::kChunkBytes)));
+}
+
 std::uint64_t PoolBytes() noexcept {
   const char* text = GivenVariable(kPoolBytes);
   std::uint64_t bytes = text == nullptr ? wire::kMaxPoolBytes : std::strtoull(text, nullptr, 10);
   if (const std::uint64_t share = AddressSpaceShare(); bytes > share) bytes = share;
-  if (bytes < wire::kMinPoolBytes) bytes = wire::kMinPoolBytes;
-  return bytes > wire::kMaxPoolBytes ? wire::kMaxPoolBytes : bytes;
+  if (bytes > wire::kMaxPoolBytes) bytes = wire::kMaxPoolBytes;
+  while (bytes > wire::kMinPoolBytes && !MayMakeRingOf(bytes)) bytes /= 2;
+  return bytes < wire::kMinPoolBytes ? wire::kMinPoolBytes : bytes;
 }
 
 bool WantsObjects() noexcept {
   const char* modes = GivenVariable(kModes);
   return modes != nullptr && std::strstr(modes, "objects") != nullptr;
-}
-
-// A limit on the size of files (RLIMIT_FSIZE) ends a process that goes beyond it.
-bool MayMakeFileOf(std::uint64_t bytes) noexcept {
-  rlimit limit{};
-  return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur >= bytes;
 }
 
 // Creates and maps the ring file under a temporary name. Null on failure, nothing left behind.
@@ -239,7 +245,8 @@ void NoteUnseen(wire::Unseen why) noexcept {
 }
 
 void NoteNoRing() noexcept {
-  NoteUnseen(access(g_session, W_OK) == 0 ? wire::Unseen::kNoRing : wire::Unseen::kNoAccess);
+  if (access(g_session, W_OK) != 0) return NoteUnseen(wire::Unseen::kNoAccess);
+  NoteUnseen(MayMakeRingOf(wire::kMinPoolBytes) ? wire::Unseen::kNoRing : wire::Unseen::kFileLimit);
 }
 
 // A CPython whose stacks cannot be read is recorded without them; a free-threaded one not at all.

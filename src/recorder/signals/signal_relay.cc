@@ -18,6 +18,7 @@
 #include "base/file_system.h"
 #include "base/strings.h"
 #include "os/process.h"
+#include "recorder/signals/file_size_signal.h"
 
 namespace memwhy::recorder {
 namespace {
@@ -196,6 +197,7 @@ void SignalRelay::Judge(int number) {
   if (!TakeSignal(number, &info)) return;
   if (number == SIGCHLD) has_news_ = true;
   if (number == SIGCHLD && info.si_code > 0) return;
+  if (IsOwnFileSizeSignal(number, info)) return;
   if (info.si_code <= 0 && info.si_pid == witness_->pid()) return;  // it has continued us
   if (policy_ == Policy::kInterrupt && (number == SIGINT || number == SIGTERM)) {
     interrupt_.store(number, std::memory_order_relaxed);

@@ -79,6 +79,9 @@ std::string UnseenText(wire::Unseen why) {
       return "not recorded: a free-threaded CPython";
     case wire::Unseen::kFiltered:
       return "not recorded: forked behind a filter on system calls (seccomp)";
+    case wire::Unseen::kFileLimit:
+      return "not recorded: its limit on the size of files (ulimit -f) leaves no room for its "
+             "events";
   }
   return "not recorded";
 }

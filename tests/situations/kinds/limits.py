@@ -46,6 +46,11 @@ def limited(name, what, text, limit, value, known, **more):
     return Situation(name=name, what=what, program=program, known=known, **more)
 
 
+# A program beside the interpreter: what it ignores, and that too large a file ends it.
+WRITES = ("/bin/sh", "-c", 'grep SigIgn /proc/self/status; '
+          '(exec head -c 1000000 /dev/zero >large) 2>/dev/null; echo $?; exec "$@"', "sh")
+
+
 def inherited(name, what, words, known=10, **more):
     return Situation(
         name=name, what=what, outside=("/bin/sh", "-c", f'ulimit {words} && exec "$@"', "sh"),
@@ -69,7 +74,7 @@ SITUATIONS = [
             "RLIMIT_FSIZE", 0, 15),
     limited("file-size-of-executed", "executed children with a small limit on files: not recorded",
             EXECUTES, "RLIMIT_FSIZE", 10_000, 0, files=CHILD, complete=False,
-            notes=("no room for its events",)),
+            notes=("its limit on the size of files (ulimit -f)",)),
     limited("descriptors-of-forked", "forked workers without a free descriptor", FORKS,
             "RLIMIT_NOFILE", 3, 15),
     limited("memory-lock-of-executed", "executed children that may lock no memory", EXECUTES,
@@ -80,5 +85,14 @@ SITUATIONS = [
     limited("address-space-of-executed", "executed children with 512 MiB of address space", EXECUTES,
             "RLIMIT_AS", 512 << 20, 10, files=CHILD),
     inherited("address-space", "the whole command with 2 GiB of address space", "-v 2000000"),
+    inherited("file-size", "the whole command may write files of 100 kB: not recorded, and said",
+              "-f 200", known=0, complete=False,
+              notes=("its limit on the size of files (ulimit -f)",), inside=WRITES),
+    inherited("file-size-tiny", "the same with 16 kB", "-f 32", known=0, complete=False,
+              notes=("missing: which processes are not recorded",), inside=WRITES),
+    inherited("file-size-soft", "the same, which the program may raise again", "-S -f 200",
+              known=0, complete=False, notes=("its limit on the size of files (ulimit -f)",),
+              inside=WRITES),
+    inherited("file-size-of-a-ring", "the whole command may write files of 8 MiB", "-f 16384"),
     inherited("memory-lock", "the whole command may lock no memory", "-l 0"),
 ]
