@@ -1,26 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every situation of kinds/: the program does recorded what it does plain."""
 
-import importlib.util
 from pathlib import Path
 
 import pytest
 from situation import MEMWHY, Skip, compare
-
-KINDS = Path(__file__).parent / "kinds"
-
-
-def load(path):
-    spec = importlib.util.spec_from_file_location(f"situations_{path.stem}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.SITUATIONS
+from table import kinds
 
 
 def cases():
-    for path in sorted(KINDS.glob("*.py")):
-        for situation in load(path):
-            yield pytest.param(situation, id=f"{path.stem}/{situation.name}")
+    for kind, module in kinds():
+        for situation in module.SITUATIONS:
+            yield pytest.param(situation, id=f"{kind}/{situation.name}")
 
 
 @pytest.mark.parametrize("situation", cases())
