@@ -23,7 +23,8 @@
 #include "agent/holders/holder_scan.h"
 #include "agent/python/collection_hold.h"
 #include "agent/python/python_thread.h"
-#include "agent/walk/dump_walk.h"
+#include "agent/walk/dump_run.h"
+#include "agent/walk/walked_heap.h"
 
 namespace memwhy::agent {
 namespace {
@@ -70,12 +71,12 @@ bool WaitForQuestions(int fd) noexcept {
   return false;
 }
 
-// `native` with the live blocks; null when there are none to be had, which is told.
-NativeWalk* LoadBlocks(const HeapDumpOptions& options, NativeWalk& native) noexcept {
+// `blocks` with the live ones; null when there are none to be had, which is told.
+BlockIndex* LoadBlocks(const HeapDumpOptions& options, BlockIndex& blocks) noexcept {
   if (!options.has_blocks) return nullptr;
   char path[sizeof(wire::RingHeader::request_output) + sizeof(wire::kBlocksSuffix)];
   TextBuffer(path, sizeof(path)).Text(options.output_path).Text(wire::kBlocksSuffix);
-  if (native.Load(path)) return &native;
+  if (blocks.Load(path)) return &blocks;
   g_agent.ring->request_blocks.store(static_cast<std::uint32_t>(wire::BlocksState::kUnusable));
   return nullptr;
 }
@@ -113,16 +114,19 @@ NativeWalk* LoadBlocks(const HeapDumpOptions& options, NativeWalk& native) noexc
   bool is_whole = false;
   if (map.Load(pinned.spared(), pinned.spared_count()) && out.Start(fd)) {
     FreeMemory free;
-    DumpWalk walk(out, map, true);
-    NativeWalk native(walk);
-    TypeCensus census;
+    WalkState walk(map, true);
+    BlockIndex index;
     is_whole = free.Load(map) &&
-               (options.is_census ? walk.RunCensus(&free, census)
-                                  : walk.Run(collects, &free, LoadBlocks(options, native),
-                                             lanes.is_started() ? &lanes : nullptr));
+               (options.is_census ? WriteCensus(out, walk, &free)
+                                  : WriteDump(out, walk,
+                                              {.collects = collects,
+                                               .free = &free,
+                                               .blocks = LoadBlocks(options, index),
+                                               .lanes = lanes.is_started() ? &lanes : nullptr}));
     if (is_whole && options.scan_path != nullptr && WaitForQuestions(fd)) {
       FaultGuard guard;
-      is_whole = AnswerHolderScan(options.scan_path, map, free, walk, guard, out) && out.Flush();
+      WalkedHeap heap(walk);
+      is_whole = AnswerHolderScan(options.scan_path, map, free, heap, guard, out) && out.Flush();
     }
   }
   syscall(SYS_exit_group, is_whole ? 0 : 1);
@@ -236,10 +240,9 @@ void DumpInPlace(const HeapDumpOptions& options, HeapDumpResult& result,
   result.method = DumpMethod::kInPlace;
   bool is_whole = false;
   {
-    DumpWalk walk(out, map, false);
-    NativeWalk native(walk);
-    NativeWalk* const loaded = LoadBlocks(options, native);
-    TypeCensus census;
+    WalkState walk(map, false);
+    BlockIndex index;
+    BlockIndex* const loaded = LoadBlocks(options, index);
     void* const state = TakeQuietGil();
     if (state == nullptr) {
       result.error = kNoMemory;
@@ -251,8 +254,10 @@ void DumpInPlace(const HeapDumpOptions& options, HeapDumpResult& result,
       result.error = kNotOpened;
     } else {
       FaultGuard::Borrow();
-      is_whole = out.Start(fd) && (options.is_census ? walk.RunCensus(nullptr, census)
-                                                     : walk.Run(IsCollectorOn(), nullptr, loaded));
+      is_whole = out.Start(fd) &&
+                 (options.is_census
+                      ? WriteCensus(out, walk, nullptr)
+                      : WriteDump(out, walk, {.collects = IsCollectorOn(), .blocks = loaded}));
       FaultGuard::GiveBack();
       is_whole = close(fd) == 0 && is_whole;
     }

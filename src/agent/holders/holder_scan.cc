@@ -92,8 +92,8 @@ bool IsNativeFunction(Address object) noexcept {
 class Scan {
  public:
   // `objects`: `count` of them, sorted.
-  Scan(const Address* objects, std::size_t count, FreeMemory& free, DumpWalk& walk) noexcept
-      : asked_(*g_agent.python.layout, objects, count), free_(free), walk_(walk) {}
+  Scan(const Address* objects, std::size_t count, FreeMemory& free, WalkedHeap& heap) noexcept
+      : asked_(*g_agent.python.layout, objects, count), free_(free), heap_(heap) {}
   ~Scan() {
     FreeRaw(answers_);
     FreeRaw(hits_);
@@ -105,7 +105,7 @@ class Scan {
     const bool has_memory =
         GrowRaw(answers_, asked_.count() + 1) && GrowRaw(ends, asked_.count() + 1);
     for (std::size_t i = 0; has_memory && i < asked_.count(); ++i) {
-      ends.items[i] = walk_.EndOfBody(asked_.object(i));
+      ends.items[i] = heap_.EndOfBody(asked_.object(i));
     }
     const bool is_loaded = has_memory && asked_.Load(ends.items, guard);
     FreeRaw(ends);
@@ -138,7 +138,7 @@ class Scan {
   void OwnDoubtful() noexcept {
     for (std::size_t i = 0; i < asked_.count(); ++i) {
       const Address object = asked_.object(i);
-      if (!walk_.IsDoubtful(object)) continue;
+      if (!heap_.IsDoubtful(object)) continue;
       Answer& answer = answers_.items[i];
       for (std::uint64_t at = answer.words - answer.static_words; at < kPlaces; ++at) {
         answer.other_places[at] = object;
@@ -148,7 +148,7 @@ class Scan {
   }
 
   void FindNativeHolders(const MemoryMap& map, FaultGuard& guard) noexcept {
-    NativeHolders holders(map, free_, walk_);
+    NativeHolders holders(map, free_, heap_);
     for (std::size_t i = 0; i < hit_count_; ++i) {
       if (MEMWHY_GUARD(guard) == 0) holders.Add(hits_.items[i].place);
       guard.Disarm();
@@ -185,7 +185,7 @@ class Scan {
   // A dict or list that was freed and waits to be used again.
   bool IsSpare(Address word) noexcept {
     const PythonApi& api = g_python_api;
-    if ((word & 15) != 0 || !walk_.IsReadable(word, 16) || PeekPointer(word, 0) != 0) return false;
+    if ((word & 15) != 0 || !heap_.IsReadable(word, 16) || PeekPointer(word, 0) != 0) return false;
     const Address type = cpython::TypeOf(word);
     return type == api.dict_type || type == api.list_type;
   }
@@ -198,12 +198,12 @@ class Scan {
     const PythonApi& api = g_python_api;
     const Address type = cpython::TypeOf(object);
     if (type == api.function_type || type == api.code_type) return true;
-    if (!walk_.IsReadable(place - kSpareBytes, 2 * kSpareBytes)) return false;
+    if (!heap_.IsReadable(place - kSpareBytes, 2 * kSpareBytes)) return false;
     int same = 0;
     for (Address at = place - kSpareBytes; at < place + kSpareBytes; at += 8) {
       const Address word = PeekPointer(at, 0);
       if (IsSpare(word)) return true;
-      const bool is_same = walk_.IsObject(word) && cpython::TypeOf(word) == type;
+      const bool is_same = heap_.IsObject(word) && cpython::TypeOf(word) == type;
       same = is_same ? same + 1 : 0;
       const bool is_around = at >= place && at - place < 8 * kMinSame;
       if (same >= kMinSame && is_around && (type == api.dict_type || type == api.list_type)) {
@@ -213,7 +213,7 @@ class Scan {
     if (type == api.str_type || type == api.type_type) return false;
     const Address name = PeekPointer(place - 8, 0);
     const Address version = PeekPointer(place - 16, 0);
-    return version >> 32 == 0 && version != 0 && walk_.IsObject(name) &&
+    return version >> 32 == 0 && version != 0 && heap_.IsObject(name) &&
            cpython::TypeOf(name) == api.str_type;
   }
   void Hit(Address word, Address place, Memory memory) noexcept {
@@ -221,7 +221,7 @@ class Scan {
     QuerySet::Match match;
     if (!asked_.Find(word, &match)) return;
     // Remains of what was there.
-    if (free_.Contains(place) || walk_.IsInBytes(place)) return;
+    if (free_.Contains(place) || heap_.IsInBytes(place)) return;
     const Address object = asked_.object(match.object);
     if (match.part == Part::kText && place - object < kMaxHead) return;
     if (match.part == Part::kBody && place >= object && place < asked_.EndOfBody(match.object)) {
@@ -252,7 +252,7 @@ class Scan {
 
   QuerySet asked_;
   FreeMemory& free_;
-  DumpWalk& walk_;
+  WalkedHeap& heap_;
   RawArray<Answer> answers_;
   RawArray<FoundWord> hits_;
   std::size_t hit_count_ = 0;
@@ -310,7 +310,7 @@ bool MayHold(const Mapping& mapping, const MemoryMap& map) noexcept {
 }
 
 // Returns how many mappings could not be read to their end.
-std::uint64_t ScanAll(Scan& scan, const MemoryMap& map, const DumpWalk& walk,
+std::uint64_t ScanAll(Scan& scan, const MemoryMap& map, const WalkedHeap& heap,
                       FaultGuard& guard) noexcept {
   PresentPages pages;
   std::uint64_t unread = 0;
@@ -320,7 +320,7 @@ std::uint64_t ScanAll(Scan& scan, const MemoryMap& map, const DumpWalk& walk,
     const Mapping& mapping = map.at(i);
     if (mapping.inode != 0 && mapping.offset == 0) {
       data_end = EndOfData(mapping);
-      is_interpreters = walk.IsInterpreters(mapping);
+      is_interpreters = heap.IsInterpreters(mapping);
     }
     if (mapping.is_spared) ++unread;
     if (!MayHold(mapping, map)) continue;
@@ -331,7 +331,7 @@ std::uint64_t ScanAll(Scan& scan, const MemoryMap& map, const DumpWalk& walk,
 
 }  // namespace
 
-bool AnswerHolderScan(const char* path, const MemoryMap& map, FreeMemory& free, DumpWalk& walk,
+bool AnswerHolderScan(const char* path, const MemoryMap& map, FreeMemory& free, WalkedHeap& heap,
                       FaultGuard& guard, DumpStream& out) noexcept {
   const int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;
@@ -355,9 +355,9 @@ bool AnswerHolderScan(const char* path, const MemoryMap& map, FreeMemory& free, 
   close(fd);
   bool is_done = false;
   {
-    Scan scan(objects, held / 8, free, walk);
+    Scan scan(objects, held / 8, free, heap);
     if (scan.Start(guard)) {
-      const std::uint64_t unread = ScanAll(scan, map, walk, guard);
+      const std::uint64_t unread = ScanAll(scan, map, heap, guard);
       scan.OwnDoubtful();
       scan.FindNativeHolders(map, guard);
       scan.Write(unread, out);

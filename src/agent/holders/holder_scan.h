@@ -10,7 +10,7 @@
 // u64(m) u64(address of a word)[m], those in libraries' data first. Native words lie in memory that
 // a library's data or an object leads to; holder: which of them, for the first such word, else 0.
 // An object in a library's data counts as a static word of its own: the library has it. What may be
-// the remains of one (DumpWalk::IsDoubtful) has at least as many words as references.
+// the remains of one (WalkedHeap::IsDoubtful) has at least as many words as references.
 #pragma once
 
 #include <cstdint>
@@ -19,13 +19,13 @@
 #include "agent/memory/free_memory.h"
 #include "agent/memory/memory_map.h"
 #include "agent/walk/dump_stream.h"
-#include "agent/walk/dump_walk.h"
+#include "agent/walk/walked_heap.h"
 
 namespace memwhy::agent {
 
-// `path`: a file of sorted u64 addresses; `walk`: which has run. False: it cannot be read, or no
-// memory.
-bool AnswerHolderScan(const char* path, const MemoryMap& map, FreeMemory& free, DumpWalk& walk,
+// `path`: a file of sorted u64 addresses; `heap`: of the walk that has run. False: it cannot be
+// read, or no memory.
+bool AnswerHolderScan(const char* path, const MemoryMap& map, FreeMemory& free, WalkedHeap& heap,
                       FaultGuard& guard, DumpStream& out) noexcept;
 
 }  // namespace memwhy::agent

@@ -33,7 +33,7 @@ NativeHolders::~NativeHolders() {
 
 void NativeHolders::Add(Address place) noexcept {
   const FreeMemory::Block block = free_.BlockOf(place);
-  if (!IsSure(block, place) || walk_.IsObjectsBlock(block)) return;
+  if (!IsSure(block, place) || heap_.IsObjectsBlock(block)) return;
   if (wanted_.Find(block.begin) == nullptr) wanted_.Add({block.begin, 0});
 }
 
@@ -48,7 +48,7 @@ void NativeHolders::Look(Address word, Address place) noexcept {
   if (word < 4096 || word >> 47 != 0) return;
   const FreeMemory::Block block = free_.BlockOf(word);
   if (block.begin == 0 || (word != block.begin && is_strict_)) return;
-  if (reached_.IsSeen(block.begin) || walk_.IsObjectsBlock(block)) return;
+  if (reached_.IsSeen(block.begin) || heap_.IsObjectsBlock(block)) return;
   if (block_count_ == kMaxReached || !GrowRaw(blocks_, block_count_ + 1) ||
       !reached_.See(block.begin)) {
     return;
@@ -118,7 +118,7 @@ void NativeHolders::LookAtLibraries() noexcept {
   for (std::size_t i = 0; i < map_.count(); ++i) {
     const Mapping& mapping = map_.at(i);
     if (mapping.inode != 0 && mapping.offset == 0) {
-      const bool is_holder = !walk_.IsInterpreters(mapping) && UsesPython(mapping, map_);
+      const bool is_holder = !heap_.IsInterpreters(mapping) && UsesPython(mapping, map_);
       data_end = is_holder ? EndOfData(mapping) : 0;
     }
     if (!mapping.is_readable || !mapping.is_writable || mapping.is_shared) continue;
@@ -128,7 +128,7 @@ void NativeHolders::LookAtLibraries() noexcept {
 }
 
 void NativeHolders::LookAtObjects() noexcept {
-  walk_.EachBody([this](Address object, Address begin, Address end) {
+  heap_.EachBody([this](Address object, Address begin, Address end) {
     holder_ = object;
     LookAt(begin, end);
     return found_ < wanted_.used();

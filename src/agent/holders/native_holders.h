@@ -13,14 +13,14 @@
 #include "agent/ground/raw_table.h"
 #include "agent/memory/free_memory.h"
 #include "agent/memory/memory_map.h"
-#include "agent/walk/dump_walk.h"
+#include "agent/walk/walked_heap.h"
 
 namespace memwhy::agent {
 
 class NativeHolders {
  public:
-  NativeHolders(const MemoryMap& map, FreeMemory& free, DumpWalk& walk) noexcept
-      : map_(map), free_(free), walk_(walk) {}
+  NativeHolders(const MemoryMap& map, FreeMemory& free, WalkedHeap& heap) noexcept
+      : map_(map), free_(free), heap_(heap) {}
   ~NativeHolders();
 
   // The block of `place` is looked for; before Find. Nothing of words outside of native blocks.
@@ -61,7 +61,7 @@ class NativeHolders {
 
   const MemoryMap& map_;
   FreeMemory& free_;
-  DumpWalk& walk_;
+  WalkedHeap& heap_;
   MarkMap reached_;  // blocks, by their begin
   RawTable<Wanted> wanted_;
   std::size_t found_ = 0;

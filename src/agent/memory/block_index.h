@@ -18,6 +18,11 @@ class BlockIndex {
  public:
   static constexpr std::uint32_t kNone = 0xffffffff;
 
+  BlockIndex() = default;
+  ~BlockIndex() { Unload(); }
+  BlockIndex(const BlockIndex&) = delete;
+  BlockIndex& operator=(const BlockIndex&) = delete;
+
   // Maps the file of sorted {u64 address, u64 size}. False: not readable, or not sorted; then
   // empty.
   bool Load(const char* path) noexcept;

@@ -200,6 +200,10 @@ Address BufferBehind(const DumpType& facts, Address object) noexcept {
   return IsTextApart(object) ? PeekPointer(object, static_cast<std::uint32_t>(text_at)) : 0;
 }
 
+bool HasExtraBytes(const DumpType& facts) noexcept {
+  return facts.size != ObjectSize::kFixed || (facts.has_attributes && TheLayout().minor >= 11);
+}
+
 bool HasOwnTable(ObjectSize size) noexcept {
   return size == ObjectSize::kDict || size == ObjectSize::kOrderedDict ||
          size == ObjectSize::kList || size == ObjectSize::kSet || size == ObjectSize::kByteArray ||

@@ -15,6 +15,9 @@ namespace memwhy::agent {
 std::int64_t ExtraBytes(const DumpType& facts, cpython::Address object,
                         const MemoryMap& map) noexcept;
 
+// Whether there may be some: objects of the type differ in size.
+bool HasExtraBytes(const DumpType& facts) noexcept;
+
 // Of those, what lies in the block of the object itself, behind it.
 std::int64_t InlineBytes(const DumpType& facts, cpython::Address object,
                          const MemoryMap& map) noexcept;

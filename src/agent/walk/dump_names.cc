@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-//
-// What a dump calls things: types, functions, keys, and the labels of edges. Part of DumpWalk.
+#include "agent/walk/dump_names.h"
+
 #include <cstring>
 
 #include "agent/ground/agent.h"
 #include "agent/objects/object_size.h"
 #include "agent/python/key_text.h"
-#include "agent/python/type_name.h"
-#include "agent/walk/dump_walk.h"
 
 namespace memwhy::agent {
 namespace {
@@ -25,13 +23,13 @@ std::uint64_t Mix(std::uint64_t hash, std::uint64_t value) noexcept {
 
 }  // namespace
 
-void DumpWalk::PutText(const EdgeLabel& label) noexcept {
+void DumpNames::PutLabel(const EdgeLabel& label) noexcept {
   if (label.str != 0) {
     int n = -1;
-    if (types_.IsObject(label.str) &&
+    if (state_.types.IsObject(label.str) &&
         (Peek<std::uint64_t>(cpython::TypeOf(label.str), cpython::kTypeFlags) &
          cpython::kFlagStr) != 0) {
-      n = cpython::PeekText(*g_agent.python.layout, label.str, text_, sizeof(text_));
+      n = cpython::PeekText(TheLayout(), label.str, text_, sizeof(text_));
     }
     out_.PutText(text_, n <= 0 ? 0 : CutText(text_, static_cast<std::size_t>(n)));
     return;
@@ -40,49 +38,41 @@ void DumpWalk::PutText(const EdgeLabel& label) noexcept {
   out_.PutText(label.text == nullptr ? "" : label.text, n);
 }
 
-bool DumpWalk::NameType(DumpType& facts) noexcept {
-  if (facts.is_named) return true;
-  // Ids are given out in the order of Get; records must come in that order too.
-  char name[wire::kMaxKeyBytes];
-  while (named_types_ <= facts.id) {
-    DumpType* next = types_.at(named_types_++);
-    next->is_named = true;
-    PutType(*next, name, NameOfType(next->type, name, sizeof(name)));
-    if (GrowRaw(pending_types_, pending_type_count_ + 1)) {
-      pending_types_.items[pending_type_count_++] = next->type;
-    }
+void DumpNames::PutShapes() noexcept {
+  for (const ShapeRest rest : {ShapeRest::kPairs, ShapeRest::kIndexed}) {
+    out_.PutTag(DumpTag::kShape);
+    out_.PutByte(static_cast<std::uint8_t>(rest));
+    out_.PutNumber(0);
   }
-  return true;
 }
 
-void DumpWalk::PutType(const DumpType& facts, const char* name, std::size_t bytes) noexcept {
-  out_.PutTag(DumpTag::kType);
-  out_.PutText(name, bytes);
+void PutType(DumpStream& out, const DumpType& facts, const char* name, std::size_t bytes) noexcept {
+  out.PutTag(DumpTag::kType);
+  out.PutText(name, bytes);
   std::uint32_t flags = 0;
-  if (HasExtra(facts)) flags |= wire::kTypeHasExtra;
+  if (HasExtraBytes(facts)) flags |= wire::kTypeHasExtra;
   if (facts.kind == ObjectKind::kLeaf) flags |= wire::kTypeIsLeaf;
   if (facts.is_owned) flags |= wire::kTypeIsOwned;
   if (PeekPointer(facts.type, cpython::kTypeDel) != 0) flags |= wire::kTypeHasDel;
-  out_.PutNumber(flags);
-  out_.PutNumber(static_cast<std::uint64_t>(facts.fixed_bytes));
-  out_.PutAddress(facts.type);
+  out.PutNumber(flags);
+  out.PutNumber(static_cast<std::uint64_t>(facts.fixed_bytes));
+  out.PutAddress(facts.type);
 }
 
 // A frame, generator or function says what it is called.
-void DumpWalk::NameFunction(const DumpType& facts, Address object) noexcept {
-  if (census_ != nullptr) return;
-  const cpython::Layout& layout = *g_agent.python.layout;
+void DumpNames::PutFunction(const DumpType& facts, Address object) noexcept {
+  const cpython::Layout& layout = TheLayout();
   Address code = 0;
   if (facts.kind == ObjectKind::kCode) {
     code = object;
   } else if (facts.kind == ObjectKind::kFrame || facts.kind == ObjectKind::kGenerator) {
-    code = reader_.CodeOf(facts, object);
+    code = state_.reader.CodeOf(facts, object);
   }
-  if (code == 0 || !types_.IsObject(code) || cpython::TypeOf(code) != g_python_api.code_type)
+  if (code == 0 || !state_.types.IsObject(code) || cpython::TypeOf(code) != g_python_api.code_type)
     return;
   const bool qualified = layout.code_qualname != cpython::kAbsent;
   const Address name = PeekPointer(code, qualified ? layout.code_qualname : layout.code_name);
-  if (name == 0 || !types_.IsObject(name)) return;
+  if (name == 0 || !state_.types.IsObject(name)) return;
   const int n = cpython::PeekText(layout, name, text_, sizeof(text_));
   if (n <= 0) return;
   out_.PutTag(DumpTag::kText);
@@ -91,22 +81,23 @@ void DumpWalk::NameFunction(const DumpType& facts, Address object) noexcept {
 }
 
 // Where the function of the frame whose root comes next stands.
-void DumpWalk::PutFile(Address code) noexcept {
-  const cpython::Layout& layout = *g_agent.python.layout;
+void DumpNames::PutFile(Address code) noexcept {
+  const cpython::Layout& layout = TheLayout();
   const Address name = PeekPointer(code, layout.code_filename);
   int n = 0;
-  if (name != 0 && types_.IsObject(name)) n = cpython::PeekText(layout, name, text_, sizeof(text_));
+  if (name != 0 && state_.types.IsObject(name))
+    n = cpython::PeekText(layout, name, text_, sizeof(text_));
   out_.PutTag(DumpTag::kFile);
   out_.PutText(text_, n > 0 ? static_cast<std::size_t>(n) : 0);
 }
 
-void DumpWalk::PutThread(std::uint64_t thread, Address name) noexcept {
+void DumpNames::PutThread(std::uint64_t thread, Address name) noexcept {
   constexpr char kMain[] = "MainThread";  // as threading calls it
   int n = sizeof(kMain) - 1;
   if (name == 0) {
     std::memcpy(text_, kMain, sizeof(kMain));
   } else {
-    n = cpython::PeekText(*g_agent.python.layout, name, text_, sizeof(text_));
+    n = cpython::PeekText(TheLayout(), name, text_, sizeof(text_));
   }
   if (n <= 0) return;
   out_.PutTag(DumpTag::kThread);
@@ -114,10 +105,8 @@ void DumpWalk::PutThread(std::uint64_t thread, Address name) noexcept {
   out_.PutText(text_, CutText(text_, static_cast<std::size_t>(n)));
 }
 
-// What a key says, once for each key: text or number.
-void DumpWalk::NameKey(Address key) noexcept {
-  if (census_ != nullptr) return;
-  DumpType* facts = types_.Get(cpython::TypeOf(key));
+void DumpNames::PutKey(Address key) noexcept {
+  DumpType* facts = state_.types.Get(cpython::TypeOf(key));
   if (facts == nullptr) return;
   Address text = 0;
   if (facts->size == ObjectSize::kStr) {
@@ -127,9 +116,9 @@ void DumpWalk::NameKey(Address key) noexcept {
   } else if (facts->size != ObjectSize::kInt) {
     return;
   }
-  if (!marks_.Name(key)) return;
+  if (!state_.marks.Name(key)) return;
   if (text != 0) {
-    const int n = cpython::PeekText(*g_agent.python.layout, text, text_, sizeof(text_));
+    const int n = cpython::PeekText(TheLayout(), text, text_, sizeof(text_));
     if (n < 0) return;
     out_.PutTag(DumpTag::kText);
     out_.PutAddress(key);
@@ -143,9 +132,9 @@ void DumpWalk::NameKey(Address key) noexcept {
   out_.PutSigned(value);
 }
 
-// The id of the labels of `edges`, defined at first sight. The process stands still: an address
+// The process stands still: an address
 // stands for its text.
-std::uint32_t DumpWalk::ShapeOf(const EdgeList& edges) noexcept {
+std::uint32_t DumpNames::ShapeOf(const EdgeList& edges) noexcept {
   if (edges.label_count() == 0) {
     if (edges.rest == ShapeRest::kPairs) return kShapePairs;
     if (edges.rest == ShapeRest::kIndexed) return kShapeIndexed;
@@ -165,7 +154,7 @@ std::uint32_t DumpWalk::ShapeOf(const EdgeList& edges) noexcept {
   for (std::size_t i = 0; i < edges.label_count(); ++i) {
     out_.Reserve();
     out_.PutByte(static_cast<std::uint8_t>(edges.label(i).kind));
-    PutText(edges.label(i));
+    PutLabel(edges.label(i));
   }
   return id;
 }

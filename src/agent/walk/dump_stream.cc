@@ -6,7 +6,6 @@
 
 #include <cerrno>
 
-#include "agent/ground/hung_up.h"
 #include "agent/ground/raw_memory.h"
 
 namespace memwhy::agent {
@@ -35,12 +34,6 @@ bool DumpStream::WriteOut() noexcept {
 }
 
 bool DumpStream::Flush() noexcept {
-  if (drops_) {
-    // A walk for nobody would go on to its end.
-    if (IsHungUp(fd_)) failed_ = true;
-    used_ = 0;
-    return !failed_;
-  }
   if (lanes_ == nullptr) return WriteOut();
   FlushPart();
   if (has_turn_) lanes_->PassTurn();
@@ -51,7 +44,7 @@ bool DumpStream::Flush() noexcept {
 }
 
 void DumpStream::FlushPart() noexcept {
-  if (drops_ || lanes_ == nullptr) {
+  if (lanes_ == nullptr) {
     Flush();
     return;
   }

@@ -23,15 +23,6 @@ class DumpStream {
   bool Flush() noexcept;
   void Stop() noexcept;  // gives the buffer back
 
-  // What is put from now on is thrown away. Whether anybody reads is looked at all the same.
-  void Drop() noexcept { drops_ = true; }
-  // After Drop: what is put from now on is written, as a stream of its own.
-  void Restart() noexcept {
-    drops_ = false;
-    used_ = 0;
-    last_ = 0;
-  }
-
   // From now on this is the stream of `lane`, one of two. Nothing may be buffered.
   void BeginLane(DumpLanes& lanes, std::uint8_t lane) noexcept;
   // The other one has ended.
@@ -120,7 +111,6 @@ class DumpStream {
   std::uintptr_t last_ = 0;
   std::uintptr_t last_edge_ = 0;
   bool failed_ = false;
-  bool drops_ = false;
 };
 
 }  // namespace memwhy::agent

@@ -3,7 +3,7 @@
 
 #include "agent/ground/agent.h"
 #include "agent/objects/object_size.h"
-#include "agent/walk/dump_walk.h"
+#include "agent/walk/dump_sink.h"
 
 namespace memwhy::agent {
 namespace {
@@ -11,7 +11,6 @@ namespace {
 using cpython::Address;
 using cpython::Peek;
 using cpython::PeekPointer;
-using wire::DumpTag;
 
 constexpr std::size_t kNativeWalkBodyWords = 512;  // of an object's body, searched for pointers
 constexpr std::size_t kBlockBytes = 64 * 1024;     // of a native block, likewise
@@ -33,20 +32,20 @@ bool IsPooled(const DumpType& facts, Address object) noexcept {
 
 }  // namespace
 
-NativeWalk::NativeWalk(DumpWalk& walk) noexcept : walk_(walk), types_(walk.out_, walk.map_) {}
+NativeWalk::NativeWalk(WalkState& state, DumpSink& sink, BlockIndex& blocks) noexcept
+    : state_(state), sink_(sink), blocks_(blocks), types_(sink.out(), state.map) {}
 
 NativeWalk::~NativeWalk() {
   FreeRaw(queue_);
   if (copy_ != nullptr) UnmapRaw(copy_, kBlockBytes);
-  blocks_.Unload();
 }
 
 // A mapping may be of addresses only, as CUDA reserves them for its devices; and drivers' mappings
 // are not copied into a clone. What a clone was spared is memory all the same.
 bool NativeWalk::IsMemory(const NativeBlock& block) noexcept {
-  const Mapping* mapping = walk_.map_.Find(block.address);
+  const Mapping* mapping = state_.map.Find(block.address);
   return mapping != nullptr &&
-         (mapping->is_spared || walk_.map_.IsReadable(block.address, block.size));
+         (mapping->is_spared || state_.map.IsReadable(block.address, block.size));
 }
 
 // A live block that begins with an object, behind what 3.12 and later, and the collector, put
@@ -58,10 +57,10 @@ bool NativeWalk::IsObjectMemory(const NativeBlock& block) noexcept {
   const Content head = Read(block, copy, sizeof(copy));
   const auto bytes = static_cast<std::int64_t>(block.size);
   for (std::size_t before = 0; before + 2 <= head.count; before += 2) {
-    if (!walk_.types_.IsHead(head.words[before], head.words[before + 1])) continue;
-    const DumpType* facts = walk_.types_.Get(head.words[before + 1]);
+    if (!state_.types.IsHead(head.words[before], head.words[before + 1])) continue;
+    const DumpType* facts = state_.types.Get(head.words[before + 1]);
     if (facts == nullptr) return true;
-    const std::int64_t inline_bytes = InlineBytes(*facts, block.address + 8 * before, walk_.map_);
+    const std::int64_t inline_bytes = InlineBytes(*facts, block.address + 8 * before, state_.map);
     const std::int64_t own = facts->own_bytes() + (inline_bytes > 0 ? inline_bytes : 0);
     if (bytes - own <= own + kMaxBeyond) return true;
   }
@@ -80,11 +79,11 @@ std::uint32_t NativeWalk::NativeAt(std::uint64_t word) noexcept {
     } else if (IsObjectMemory(block)) {
       blocks_.SetState(index, kObject);
     } else if (!GrowRaw(queue_, queued_ + 1)) {
-      walk_.failed_ = true;
+      state_.failed = true;
     } else {
       blocks_.SetState(index, kNative);
       queue_.items[queued_++] = index;
-      walk_.marks_.See(block.address);  // nobody takes it for an object
+      state_.marks.See(block.address);  // nobody takes it for an object
     }
   }
   return blocks_.state(index) == kNative ? index : BlockIndex::kNone;
@@ -108,10 +107,7 @@ void NativeWalk::PutOwn(Address object, Address address) noexcept {
   const NativeBlock& block = blocks_.block(index);
   if (object - block.address < block.size || IsObjectMemory(block)) return;
   blocks_.SetState(index, kOwned);
-  walk_.out_.PutTag(DumpTag::kOwn);
-  walk_.out_.PutAddress(object);
-  walk_.out_.PutSigned(
-      (static_cast<std::int64_t>(block.address) - static_cast<std::int64_t>(object)) >> 3);
+  sink_.PutOwn(object, block.address);
 }
 
 // deque: leftblock 24; BLOCK {leftlink, data[64], rightlink}, beyond what pools have.
@@ -120,7 +116,7 @@ void NativeWalk::WriteDeque(Address deque) noexcept {
   constexpr std::uint32_t kRightLink = 8 * 65;
   const std::int64_t most = Peek<std::int64_t>(deque, cpython::kVarSize) / 64 + 2;
   Address block = PeekPointer(deque, kLeftBlock);
-  for (std::int64_t i = 0; i < most && walk_.map_.IsReadable(block, kRightLink + 8); ++i) {
+  for (std::int64_t i = 0; i < most && state_.map.IsReadable(block, kRightLink + 8); ++i) {
     PutOwn(deque, block);
     block = PeekPointer(block, kRightLink);
   }
@@ -142,8 +138,8 @@ void NativeWalk::WriteOwn(const DumpType& facts, Address object) noexcept {
 NativeWalk::Content NativeWalk::Read(const NativeBlock& block, std::uint64_t* copy,
                                      std::size_t room) noexcept {
   const std::size_t bytes = block.size < room ? block.size : room;
-  if (walk_.is_clone_) {
-    if (!walk_.map_.IsReadable(block.address, bytes)) return {nullptr, 0};
+  if (state_.is_clone) {
+    if (!state_.map.IsReadable(block.address, bytes)) return {nullptr, 0};
     return {reinterpret_cast<const std::uint64_t*>(block.address), bytes / 8};
   }
   return {copy, copy == nullptr ? 0 : CopyCarefully(block.address, copy, bytes) / 8};
@@ -151,31 +147,31 @@ NativeWalk::Content NativeWalk::Read(const NativeBlock& block, std::uint64_t* co
 
 // Of tensors that only C++ has, as autograd keeps them: their memory on a device is no block.
 void NativeWalk::ReadStorage(std::uint64_t block, std::uint64_t vtable) noexcept {
-  TensorStorages& storages = walk_.reader_.storages();
+  TensorStorages& storages = state_.reader.storages();
   TensorStorage storage;
   if (!storages.IsStorageTable(vtable) || !storages.Read(block, &storage)) return;
   if (!storage.is_device) return;
   device_ = storage;
-  walk_.edges_.Add(storage.data & ~Address{7});
+  state_.edges.Add(storage.data & ~Address{7});
 }
 
 void NativeWalk::ReadBlock(std::uint32_t index) noexcept {
   const NativeBlock& block = blocks_.block(index);
-  if (!walk_.is_clone_ && copy_ == nullptr)
+  if (!state_.is_clone && copy_ == nullptr)
     copy_ = static_cast<std::uint64_t*>(MapRaw(kBlockBytes));
   const Content content = Read(block, copy_, kBlockBytes);
   if (content.count >= 2) {
     type_ = types_.Get(content.words[0]);
     ReadStorage(block.address, content.words[0]);
   }
-  for (std::size_t i = 0; i < content.count && walk_.edges_.count() < kMaxEdges; ++i) {
+  for (std::size_t i = 0; i < content.count && state_.edges.count() < kMaxEdges; ++i) {
     const std::uint64_t word = content.words[i];
     const std::uint32_t next = NativeAt(word);
     if (next != BlockIndex::kNone) {
-      if (next != index) walk_.edges_.Add(blocks_.block(next).address);
-    } else if (word >= 4096 && (word & 7) == 0 && walk_.marks_.IsSeen(word) &&
-               walk_.types_.IsObject(word)) {
-      walk_.edges_.Add(word);
+      if (next != index) state_.edges.Add(blocks_.block(next).address);
+    } else if (word >= 4096 && (word & 7) == 0 && state_.marks.IsSeen(word) &&
+               state_.types.IsObject(word)) {
+      state_.edges.Add(word);
     }
   }
 }
@@ -187,23 +183,15 @@ void NativeWalk::ReadGuarded(std::uint32_t index) noexcept {
 }
 
 void NativeWalk::Write() noexcept {
-  DumpStream& out = walk_.out_;
-  for (std::size_t i = 0; i < queued_ && !walk_.failed_ && !out.failed(); ++i) {
+  for (std::size_t i = 0; i < queued_ && !state_.failed && !sink_.failed(); ++i) {
     const std::uint32_t index = queue_.items[i];
     const NativeBlock& block = blocks_.block(index);
-    walk_.edges_.Clear();
+    state_.edges.Clear();
     type_ = 0;
     device_ = {};
     ReadGuarded(index);
-    out.PutTag(DumpTag::kBlock);
-    out.PutAddress(block.address);
-    out.PutNumber(block.size);
-    out.PutNumber(type_);
-    out.PutNumber(walk_.edges_.count() << 1);
-    out.BeginEdges(block.address & ~Address{7});
-    for (std::size_t e = 0; e < walk_.edges_.count(); ++e) out.PutEdge(walk_.edges_.target(e));
-    walk_.edge_count_ += walk_.edges_.count();
-    if (device_.data != 0) walk_.WriteDeviceMemory(device_);
+    sink_.PutBlock(block.address, block.size, type_, state_.edges);
+    if (device_.data != 0) sink_.OnDeviceMemory(device_);
   }
 }
 

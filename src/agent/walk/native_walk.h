@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The native memory behind objects: blocks that the tracer knows to be live, to which a word in an
-// object's body points, and what is behind those, by words in their content. Part of DumpWalk; same
+// object's body points, and what is behind those, by words in their content. Beside HeapWalk; same
 // conditions. Invariant: a block is written once, as native memory, or named as part of the one
 // object whose size counts it, or it is the memory of an object itself and is left out.
 #pragma once
@@ -18,17 +18,16 @@
 
 namespace memwhy::agent {
 
-class DumpWalk;
+class DumpSink;
+struct WalkState;
 
 class NativeWalk {
  public:
-  explicit NativeWalk(DumpWalk& walk) noexcept;
+  NativeWalk(WalkState& state, DumpSink& sink, BlockIndex& blocks) noexcept;
   ~NativeWalk();
   NativeWalk(const NativeWalk&) = delete;
   NativeWalk& operator=(const NativeWalk&) = delete;
 
-  // `path`: a sorted array of {u64 address, u64 size}. False: it is damaged, or no memory.
-  bool Load(const char* path) noexcept { return blocks_.Load(path); }
   // The edges of an extension's object to native blocks, behind those that are there.
   void ReadBody(const DumpType& facts, cpython::Address object, EdgeList& edges) noexcept;
   // The tables and arrays of a built-in container, as records.
@@ -59,8 +58,9 @@ class NativeWalk {
   void ReadGuarded(std::uint32_t index) noexcept;
   void WriteDeque(cpython::Address deque) noexcept;
 
-  DumpWalk& walk_;
-  BlockIndex blocks_;
+  WalkState& state_;
+  DumpSink& sink_;
+  BlockIndex& blocks_;
   NativeTypes types_;
   RawArray<std::uint32_t> queue_;  // native blocks in the order in which they were reached
   std::size_t queued_ = 0;

@@ -1,26 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Objects that nothing of Python leads to, found in memory. Part of DumpWalk, in a clone only: it
+// Objects that nothing of Python leads to, found in memory. Part of HeapWalk, in a clone only: it
 // needs guards.
 #pragma once
 
 #include "agent/memory/present_pages.h"
-#include "agent/walk/dump_walk.h"
+#include "agent/walk/heap_walk.h"
 #include "cpython/frames.h"
 
 namespace memwhy::agent {
 
-class DumpHidden {
+template <typename Sink>
+class HiddenWalk {
  public:
-  DumpHidden(DumpWalk& walk, FreeMemory& free) noexcept : walk_(walk), free_(free) {}
-  ~DumpHidden() { FreeRaw(is_stack_); }
-  DumpHidden(const DumpHidden&) = delete;
-  DumpHidden& operator=(const DumpHidden&) = delete;
-  // After everything else was written: what is known then is not hidden.
-  void Write() noexcept;
+  HiddenWalk(HeapWalk<Sink>& walk, FreeMemory& free) noexcept
+      : walk_(walk), state_(walk.state()), free_(free) {}
+  ~HiddenWalk() { FreeRaw(is_stack_); }
+  HiddenWalk(const HiddenWalk&) = delete;
+  HiddenWalk& operator=(const HiddenWalk&) = delete;
+  // After everything else was visited: what is known then is not hidden.
+  void Visit() noexcept;
 
  private:
-  void WriteRange(cpython::Address first, cpython::Address last) noexcept;
+  void VisitRange(cpython::Address first, cpython::Address last) noexcept;
   bool IsInside(cpython::Address at) noexcept;
   static bool IsThreadStack(const Mapping& mapping) noexcept;
   bool FindStacks() noexcept;
@@ -28,7 +30,8 @@ class DumpHidden {
   template <cpython::Family family>
   void MarkFrames(cpython::Address thread) noexcept;
 
-  DumpWalk& walk_;
+  HeapWalk<Sink>& walk_;
+  WalkState& state_;
   FreeMemory& free_;
   FaultGuard guard_;                 // around what lies outside of the trees
   std::uint64_t* filter_ = nullptr;  // of the addresses of all types

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/walk/dump_hidden.h"
+#include "agent/walk/hidden_walk.h"
 
 #include <algorithm>
 
 #include "agent/ground/agent.h"
 #include "agent/ground/private_memory.h"
 #include "agent/memory/library_data.h"
+#include "agent/objects/object_head.h"
 #include "agent/objects/object_size.h"
+#include "agent/walk/census_sink.h"
+#include "agent/walk/dump_sink.h"
 
 namespace memwhy::agent {
 namespace {
@@ -14,12 +17,11 @@ namespace {
 using cpython::Address;
 using cpython::Peek;
 using cpython::PeekPointer;
-using wire::DumpTag;
 
 constexpr std::size_t kFilterBits = 1u << 15;        // 4 KiB: stays in the first cache
 constexpr std::uint64_t kMaxHiddenCount = 1u << 20;  // references of a hidden object
 constexpr int kMaxInterpreters = 1024;
-constexpr int kDumpHiddenMostThreads = 1 << 16;
+constexpr int kHiddenWalkMaxThreads = 1 << 16;
 
 std::size_t FilterBit(Address type) noexcept {
   return static_cast<std::size_t>((type >> 4) * 0x9e3779b97f4a7c15ull >> 20) & (kFilterBits - 1);
@@ -47,45 +49,47 @@ Address OwnBytes(const DumpType& facts, Address object) noexcept {
 // Objects that no other leads to, untracked ones: what an extension has leaked, or what only C code
 // holds. They betray themselves by a word that is the address of a type, behind a word that can be
 // a reference count.
-void DumpHidden::Write() noexcept {
+template <typename Sink>
+void HiddenWalk<Sink>::Visit() noexcept {
   filter_ = static_cast<std::uint64_t*>(MapRaw(kFilterBits / 8));
   if (filter_ == nullptr || !FindStacks()) {
-    walk_.failed_ = true;
+    state_.failed = true;
     return;
   }
-  for (std::uint32_t id = 0; id < walk_.types_.count(); ++id) {
-    const std::size_t bit = FilterBit(walk_.types_.at(id)->type);
+  for (std::uint32_t id = 0; id < state_.types.count(); ++id) {
+    const std::size_t bit = FilterBit(state_.types.at(id)->type);
     filter_[bit >> 6] |= std::uint64_t{1} << (bit & 63);
   }
-  walk_.hidden_in_ = &free_;
-  walk_.out_.PutTag(DumpTag::kList);
-  walk_.out_.PutNumber(wire::kListUnknown);
+  state_.hidden_in = &free_;
+  walk_.sink().OnList(wire::kListUnknown);
   Address data_end = 0;  // of the library whose mappings come last
-  for (std::size_t i = 0; i < walk_.map_.count() && !walk_.failed_; ++i) {
-    const Mapping& mapping = walk_.map_.at(i);
+  for (std::size_t i = 0; i < state_.map.count() && !state_.failed; ++i) {
+    const Mapping& mapping = state_.map.at(i);
     if (mapping.inode != 0 && mapping.offset == 0) data_end = EndOfData(mapping);
     if (!mapping.is_readable || !mapping.is_writable || mapping.is_shared) continue;
     // Static objects of libraries are no leaks, and those that matter are referred to.
     if (mapping.inode != 0 || mapping.begin - g_private.begin < g_private.bytes) continue;
     if (is_stack_.items[i] != 0 || data_end >= mapping.end) continue;
     const Address begin = data_end > mapping.begin ? data_end : mapping.begin;
-    if (MEMWHY_GUARD(guard_) == 0) WriteRange(begin, mapping.end);
+    if (MEMWHY_GUARD(guard_) == 0) VisitRange(begin, mapping.end);
     guard_.Disarm();
   }
   UnmapRaw(filter_, kFilterBits / 8);
-  std::sort(walk_.doubtful_.items, walk_.doubtful_.items + walk_.doubtful_count_);
+  std::sort(state_.doubtful.items, state_.doubtful.items + state_.doubtful_count);
 }
 
-void DumpHidden::MarkStack(Address place, bool is_small_only) noexcept {
+template <typename Sink>
+void HiddenWalk<Sink>::MarkStack(Address place, bool is_small_only) noexcept {
   constexpr Address kMinArena = 256 << 10;
-  const Mapping* mapping = walk_.map_.Find(place);
+  const Mapping* mapping = state_.map.Find(place);
   if (mapping == nullptr || (is_small_only && mapping->end - mapping->begin >= kMinArena)) return;
-  is_stack_.items[mapping - &walk_.map_.at(0)] = 1;
+  is_stack_.items[mapping - &state_.map.at(0)] = 1;
 }
 
 // From 3.11 on Python has stacks of its own, in mappings that are too small for objects.
+template <typename Sink>
 template <cpython::Family family>
-void DumpHidden::MarkFrames(Address thread) noexcept {
+void HiddenWalk<Sink>::MarkFrames(Address thread) noexcept {
   constexpr int kMaxFrames = 1000;
   const cpython::Layout& layout = *g_agent.python.layout;
   int left = kMaxFrames;
@@ -97,7 +101,8 @@ void DumpHidden::MarkFrames(Address thread) noexcept {
 
 // By its end: there the C library has a thread's descriptor, {itself, .., itself, ..}. It keeps the
 // stacks of threads that have ended for the next ones.
-bool DumpHidden::IsThreadStack(const Mapping& mapping) noexcept {
+template <typename Sink>
+bool HiddenWalk<Sink>::IsThreadStack(const Mapping& mapping) noexcept {
   constexpr Address kDescriptorWithin = 8192;
   constexpr Address kAlignment = 64;
   if (!mapping.is_readable || !mapping.is_writable || mapping.is_shared || mapping.inode != 0 ||
@@ -113,17 +118,18 @@ bool DumpHidden::IsThreadStack(const Mapping& mapping) noexcept {
 // No object lives on a stack, but what was read and written there looks like some. A thread of
 // Python's is known by its descriptor, which the C library puts on top of the thread's stack.
 // False: no memory.
-bool DumpHidden::FindStacks() noexcept {
-  if (!GrowRaw(is_stack_, walk_.map_.count())) return false;
-  for (std::size_t i = 0; i < walk_.map_.count(); ++i) {
-    const Mapping& mapping = walk_.map_.at(i);
+template <typename Sink>
+bool HiddenWalk<Sink>::FindStacks() noexcept {
+  if (!GrowRaw(is_stack_, state_.map.count())) return false;
+  for (std::size_t i = 0; i < state_.map.count(); ++i) {
+    const Mapping& mapping = state_.map.at(i);
     is_stack_.items[i] = mapping.is_stack || IsThreadStack(mapping) ? 1 : 0;
   }
   const cpython::Layout& layout = *g_agent.python.layout;
   int interpreters = kMaxInterpreters;
   for (Address at = PeekPointer(g_agent.python.runtime, layout.runtime_interpreters);
        at != 0 && interpreters > 0; at = PeekPointer(at, layout.interpreter_next), --interpreters) {
-    int left = kDumpHiddenMostThreads;
+    int left = kHiddenWalkMaxThreads;
     for (Address thread = PeekPointer(at, layout.interpreter_thread_head); thread != 0 && left > 0;
          thread = PeekPointer(thread, layout.thread_next), --left) {
       MarkStack(PeekPointer(thread, layout.thread_id), false);
@@ -144,20 +150,22 @@ bool DumpHidden::FindStacks() noexcept {
 
 // Whether the last object before `at` reaches over it: a tuple of n items whose first is a type
 // looks like an object with n references.
-bool DumpHidden::IsInside(Address at) noexcept {
+template <typename Sink>
+bool HiddenWalk<Sink>::IsInside(Address at) noexcept {
   // Bits stand for 16 bytes; objects outside of libraries begin at multiples of that.
-  const Address before = walk_.marks_.SeenBefore(at);
+  const Address before = state_.marks.SeenBefore(at);
   if (before == 0) return false;
   const Address type = cpython::TypeOf(before);
-  if (!walk_.types_.IsKnown(type)) return false;
-  const DumpType* facts = walk_.types_.Get(type);
+  if (!state_.types.IsKnown(type)) return false;
+  const DumpType* facts = state_.types.Get(type);
   if (facts == nullptr) return false;
-  const std::int64_t extra = InlineBytes(*facts, before, walk_.map_);
+  const std::int64_t extra = InlineBytes(*facts, before, state_.map);
   return at < before + static_cast<Address>(facts->own_bytes() + extra);
 }
 
-void DumpHidden::WriteRange(Address first, Address last) noexcept {
-  // What is found is written page by page.
+template <typename Sink>
+void HiddenWalk<Sink>::VisitRange(Address first, Address last) noexcept {
+  // What is found is visited page by page.
   pages_.Each(first, last, [&](Address begin, Address end) {
     Address found[4096 / 16];
     std::size_t count = 0;
@@ -168,22 +176,25 @@ void DumpHidden::WriteRange(Address first, Address last) noexcept {
       const auto references = Peek<std::uint64_t>(at, 0);
       if (references == 0 || references > kMaxHiddenCount || DumpTypes::IsImmortal(at)) continue;
       if (references == EndOfFreeList(at)) continue;
-      if (walk_.marks_.IsSeen(at) || !walk_.types_.IsKnown(type) || free_.Contains(at)) continue;
-      const DumpType* facts = walk_.types_.Get(type);
+      if (state_.marks.IsSeen(at) || !state_.types.IsKnown(type) || free_.Contains(at)) continue;
+      const DumpType* facts = state_.types.Get(type);
       if (facts == nullptr || IsSingleton(*facts)) continue;
       if (!free_.CanBegin(at, static_cast<Address>(facts->before_bytes)) || IsInside(at)) continue;
       // Without a head of the collector's it was never an object of such a type.
-      if (facts->kind == ObjectKind::kType || walk_.IsTracked(*facts, at)) continue;
-      const std::int64_t extra = InlineBytes(*facts, at, walk_.map_);
+      if (facts->kind == ObjectKind::kType || IsTracked(*facts, at)) continue;
+      const std::int64_t extra = InlineBytes(*facts, at, state_.map);
       const FreeMemory::Block block = free_.BlockOf(at);
       const Address most = (block.begin != 0 ? block.end : last) - at;
       if (extra < 0 || OwnBytes(*facts, at) + static_cast<Address>(extra) > most) continue;
       found[count++] = at;
     }
     for (std::size_t i = 0; i < count; ++i) {
-      if (walk_.marks_.See(found[i])) walk_.WriteTree(found[i]);
+      if (state_.marks.See(found[i])) walk_.VisitTree(found[i]);
     }
   });
 }
+
+template class HiddenWalk<DumpSink>;
+template class HiddenWalk<CensusSink>;
 
 }  // namespace memwhy::agent
