@@ -41,4 +41,9 @@ def dump_garbage(limit=20, group_by="cycle", with_referrers=True, file=None):
     report = find_garbage(limit, group_by, with_referrers)
     from memwhy import _garbage
 
-    print("\n".join(_garbage.lines(report)), file=sys.stderr if file is None else file)
+    # Names may hold what acts on a terminal: written out, as the commands do it.
+    lines = (
+        "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+        for line in _garbage.lines(report)
+    )
+    print("\n".join(lines), file=sys.stderr if file is None else file)

@@ -329,3 +329,15 @@ def test_default_file_is_stderr(capsys):
 def test_wrong_arguments(arguments):
     with pytest.raises(ValueError, match="memwhy"):
         memwhy.find_garbage(**arguments)
+
+
+def test_names_do_not_act_on_a_terminal():
+    name = "a\x1b[31m\u202e\nb"
+    thing = type(name, (), {})()
+    setattr(thing, name, thing)
+    del thing
+    out = io.StringIO()
+    memwhy.dump_garbage(file=out)
+    text = out.getvalue()
+    assert "\\x1b[31m\\u202e\\nb" in text
+    assert not [c for c in text if c != "\n" and not c.isprintable()]

@@ -8,6 +8,8 @@
 
 #include <fmt/core.h>
 
+#include "base/terminal_text.h"
+
 namespace memwhy::cli {
 namespace {
 
@@ -47,7 +49,7 @@ const std::vector<std::string>& ProgramArguments() { return Program(); }
 void SetProgramArguments(std::vector<std::string> arguments) { Program() = std::move(arguments); }
 
 int Fail(int exit_code, std::string_view message) {
-  fmt::print(stderr, "memwhy: {}\n", message);
+  Warn("{}", message);
   return exit_code;
 }
 

@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 #include "base/file_system.h"
 #include "base/output_file.h"
+#include "base/terminal_text.h"
 #include "cli/cli.h"
 #include "cli/default_session.h"
 #include "cli/open_session.h"
@@ -75,7 +76,7 @@ int PrintDiagnose(const session::Session& session, const diagnose::SessionDiagno
         report::DumpJson(report::FindingsJson(recording, diagnosis.verdict, diagnosis.ledgers)) +
         "\n";
     if (options.prints_json()) {
-      std::fwrite(document.data(), 1, document.size(), stdout);
+      PrintLines(stdout, document);
     } else if (auto written = WriteOutputFile(options.json, document); !written) {
       return Fail(kExitEnvironment, written.error().message());
     }
@@ -84,11 +85,10 @@ int PrintDiagnose(const session::Session& session, const diagnose::SessionDiagno
     if (auto written = WriteReport(session, diagnosis, options.html); !written) {
       return Fail(kExitEnvironment, written.error().message());
     }
-    fmt::print(stderr, "memwhy: report {}\n", options.html);
+    Warn("report {}", options.html);
   }
   if (!options.prints_json()) {
-    const std::string text = report::VerdictText(recording, diagnosis.verdict, diagnosis.ledgers);
-    std::fwrite(text.data(), 1, text.size(), stdout);
+    PrintLines(stdout, report::VerdictText(recording, diagnosis.verdict, diagnosis.ledgers));
   }
   return analysis::ExitCode(diagnosis.verdict);
 }
@@ -112,14 +112,13 @@ int RunLive(const DiagnoseOptions& options, std::optional<double> seconds,
   live.session = options.output.empty() ? DefaultSession() : options.output;
   live.seconds = seconds;
   live.max_pause_ms = options.max_pause_ms;
-  live.say = [](std::string_view line) { fmt::print(stderr, "memwhy: {}\n", line); };
+  live.say = [](std::string_view line) { Warn("{}", line); };
   const auto outcome = [&] {
     const StdoutForJson redirect(options.prints_json());
     return diagnose::RecordForDiagnosis(live);
   }();
   if (!outcome) return Fail(kExitEnvironment, outcome.error().message());
-  fmt::print(stderr, "memwhy: session {}\n",
-             options.output.empty() ? outcome->session : options.output);
+  Warn("session {}", options.output.empty() ? outcome->session : options.output);
   return Conclude(outcome->session, window, options);
 }
 

@@ -10,6 +10,7 @@
 
 #include "analysis/session_diff.h"
 #include "base/output_file.h"
+#include "base/terminal_text.h"
 #include "cli/cli.h"
 #include "cli/show_option.h"
 #include "cli/view_options.h"
@@ -48,7 +49,7 @@ int RunDiff(const DiffOptions& options) {
       {(*after)->recording(), (*after)->stacks(), candidate->sites, candidate->from,
        candidate->to});
   for (const analysis::DiffWarning& warning : diff.warnings) {
-    fmt::print(stderr, "memwhy: not comparable: {}\n", warning.text);
+    Warn("not comparable: {}", warning.text);
   }
   const model::GroupBy by = GroupNames().at(options.by);
   report::DiffView view{{(*before)->recording(), baseline->from, baseline->to, baseline->value},
@@ -70,7 +71,7 @@ int RunDiff(const DiffOptions& options) {
   } else if (options.output.empty()) {
     PrintOut(report::DiffText(view, options.view.top.value_or(kDiffRowsInText)));
   } else {
-    fmt::print("{}\n", options.output);
+    PrintLine("{}", options.output);
   }
   return kExitOk;
 }

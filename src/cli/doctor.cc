@@ -23,6 +23,7 @@
 #include "base/bytes.h"
 #include "base/file_system.h"
 #include "base/strings.h"
+#include "base/terminal_text.h"
 #include "base/unique_fd.h"
 #include "cli/cli.h"
 #include "cpython/layout.h"
@@ -30,6 +31,7 @@
 #include "os/pagemap.h"
 #include "os/process.h"
 #include "recorder/launcher.h"
+#include "report/parts/session_json.h"
 #include "wire/ring.h"
 
 namespace memwhy::cli {
@@ -312,21 +314,24 @@ struct DoctorOptions {
 };
 
 // Breaks text at spaces; continuation lines are indented.
-void PrintWrapped(const std::string& text, std::size_t first, std::size_t indent) {
+std::string Wrapped(const std::string& text, std::size_t first, std::size_t indent) {
   constexpr std::size_t kWidth = 79;
   std::size_t column = first;
   bool is_start = true;
-  for (const std::string_view word : SplitFields(text)) {
+  const std::string shown = EscapeName(text);
+  std::string out;
+  for (const std::string_view word : SplitFields(shown)) {
     if (!is_start && column + 1 + word.size() > kWidth) {
-      fmt::print("\n{:{}}", "", indent);
+      out += "\n" + std::string(indent, ' ');
       column = indent;
       is_start = true;
     }
-    fmt::print("{}{}", is_start ? "" : " ", word);
+    if (!is_start) out += ' ';
+    out += word;
     column += word.size() + (is_start ? 0 : 1);
     is_start = false;
   }
-  fmt::print("\n");
+  return out + "\n";
 }
 
 int RunDoctor(const DoctorOptions& options) {
@@ -354,20 +359,20 @@ int RunDoctor(const DoctorOptions& options) {
                                                     : nlohmann::ordered_json(check.advice)}});
     if (options.is_json) continue;
     constexpr std::size_t kIndent = 17;
-    fmt::print("{:<8} {:<7} ", check.id, Name(check.state));
-    PrintWrapped(check.says, kIndent, kIndent);
-    if (check.advice.empty()) continue;
-    fmt::print("{:{}}", "", kIndent);
-    PrintWrapped("-> " + check.advice, kIndent, kIndent);
+    std::string row = fmt::format("{:<8} {:<7} ", check.id, Name(check.state));
+    row += Wrapped(check.says, kIndent, kIndent);
+    if (!check.advice.empty()) {
+      row += std::string(kIndent, ' ') + Wrapped("-> " + check.advice, kIndent, kIndent);
+    }
+    PrintLines(stdout, row);
   }
   if (options.is_json) {
     const nlohmann::ordered_json document = {
         {"schema", "memwhy.doctor/1"}, {"can_record", is_possible}, {"checks", std::move(rows)}};
-    fmt::print("{}\n",
-               document.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+    PrintLine("{}", report::DumpJson(document));
   } else {
-    fmt::print("\n{}\n", is_possible ? "Recording is possible here."
-                                     : "Recording is not possible here; see the lines above.");
+    PrintLine("\n{}", is_possible ? "Recording is possible here."
+                                  : "Recording is not possible here; see the lines above.");
   }
   return is_possible ? kExitOk : kExitEnvironment;
 }

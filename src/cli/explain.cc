@@ -14,6 +14,7 @@
 
 #include "base/file_system.h"
 #include "base/strings.h"
+#include "base/terminal_text.h"
 #include "cli/cli.h"
 #include "cli/live_ledger.h"
 #include "cli/open_session.h"
@@ -47,7 +48,7 @@ void PrintExplain(const model::Recording& recording, const std::vector<ProcessLe
         document["ledgers"].push_back(std::move(entry));
       }
     }
-    fmt::print("{}\n", report::DumpJson(document));
+    PrintLine("{}", report::DumpJson(document));
     return;
   }
   for (const ProcessLedgers& process : all) {
@@ -55,7 +56,7 @@ void PrintExplain(const model::Recording& recording, const std::vector<ProcessLe
       const auto table = report::MakeLedgerTable(process.ledgers, account);
       if (!table) continue;
       const std::string title = fmt::format("{} of process {}", account, process.pid);
-      fmt::print("{}\n", report::LedgerText(*table, title));
+      PrintLines(stdout, report::LedgerText(*table, title) + "\n");
     }
   }
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/output_file.h"
+#include "base/terminal_text.h"
 #include "cli/cli.h"
 #include "cli/open_session.h"
 #include "cli/show_option.h"
@@ -77,14 +78,14 @@ int RunFlamegraph(const FlamegraphOptions& options) {
   const auto document = BuildDocument(**session, *range, options.show);
   if (!document) return Fail(kExitEnvironment, document.error().message());
   if (options.json) {
-    fmt::print("{}\n", report::DumpJson(*document));
+    PrintLine("{}", report::DumpJson(*document));
     if (options.output.empty()) return kExitOk;
   }
   const std::string output =
       options.output.empty() ? DefaultOutput(options.session) : options.output;
   const auto written = WriteOutputFile(output, report::FlamegraphHtml(*document));
   if (!written) return Fail(kExitEnvironment, written.error().message());
-  if (!options.json) fmt::print("{}\n", output);
+  if (!options.json) PrintLine("{}", output);
   return kExitOk;
 }
 

@@ -16,6 +16,7 @@
 
 #include "analysis/gc_summary.h"
 #include "base/output_file.h"
+#include "base/terminal_text.h"
 #include "base/unique_fd.h"
 #include "cli/cli.h"
 #include "cli/view_options.h"
@@ -82,8 +83,7 @@ int RunGclog(GclogOptions options) {
     out = json_file.get();
     if (out == nullptr) return Fail(kExitEnvironment, "no file descriptor is left for --json");
   }
-  report::GcLogJson json(
-      [out](std::string_view text) { std::fwrite(text.data(), 1, text.size(), out); });
+  report::GcLogJson json([out](std::string_view text) { PrintLines(out, text); });
   readers::GcBlocks::OnObject on_object;
   if (is_json) on_object = [&](const model::GcObject& object) { json.Object(object); };
   readers::GcLogReader reader(options.keeps_shutdown, on_object);

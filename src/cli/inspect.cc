@@ -17,6 +17,7 @@
 #include "base/bytes.h"
 #include "base/file_system.h"
 #include "base/strings.h"
+#include "base/terminal_text.h"
 #include "cli/cli.h"
 #include "cli/inspect_dump.h"
 #include "report/parts/session_json.h"
@@ -149,7 +150,7 @@ class Inspector {
   int Ring(const std::string& path);
   int Blocks(const std::string& path);
   void Finish() {
-    if (options_.is_json) std::puts(report::DumpJson(document_).c_str());
+    if (options_.is_json) PrintLine("{}", report::DumpJson(document_));
   }
 
  private:
@@ -157,8 +158,8 @@ class Inspector {
              std::span<const std::uint8_t> bytes, json* out);
   void Fact(std::span<const std::uint8_t> raw, json* out);
   template <typename... Args>
-  void Print(fmt::format_string<Args...> format, Args&&... args) const {
-    if (!options_.is_json) fmt::print(format, std::forward<Args>(args)...);
+  void Print(fmt::format_string<Args...> format, const Args&... args) const {
+    if (!options_.is_json) PrintLines(stdout, FormatForTerminal(format, args...));
   }
 
   const InspectOptions& options_;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "base/terminal_text.h"
 #include "cli/cli.h"
 #include "report/parts/session_json.h"
 #include "session/dump_contents.h"
@@ -58,23 +59,23 @@ json ToJson(const std::string& path, const DumpContents& contents) {
 }
 
 void PrintText(const InspectOptions& options, const DumpContents& contents) {
-  fmt::print("heap dump {} ({})\n", options.path,
-             FormatBytes(static_cast<Bytes>(contents.file_bytes)));
-  fmt::print("file version {}, stream version {}\n", contents.version,
-             contents.stream_version == 0 ? "unknown" : std::to_string(contents.stream_version));
+  PrintLine("heap dump {} ({})", options.path,
+            FormatBytes(static_cast<Bytes>(contents.file_bytes)));
+  PrintLine("file version {}, stream version {}", contents.version,
+            contents.stream_version == 0 ? "unknown" : std::to_string(contents.stream_version));
   for (const DumpContents::Block& block : contents.blocks) {
-    fmt::print("block {:>10}  {:<7} raw {:>8} stored {:>8}\n", block.offset, KindName(block.kind),
-               block.raw_bytes, block.stored_bytes);
+    PrintLine("block {:>10}  {:<7} raw {:>8} stored {:>8}", block.offset, KindName(block.kind),
+              block.raw_bytes, block.stored_bytes);
     if (block.kind == BlockKind::kFact) {
-      fmt::print("  {}\n", FactLine(block.fact, options.has_events));
+      PrintLine("  {}", FactLine(block.fact, options.has_events));
     }
   }
-  fmt::print("\n{:<15} {:>13} {:>10}\n", "records", "count", "bytes");
+  PrintLine("\n{:<15} {:>13} {:>10}", "records", "count", "bytes");
   for (const DumpContents::Records& one : contents.records) {
-    fmt::print("{:<15} {:>13} {:>10}\n", one.kind, FormatCount(one.count),
-               FormatBytes(static_cast<Bytes>(one.bytes)));
+    PrintLine("{:<15} {:>13} {:>10}", one.kind, FormatCount(one.count),
+              FormatBytes(static_cast<Bytes>(one.bytes)));
   }
-  if (!contents.damage.empty()) fmt::print("damage: {}\n", contents.damage);
+  if (!contents.damage.empty()) PrintLine("damage: {}", contents.damage);
 }
 
 }  // namespace
@@ -83,8 +84,7 @@ std::string FactLine(const std::string& text, bool is_full) {
   const json fact = ParseFact(text);
   std::string line = fact.is_null() ? "no JSON" : report::DumpJson(fact);
   if (!is_full && line.size() > kFactWidth) {
-    line.resize(kFactWidth - 3);
-    line += "...";
+    line = std::string(CutBytes(line, kFactWidth - 3)) + "...";
   }
   return line;
 }
@@ -93,7 +93,7 @@ int InspectDump(const InspectOptions& options) {
   const auto contents = session::ReadDumpContents(options.path);
   if (!contents) return Fail(kExitEnvironment, contents.error().message());
   if (options.is_json) {
-    fmt::print("{}\n", report::DumpJson(ToJson(options.path, *contents)));
+    PrintLine("{}", report::DumpJson(ToJson(options.path, *contents)));
   } else {
     PrintText(options, *contents);
   }

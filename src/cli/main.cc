@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/terminal_text.h"
 #include "cli/cli.h"
 #include "cli/help_text.h"
 #include "recorder/inherited_files.h"
@@ -51,7 +52,9 @@ int Main(int argc, char** argv) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
     const auto chosen = app.get_subcommands();
     const std::string name = chosen.empty() ? "memwhy" : "memwhy " + chosen.front()->get_name();
-    return Fail(kExitUsage, std::string(error.what()) + "\nTry '" + name + " --help'.");
+    Fail(kExitUsage, error.what());
+    PrintLines(stderr, "Try '" + name + " --help'.\n");
+    return kExitUsage;
   }
   std::fflush(stdout);
   return exit_code;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "base/terminal_text.h"
 
 namespace memwhy::cli {
 
@@ -14,14 +15,13 @@ Result<std::unique_ptr<session::Session>> OpenSession(const std::string& path) {
   MEMWHY_TRY(auto session, session::Session::Open(path));
   const model::Recording& recording = session->recording();
   if (!recording.damage.empty()) {
-    fmt::print(stderr, "memwhy: {} is damaged: {}\n", path, recording.damage);
+    Warn("{} is damaged: {}", path, recording.damage);
   }
   if (recording.lost_events > 0) {
-    fmt::print(stderr, "memwhy: {} events were lost: numbers are lower bounds\n",
-               FormatCount(recording.lost_events));
+    Warn("{} events were lost: numbers are lower bounds", FormatCount(recording.lost_events));
   }
   if (!recording.complete) {
-    for (const std::string& note : recording.notes) fmt::print(stderr, "memwhy: {}\n", note);
+    for (const std::string& note : recording.notes) Warn("{}", note);
   }
   return session;
 }

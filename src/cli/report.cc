@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "base/terminal_text.h"
 #include "cli/cli.h"
 #include "cli/open_session.h"
 #include "cli/report_page.h"
@@ -37,10 +38,10 @@ int RunReport(const ReportOptions& options) {
   const auto written = WriteReport(**session, *diagnosis, options.output);
   if (!written) return Fail(kExitEnvironment, written.error().message());
   if (options.json) {
-    fmt::print("{}\n", report::DumpJson(report::FindingsJson(
-                           (*session)->recording(), diagnosis->verdict, diagnosis->ledgers)));
+    PrintLine("{}", report::DumpJson(report::FindingsJson((*session)->recording(),
+                                                          diagnosis->verdict, diagnosis->ledgers)));
   } else {
-    fmt::print("{}\n", options.output);
+    PrintLine("{}", options.output);
   }
   return kExitOk;
 }

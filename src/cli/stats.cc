@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "base/terminal_text.h"
 #include "cli/cli.h"
 #include "cli/open_session.h"
 #include "cli/show_option.h"
@@ -41,9 +42,7 @@ int RunStats(const StatsOptions& options) {
   if (!stats) return Fail(kExitEnvironment, stats.error().message());
   const report::Show show = ShowNames().at(options.show);
   report::SortSites(*stats, show);
-  const auto print = [](std::string_view text) {
-    std::fwrite(text.data(), 1, text.size(), stdout);
-  };
+  const auto print = [](std::string_view text) { PrintLines(stdout, text); };
   if (options.json) {
     report::WriteStatsJson((*session)->recording(), (*session)->stacks(), *stats,
                            options.top.value_or(SIZE_MAX), print);

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "base/terminal_text.h"
 #include "cli/show_option.h"
 #include "model/sites/stats.h"
 
@@ -60,6 +61,6 @@ report::ViewHead HeadOf(const View& view, const model::Recording& recording,
           view.show, view.value, view.baseline, view.has_baseline};
 }
 
-void PrintOut(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+void PrintOut(std::string_view text) { PrintLines(stdout, text); }
 
 }  // namespace memwhy::cli

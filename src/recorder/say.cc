@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recorder/say.h"
 
-#include <fmt/format.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include <climits>
 #include <string>
 
+#include "base/terminal_text.h"
+
 namespace memwhy::recorder {
 
 void Say(std::string_view line) {
-  std::string text = fmt::format("memwhy: {}\n", line);
+  std::string text = FormatForTerminal("memwhy: {}\n", line);
   // A pipe that can be written to has room for so much.
   if (text.size() > PIPE_BUF) text.resize(PIPE_BUF);
   pollfd room{STDERR_FILENO, POLLOUT, 0};

@@ -15,6 +15,7 @@
 #include "os/process.h"
 #include "recorder/drain_round.h"
 #include "recorder/ring/clock_pair.h"
+#include "recorder/say.h"
 #include "wire/clock.h"
 #include "wire/clock_permit.h"
 
@@ -165,10 +166,8 @@ void TargetSet::GiveUpWriting() {
   reserve_.Release();
   // The agents stop; what their rings hold stays in these files and is read from there.
   for (const auto& target : targets_) target->ring().Stop();
-  fmt::print(stderr,
-             "memwhy: {}: recording ends here, the program goes on; "
-             "what was recorded can be read\n",
-             writer_->failure());
+  Say(writer_->failure() +
+      ": recording ends here, the program goes on; what was recorded can be read");
 }
 
 void TargetSet::Sample(std::uint64_t now) {
@@ -313,7 +312,7 @@ void TargetSet::Refresh(Target* target) {
   target->ring().Refresh();
   if (was_lost || !target->ring().is_lost()) return;
   const std::string note = fmt::format("process {}: {}", target->pid(), target->ring().loss());
-  fmt::print(stderr, "memwhy: {}: it is no longer recorded, the program goes on\n", note);
+  Say(note + ": it is no longer recorded, the program goes on");
   if (IsWriting() && !writer_->AddFact(session::NoteToJson(note))) GiveUpWriting();
 }
 

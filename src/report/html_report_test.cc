@@ -97,7 +97,7 @@ TEST(EscapeTest, ControlCharactersAreReplaced) {
   EXPECT_EQ(Escape(std::string("a\x01"
                                "b\0c",
                                5)),
-            "a\uFFFDb\uFFFDc");
+            "a\\x01b\\x00c");
 }
 
 }  // namespace

@@ -79,3 +79,15 @@ def test_rooms_are_storeys(tmp_path):
         "src/report/attic/a.cc:1: no known room of src/report",
         "src/report/views/a.cc:1: report/views must not include report/heap",
     ]
+
+
+def test_only_terminal_text_prints(tmp_path):
+    plant(tmp_path, "cli/a.cc",
+          'void A() { fmt::print("{}", name); }\n// fmt::print\nstd::puts(name);\n')
+    plant(tmp_path, "base/terminal_text.cc", "void A() { std::fwrite(a, 1, 2, stdout); }\n")
+    plant(tmp_path, "cli/a_test.cc", "void A() { std::fwrite(a, 1, 2, file); }\n")
+    lines = run(tmp_path).stdout.splitlines()
+    assert lines == [
+        "src/cli/a.cc:1: print through base/terminal_text.h",
+        "src/cli/a.cc:3: print through base/terminal_text.h",
+    ]

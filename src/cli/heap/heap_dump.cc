@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/file_system.h"
+#include "base/terminal_text.h"
 #include "cli/cli.h"
 #include "cli/heap/heap.h"
 #include "cli/heap/heap_target.h"
@@ -55,18 +56,16 @@ int RunHeapDump(const HeapDumpOptions& options) {
   const auto outcome = recorder::TakeHeapDump(fs, dump, options.target.Announcement(""));
   if (!outcome) return Fail(kExitEnvironment, outcome.error().message());
   if (options.native && !outcome->followed_blocks) {
-    fmt::print(stderr, "memwhy: native memory was not followed: {}\n",
-               blocks.empty() ? "the recording knows no live block of the process"
-                              : "its list of live blocks could not be used");
+    Warn("native memory was not followed: {}",
+         blocks.empty() ? "the recording knows no live block of the process"
+                        : "its list of live blocks could not be used");
   }
-  fmt::print(stderr, "memwhy: pause {:.1f} ms, done after {:.2f} s\n", outcome->pause_ms,
-             outcome->seconds);
+  Warn("pause {:.1f} ms, done after {:.2f} s", outcome->pause_ms, outcome->seconds);
   if (outcome->spared_bytes != 0) {
-    fmt::print(stderr,
-               "memwhy: {} of pinned memory without objects is left out: a clone would copy it\n",
-               FormatBytes(static_cast<Bytes>(outcome->spared_bytes)));
+    Warn("{} of pinned memory without objects is left out: a clone would copy it",
+         FormatBytes(static_cast<Bytes>(outcome->spared_bytes)));
   }
-  fmt::print("{}  {}\n", dump.output, FormatBytes(static_cast<Bytes>(outcome->file_bytes)));
+  PrintLine("{}  {}", dump.output, FormatBytes(static_cast<Bytes>(outcome->file_bytes)));
   return kExitOk;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/strings.h"
+#include "base/terminal_text.h"
 #include "cli/cli.h"
 #include "cli/heap/heap.h"
 #include "cli/heap/open_dump.h"
@@ -47,14 +48,13 @@ int RunHeapExport(HeapExportOptions options) {
   if (!opened) return Fail(kExitUsage, opened.error().message());
   const model::ObjectGraph& graph = (*opened)->graph;
   if (!graph.damage().empty()) {
-    fmt::print(stderr, "memwhy: {} is damaged, the export ends where it does: {}\n", options.dump,
-               graph.damage());
+    Warn("{} is damaged, the export ends where it does: {}", options.dump, graph.damage());
   }
   const auto written = Write(graph, options.format, options.output);
   if (!written) return Fail(kExitEnvironment, written.error().message());
   struct stat status{};
   if (stat(options.output.c_str(), &status) != 0) status = {};
-  fmt::print("{}  {}\n", options.output, FormatBytes(static_cast<Bytes>(status.st_size)));
+  PrintLine("{}  {}", options.output, FormatBytes(static_cast<Bytes>(status.st_size)));
   return kExitOk;
 }
 

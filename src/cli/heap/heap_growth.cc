@@ -17,6 +17,7 @@
 #include "analysis/heap/heap_growth.h"
 #include "base/bytes.h"
 #include "base/file_system.h"
+#include "base/terminal_text.h"
 #include "base/unique_fd.h"
 #include "cli/cli.h"
 #include "cli/heap/heap.h"
@@ -117,10 +118,9 @@ class Rounds {
     view.rounds.push_back({at, census.objects, census.bytes, census.skipped, outcome.method,
                            outcome.predicted_ms, outcome.pause_ms, outcome.seconds,
                            outcome.raw_bytes});
-    fmt::print(stderr,
-               "memwhy: round {} of {}: pause {:.1f} ms, {} objects, {}, done after {:.2f} s\n",
-               view.rounds.size(), options_.rounds, outcome.pause_ms, FormatCount(census.objects),
-               FormatBytes(census.bytes), outcome.seconds);
+    Warn("round {} of {}: pause {:.1f} ms, {} objects, {}, done after {:.2f} s", view.rounds.size(),
+         options_.rounds, outcome.pause_ms, FormatCount(census.objects), FormatBytes(census.bytes),
+         outcome.seconds);
     censuses.push_back(std::move(taken.census));
   }
 
@@ -143,9 +143,8 @@ void TakeDump(const HeapGrowthOptions& options, Rounds& rounds) {
     const auto outcome = recorder::TakeHeapDump(RealFileSystem(), dump);
     if (outcome) {
       view.dump = options.dump;
-      fmt::print(stderr, "memwhy: dump: pause {:.1f} ms, {}, done after {:.2f} s\n",
-                 outcome->pause_ms, FormatBytes(static_cast<Bytes>(outcome->file_bytes)),
-                 outcome->seconds);
+      Warn("dump: pause {:.1f} ms, {}, done after {:.2f} s", outcome->pause_ms,
+           FormatBytes(static_cast<Bytes>(outcome->file_bytes)), outcome->seconds);
     } else {
       view.no_dump = outcome.error().message();
     }

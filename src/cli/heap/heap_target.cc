@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include "base/bytes.h"
+#include "base/terminal_text.h"
 
 namespace memwhy::cli {
 
@@ -29,11 +30,10 @@ recorder::HeapDumpOptions HeapTarget::DumpOptions() const {
 
 recorder::OnPrediction HeapTarget::Announcement(std::string_view when) const {
   return [this, when](const recorder::HeapReply& predicted) {
-    fmt::print(stderr,
-               "memwhy: process {}: pause: about {:.1f} ms{} ({}); memory meanwhile: about {}\n",
-               pid, predicted.predicted_ms, when,
-               predicted.method == "in_place" ? "the walk holds the GIL" : "a clone is made",
-               FormatBytes(static_cast<Bytes>(predicted.predicted_bytes)));
+    Warn("process {}: pause: about {:.1f} ms{} ({}); memory meanwhile: about {}", pid,
+         predicted.predicted_ms, when,
+         predicted.method == "in_place" ? "the walk holds the GIL" : "a clone is made",
+         FormatBytes(static_cast<Bytes>(predicted.predicted_bytes)));
   };
 }
 

@@ -145,9 +145,6 @@ std::string Types(const model::GcLog& log, const analysis::GcSummary& summary, s
     const std::uint64_t count = type.collectable + type.uncollectable;
     text += fmt::format("{:>3}{:>13}{:>8}  ", rank, FormatCount(count), ShareText(count, listed));
     std::string name = type.name;
-    for (char& c : name) {
-      if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = '?';
-    }
     if (type.uncollectable > 0) {
       name += fmt::format("  ({} uncollectable)", FormatCount(type.uncollectable));
     }

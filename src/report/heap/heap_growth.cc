@@ -6,6 +6,8 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "base/shell_word.h"
+#include "base/terminal_text.h"
 #include "report/parts/session_json.h"
 #include "report/views/columns.h"
 
@@ -43,7 +45,8 @@ std::string GrowthHead(const HeapGrowthView& view) {
                                  view.pid, view.rounds.size(), FormatSeconds(last.at),
                                  FormatCount(last.objects), FormatBytes(last.bytes));
   if (!view.stopped.empty()) {
-    text += fmt::format("{} of {} rounds: {}\n", view.rounds.size(), view.planned, view.stopped);
+    text += fmt::format("{} of {} rounds: {}\n", view.rounds.size(), view.planned,
+                        EscapeName(view.stopped));
   }
   std::uint64_t skipped = 0;
   for (const HeapGrowthView::Round& round : view.rounds) skipped += round.skipped;
@@ -112,9 +115,9 @@ std::string TypeToAsk(const HeapGrowth& growth) {
 std::string NextText(const HeapGrowthView& view) {
   std::string text = "\n";
   if (view.dump) {
-    text += fmt::format("All objects are in {}.\n", *view.dump);
+    text += fmt::format("All objects are in {}.\n", EscapeName(*view.dump));
   } else if (!view.no_dump.empty()) {
-    text += fmt::format("No dump was written: {}\n", view.no_dump);
+    text += fmt::format("No dump was written: {}\n", EscapeName(view.no_dump));
   }
   if (!Grows(view.growth)) {
     if (view.has_ended) return text;
@@ -124,8 +127,9 @@ std::string NextText(const HeapGrowthView& view) {
   if (view.has_ended && !view.dump) return text;
   text += "Who holds them, by name:\n";
   if (!view.dump) text += fmt::format("  memwhy heap dump {} -o d.heap\n", view.pid);
-  return text + fmt::format("  memwhy heap why {} --type {}\n", view.dump.value_or("d.heap"),
-                            TypeToAsk(view.growth));
+  return text + fmt::format("  memwhy heap why {} --type {}\n",
+                            ShellWord(view.dump.value_or("d.heap")),
+                            ShellWord(TypeToAsk(view.growth)));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/strings.h"
+#include "base/terminal_text.h"
 #include "report/parts/wrap.h"
 #include "report/views/columns.h"
 
@@ -63,8 +64,8 @@ std::string HeapHeadText(const HeapDumpView& dump) {
   for (const std::uint64_t count : graph.skipped().count) skipped += count;
   if (skipped != 0) text += fmt::format("{} objects could not be read\n", FormatCount(skipped));
   if (!graph.damage().empty()) {
-    text +=
-        "This dump is incomplete: " + graph.damage() + ". What follows describes its first part.\n";
+    text += "This dump is incomplete: " + EscapeName(graph.damage()) +
+            ". What follows describes its first part.\n";
   }
   return text + "\n";
 }
@@ -109,8 +110,8 @@ std::string BirthText(const ShownBirth& birth) {
   if (!birth.is_known) return text + ", its stack is not known\n";
   for (std::size_t i = 0; i < birth.stack.size() && i < kFrames; ++i) {
     const model::Frame& frame = birth.stack[i];
-    text += fmt::format("{} {}:{} {}", i == 0 ? "," : "\n    called from", Basename(frame.file),
-                        frame.line, frame.function);
+    text += fmt::format("{} {}:{} {}", i == 0 ? "," : "\n    called from",
+                        EscapeName(Basename(frame.file)), frame.line, EscapeName(frame.function));
   }
   return text + "\n";
 }
@@ -150,7 +151,7 @@ std::string HeapPathText(const HeapDumpView& dump, std::span<const ShownPath> pa
       continue;
     }
     // The whole path, however long: it is the answer.
-    text += "  " + shown.path.text + "\n";
+    text += "  " + EscapeName(shown.path.text) + "\n";
     const std::string gap =
         shown.path.is_invisible_to_gc ? "; passes a pointer that the collector does not know" : "";
     text += Wrap("  root: ", RootText(graph.root(shown.path.root)) + gap);

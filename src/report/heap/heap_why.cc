@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "base/terminal_text.h"
 #include "report/heap/heap_text.h"
 #include "report/views/columns.h"
 
@@ -69,15 +70,16 @@ std::string HeapWhyText(const HeapDumpView& dump, const HeapWhyView& why, std::s
     text += fmt::format("{:>9} {:>10}{}  {}\n", FormatCount(cluster.objects),
                         FormatBytes(cluster.retained), devices.Cell(cluster.device),
                         cluster.signature.empty() ? "nothing: garbage that waits for the collector"
-                                                  : cluster.signature);
+                                                  : EscapeName(cluster.signature));
     if (cluster.signature.empty()) continue;
-    text += fmt::format("{:>21} for example {} at {}\n", "", why.paths->To(cluster.example).text,
+    text += fmt::format("{:>21} for example {} at {}\n", "",
+                        EscapeName(why.paths->To(cluster.example).text),
                         AddressText(dump.graph->address(cluster.example)));
     if (cluster.owner != ObjectGraph::kNone) {
       const analysis::RetainedBytes retained = why.sizes->Retained(cluster.owner);
       text += fmt::format("{:>21} freeing {} releases all of it ({}{})\n", "",
-                          why.paths->To(cluster.owner).text, FormatBytes(retained.host()),
-                          devices.Beside(retained.device));
+                          EscapeName(why.paths->To(cluster.owner).text),
+                          FormatBytes(retained.host()), devices.Beside(retained.device));
     }
   }
   if (clusters.size() > top) text += fmt::format("... {} more (--top N)\n", clusters.size() - top);

@@ -5,6 +5,7 @@
 
 #include <optional>
 
+#include "base/terminal_text.h"
 #include "report/parts/wrap.h"
 
 namespace memwhy::report {
@@ -25,8 +26,8 @@ std::string LedgerText(const LedgerTable& table, const std::string& title) {
   std::string text;
   const auto line = [&](const std::string& layer, std::string name,
                         std::optional<SignedBytes> start, std::optional<SignedBytes> end) {
-    if (name.size() > kNameWidth) name.resize(kNameWidth);
-    text += fmt::format("  {:<12}{:<33}", layer, name);
+    name = CutBytes(EscapeName(name), kNameWidth);
+    text += fmt::format("  {:<12}{:<33}", EscapeName(layer), name);
     if (has_both) {
       const std::string change = start && end ? FormatSignedBytes(*end - *start) : "unknown";
       text += fmt::format("{:>10}{:>11}{:>12}\n", Amount(start), Amount(end), change);

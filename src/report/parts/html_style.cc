@@ -42,6 +42,7 @@ margin:1rem 0}
 dl{display:grid;grid-template-columns:minmax(6rem,11rem) 1fr;gap:.25rem 1rem;margin:.5rem 0}
 dt{color:var(--dim)}
 dd{margin:0}
+code,span{unicode-bidi:isolate}
 code,pre{font:0.9em/1.4 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 pre{background:var(--card);border:1px solid var(--line);border-radius:.25rem;padding:.5rem;
 overflow-x:auto;white-space:pre-wrap}

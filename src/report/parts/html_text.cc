@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdlib>
 
+#include "base/terminal_text.h"
 #include "report/parts/sha256.h"
 
 namespace memwhy::report {
@@ -25,9 +26,10 @@ constexpr const char* kUnknown = "unknown";
 }  // namespace
 
 std::string Escape(std::string_view text) {
+  const std::string shown = EscapeLines(text);
   std::string out;
-  out.reserve(text.size());
-  for (const char c : text) {
+  out.reserve(shown.size());
+  for (const char c : shown) {
     switch (c) {
       case '&':
         out += "&amp;";
@@ -45,11 +47,7 @@ std::string Escape(std::string_view text) {
         out += "&#39;";
         break;
       default:
-        if (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') {
-          out += "\uFFFD";
-        } else {
-          out += c;
-        }
+        out += c;
     }
   }
   return out;

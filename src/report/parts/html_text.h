@@ -12,7 +12,7 @@
 
 namespace memwhy::report {
 
-// For text nodes and for double-quoted attributes. Control characters become U+FFFD.
+// For text nodes and for double-quoted attributes. Hidden characters are written out.
 std::string Escape(std::string_view text);
 
 // "<span title="12,345 bytes">12.1 KiB</span>"; "unknown" without a value.

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/strings.h"
+#include "base/terminal_text.h"
 
 namespace memwhy::report {
 namespace {
@@ -93,7 +94,7 @@ Json SessionJson(const model::Recording& recording) {
 }
 
 std::string DumpJson(const Json& document) {
-  return document.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return EscapeJson(document.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 }  // namespace memwhy::report

@@ -27,7 +27,7 @@ Json FrameJson(const model::Frame& frame);
 // null for "".
 Json TextOrNull(const std::string& text);
 
-// One line; bytes that are no UTF-8 become U+FFFD.
+// One line; bytes that are no UTF-8 become U+FFFD, hidden characters \u escapes (terminal_text.h).
 std::string DumpJson(const Json& document);
 
 }  // namespace memwhy::report

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/strings.h"
+#include "base/terminal_text.h"
 
 namespace memwhy::report {
 
@@ -13,7 +14,8 @@ std::string Wrap(const std::string& head, const std::string& text, std::size_t w
   std::string out;
   std::string line = head;
   bool is_empty = true;
-  for (const std::string_view word : SplitFields(text)) {
+  const std::string shown = EscapeName(text);
+  for (const std::string_view word : SplitFields(shown)) {
     if (!is_empty && line.size() + 1 + word.size() > width) {
       out += line + "\n";
       line = indent;

@@ -12,6 +12,7 @@
 #include "analysis/capture_checks.h"
 #include "base/bytes.h"
 #include "base/strings.h"
+#include "base/terminal_text.h"
 #include "report/ledger/ledger_rows.h"
 #include "report/ledger/ledger_text.h"
 #include "report/parts/rss_points.h"
@@ -145,7 +146,7 @@ std::string VerdictText(const model::Recording& recording, const Verdict& verdic
   text += ChecksText(verdict);
   if (!verdict.findings.empty()) {
     const analysis::NextStep& next = verdict.findings.front().next_step;
-    text += "\nNext\n  " + next.command + "\n" + Wrap("  ", next.why + ".");
+    text += "\nNext\n  " + EscapeName(next.command) + "\n" + Wrap("  ", next.why + ".");
   }
   return text;
 }

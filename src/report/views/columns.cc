@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "base/terminal_text.h"
 
 namespace memwhy::report {
 namespace {
@@ -14,7 +15,8 @@ bool IsInsideCharacter(char c) { return (static_cast<unsigned char>(c) & 0xc0) =
 
 }  // namespace
 
-std::string ShortenLeft(const std::string& text, std::size_t columns) {
+std::string ShortenLeft(const std::string& raw, std::size_t columns) {
+  const std::string text = EscapeName(raw);
   auto length = static_cast<std::size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return !IsInsideCharacter(c); }));
   if (length <= columns) return text;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/terminal_text.h"
 #include "report/views/columns.h"
 #include "report/views/view_json.h"
 
@@ -77,7 +78,7 @@ std::string SideText(const char* name, const DiffSideInfo& side) {
   std::string text = fmt::format("{:<10} {}\n", name, ShortenLeft(side.recording.command, 69));
   text += fmt::format("{:<10} {} to {} of {}, ended: {}\n", "", FormatSeconds(side.from),
                       FormatSeconds(side.to), FormatSeconds(side.recording.seconds),
-                      side.recording.ended);
+                      EscapeName(side.recording.ended));
   return text;
 }
 

@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/terminal_text.h"
 #include "report/parts/html_text.h"
 #include "report/views/columns.h"
 
@@ -13,6 +14,15 @@ namespace {
 std::string Title(const Json& document) {
   const Json& target = document["session"]["target"];
   return "memwhy: " + (target.is_string() ? target.get<std::string>() : "unknown program");
+}
+
+// The page's script shows names as they are.
+void ShowHidden(Json& json) {
+  if (json.is_string()) {
+    json = EscapeName(json.get_ref<const std::string&>());
+  } else if (json.is_structured()) {
+    for (Json& part : json) ShowHidden(part);
+  }
 }
 
 }  // namespace
@@ -53,8 +63,12 @@ Json FlamegraphJson(const FlamegraphInput& input) {
 }
 
 std::string FlamegraphDataElement(const Json& document) {
+  Json shown = document;
+  for (const char* part : {"session", "frames"}) {
+    if (shown.contains(part)) ShowHidden(shown[part]);
+  }
   std::string html = "<script type=\"application/json\" id=\"flamegraph-data\">";
-  for (const char c : DumpJson(document)) {
+  for (const char c : DumpJson(shown)) {
     if (c == '<') {
       html += "\\u003c";
     } else {

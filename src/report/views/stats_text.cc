@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/strings.h"
+#include "base/terminal_text.h"
 #include "report/views/columns.h"
 
 namespace memwhy::report {
@@ -86,7 +87,8 @@ std::string StatsText(const model::Recording& recording, const model::StackTree&
                       const model::Stats& stats, Show show, std::size_t top) {
   std::string text = ShortenLeft(recording.command, kTerminalColumns) + "\n";
   text += fmt::format("{} to {} of {}, ended: {}\n\n", FormatSeconds(stats.from),
-                      FormatSeconds(stats.to), FormatSeconds(recording.seconds), recording.ended);
+                      FormatSeconds(stats.to), FormatSeconds(recording.seconds),
+                      EscapeName(recording.ended));
   AppendTotal(text, "live at the end", stats.live);
   AppendTotal(text, fmt::format("peak, at {}", FormatSeconds(stats.peak_at)), stats.peak);
   AppendTotal(text, "allocated", stats.allocated);
@@ -98,7 +100,7 @@ std::string StatsText(const model::Recording& recording, const model::StackTree&
   }
   if (recording.folded) {
     text += fmt::format("  the first {} are kept as sums of their sites ({})\n",
-                        FormatSeconds(recording.folded->until), recording.folded->why);
+                        FormatSeconds(recording.folded->until), EscapeName(recording.folded->why));
   }
   const Bytes total = TotalOf(stats, show).bytes;
   text += fmt::format("\nSites by {}:\n", ShowPhrase(show));

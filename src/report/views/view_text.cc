@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/terminal_text.h"
 #include "report/views/columns.h"
 
 namespace memwhy::report {
@@ -17,7 +18,7 @@ std::string ViewHeadText(const ViewHead& head, const std::string& what) {
   std::string text = ShortenLeft(head.recording.command, kTerminalColumns) + "\n";
   text +=
       fmt::format("{} to {} of {}, ended: {}\n", FormatSeconds(head.from), FormatSeconds(head.to),
-                  FormatSeconds(head.recording.seconds), head.recording.ended);
+                  FormatSeconds(head.recording.seconds), EscapeName(head.recording.ended));
   text += fmt::format("{}, {}: {} in {} blocks", what, ShowPhrase(head.show),
                       FormatBytes(head.value.bytes), FormatCount(head.value.blocks));
   if (head.has_baseline) {
