@@ -36,6 +36,16 @@ std::string_view NextField(std::string_view& line) {
   return field;
 }
 
+// The kernel writes a line end in a name as "\012", and a backslash as it is.
+std::string DecodeName(std::string_view name) {
+  constexpr std::string_view kLineEnd = "\\012";
+  std::string decoded(name);
+  for (std::size_t at = 0; (at = decoded.find(kLineEnd, at)) != std::string::npos; ++at) {
+    decoded.replace(at, kLineEnd.size(), "\n");
+  }
+  return decoded;
+}
+
 bool ParseHeader(std::string_view line, Vma& vma) {
   const std::string_view range = NextField(line);
   const std::size_t dash = range.find('-');
@@ -53,7 +63,7 @@ bool ParseHeader(std::string_view line, Vma& vma) {
   vma.offset = *offset;
   vma.inode = *inode;
   const std::size_t name = line.find_first_not_of(' ');
-  if (name != std::string_view::npos) vma.name = line.substr(name);
+  if (name != std::string_view::npos) vma.name = DecodeName(line.substr(name));
   return true;
 }
 

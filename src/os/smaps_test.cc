@@ -64,6 +64,13 @@ TEST(SmapsTest, KeepsBlanksInNamesAndReadsPermissions) {
   EXPECT_FALSE((*mappings)[2].is_readable());
 }
 
+TEST(SmapsTest, ALineEndInANameIsDecoded) {
+  const auto mappings =
+      ParseSmaps("7f0000000000-7f0000001000 r-xs 00000000 00:05 7  /tmp/a\\012b\\n\n");
+  ASSERT_TRUE(mappings);
+  EXPECT_EQ((*mappings)[0].name, "/tmp/a\nb\\n");
+}
+
 TEST(SmapsTest, SaysWhichLineIsBroken) {
   EXPECT_FALSE(ParseSmaps("55d0-zz rw-p 0 0 0\n"));
   FakeFileSystem fs;
