@@ -196,6 +196,16 @@ def test_documents(memwhy, some_python, tmp_path):
     assert len(listed) <= MOST_NOISE * facts["objects"]
 
 
+def test_all_members_of_a_wide_class_are_references(memwhy, some_python, tmp_path):
+    """Only the first 24 have names; the others hold what is in them all the same."""
+    with waiting(memwhy, some_python, HERE / "wide_classes.py", tmp_path) as target:
+        dump = target.dump()
+    types = {t["type"]: t["objects"] for t in view(memwhy, "types", dump)["types"]}
+    assert types["__main__.Held"] == target.said["held"]
+    listed = collections.Counter(o["type"] for o in view(memwhy, "refs", dump)["objects"])
+    assert listed["__main__.Held"] == 0
+
+
 def packages(name):
     """The folder of one set of packages that scripts/fetch_heap_packages has brought."""
     folder = PACKAGES / name

@@ -62,7 +62,9 @@ bool HasFrames(const Layout& layout, Address state) noexcept {
 Address Attach(AttachedStates& states, Address state) noexcept {
   std::uint32_t depth = 0;
   while (depth < states.depth && states.entered[depth] != state) ++depth;
-  if (depth == AttachedStates::kMax) depth = AttachedStates::kMax - 1;
+  const bool is_full = depth == AttachedStates::kMax;
+  if (is_full) depth = AttachedStates::kMax - 1;
+  states.is_cut = is_full || (states.is_cut && depth == AttachedStates::kMax - 1);
   states.entered[depth] = state;
   states.depth = depth + 1;
   return states.current = state;
@@ -74,6 +76,8 @@ Address Innermost(const Layout& layout, AttachedStates& states, Address own) noe
   for (; states.depth > 0; --states.depth) {
     const Address state = states.entered[states.depth - 1];
     if (state == own) break;
+    // The one that called the last may have been replaced by it.
+    if (states.is_cut && states.depth < AttachedStates::kMax) return kUncertainState;
     // What has gone has no frames left, mostly; what has frames is looked for with care, since the
     // lists may change while we walk them.
     if (!IsMine(layout, state) || !HasFrames(layout, state)) continue;

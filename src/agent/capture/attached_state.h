@@ -23,6 +23,7 @@ struct AttachedStates {
   cpython::Address current = 0;         // at the last event
   cpython::Address entered[kMax] = {};  // interpreters called from interpreters, outermost first
   std::uint32_t depth = 0;
+  bool is_cut = false;  // there were more: the last one took the place of others
 };
 
 // Which one it is could not be told. No address of a state.

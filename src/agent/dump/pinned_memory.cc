@@ -42,8 +42,8 @@ void Advise(PinnedMemoryAddress begin, PinnedMemoryAddress end, int advice) noex
 }
 
 // What the clone that looks can do without: all large memory but the probes and our own.
-void AdviseAll(const MemoryMap& map, const PointerFreeMemory& data, const Probe* probes,
-               std::size_t probe_count, int advice) noexcept {
+void AdviseAll(const MemoryMap& map, const PointerFreeMemory& data, const RawList<Probe>& probes,
+               int advice) noexcept {
   std::size_t plain = 0;
   for (std::size_t i = 0; i < map.count(); ++i) {
     const Mapping& mapping = map.at(i);
@@ -59,7 +59,7 @@ void AdviseAll(const MemoryMap& map, const PointerFreeMemory& data, const Probe*
   std::size_t next = 0;
   for (std::size_t i = 0; i < data.count(); ++i) {
     PinnedMemoryAddress from = data.at(i).begin;
-    for (; next < probe_count && probes[next].range == i; ++next) {
+    for (; next < probes.count() && probes[next].range == i; ++next) {
       Advise(from, probes[next].page, advice);
       from = probes[next].page + kPageBytes;
     }
@@ -67,35 +67,35 @@ void AdviseAll(const MemoryMap& map, const PointerFreeMemory& data, const Probe*
   }
 }
 
-// First and last page of each range, and some between. Returns how many.
-std::size_t ChooseProbes(const PointerFreeMemory& data, RawArray<Probe>& probes) noexcept {
+// First and last page of each range, and some between. False: no memory.
+bool ChooseProbes(const PointerFreeMemory& data, RawList<Probe>& probes) noexcept {
   PinnedMemoryAddress all = 0;
   for (std::size_t i = 0; i < data.count(); ++i) all += data.at(i).end - data.at(i).begin;
   const PinnedMemoryAddress step = std::max(kProbeStep, all / kMaxProbes / kPageBytes * kPageBytes);
-  std::size_t count = 0;
+  bool has_memory = true;
   for (std::size_t i = 0; i < data.count(); ++i) {
     const PlainRange& range = data.at(i);
     const auto add = [&](PinnedMemoryAddress page) {
-      if (data.IsPresent(page) && GrowRaw(probes, count + 1)) probes.items[count++] = {page, i};
+      if (data.IsPresent(page)) has_memory = has_memory && probes.Push({page, i});
     };
     for (PinnedMemoryAddress page = range.begin; page + kPageBytes < range.end; page += step)
       add(page);
     add(range.end - kPageBytes);
   }
-  return count;
+  return has_memory;
 }
 
 // The life of the clone that looks: which pages have we alone? By system calls only.
-[[noreturn]] void LookAtProbes(const Probe* probes, std::size_t count,
+[[noreturn]] void LookAtProbes(const RawList<Probe>& probes,
                                volatile std::uint8_t* is_pinned) noexcept {
   syscall(SYS_close_range, 0, ~0u, 0);
   const long fd = syscall(SYS_openat, AT_FDCWD, "/proc/self/pagemap", O_RDONLY, 0);
-  for (std::size_t i = 0; i < count; ++i) {
+  for (const Probe& probe : probes) {
     std::uint64_t entry = 0;
-    const long n = syscall(SYS_pread64, fd, &entry, sizeof(entry),
-                           probes[i].page / kPageBytes * sizeof(entry));
+    const long n =
+        syscall(SYS_pread64, fd, &entry, sizeof(entry), probe.page / kPageBytes * sizeof(entry));
     if (n != sizeof(entry)) continue;
-    if ((entry & kPageIsPresent) != 0 && (entry & kPageIsOurs) != 0) is_pinned[probes[i].range] = 1;
+    if ((entry & kPageIsPresent) != 0 && (entry & kPageIsOurs) != 0) is_pinned[probe.range] = 1;
   }
   syscall(SYS_exit_group, 0);
   __builtin_unreachable();
@@ -107,22 +107,22 @@ void PinnedMemory::Find() noexcept {
   if (!map_.Load()) return;
   data_.Find(map_);
   if (data_.count() == 0) return;
-  RawArray<Probe> probes;
-  const std::size_t probe_count = ChooseProbes(data_, probes);
+  RawList<Probe> probes;
+  const bool has_probes = ChooseProbes(data_, probes);
   const std::size_t found = data_.count();
   const long shared =
       syscall(SYS_mmap, nullptr, found, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (shared == -1) {
-    FreeRaw(probes);
+  if (!has_probes || shared == -1) {
+    if (shared != -1) syscall(SYS_munmap, shared, found);
     data_.Filter([](const PlainRange&) { return false; });
     return;
   }
   auto* is_pinned = reinterpret_cast<volatile std::uint8_t*>(shared);
   CloseForkGate();
-  AdviseAll(map_, data_, probes.items, probe_count, MADV_DONTFORK);
+  AdviseAll(map_, data_, probes, MADV_DONTFORK);
   const long pid = syscall(SYS_clone, 0, nullptr, nullptr, nullptr, 0);
-  if (pid == 0) LookAtProbes(probes.items, probe_count, is_pinned);
-  AdviseAll(map_, data_, probes.items, probe_count, MADV_DOFORK);
+  if (pid == 0) LookAtProbes(probes, is_pinned);
+  AdviseAll(map_, data_, probes, MADV_DOFORK);
   OpenForkGate();
   int status = 0;
   while (pid > 0 && syscall(SYS_wait4, pid, &status, __WALL, nullptr) < 0 && errno == EINTR) {
@@ -136,32 +136,29 @@ void PinnedMemory::Find() noexcept {
     huge_bytes_ += data_.at(i).huge_bytes;
   }
   syscall(SYS_munmap, shared, found);
-  FreeRaw(probes);
 }
 
 void PinnedMemory::Spare() noexcept {
-  count_ = 0;
+  ranges_.Clear();
   if (data_.count() == 0) return;
   CloseForkGate();
   for (std::size_t i = 0; i < data_.count(); ++i) {
     const PlainRange& range = data_.at(i);
-    if (!data_.IsStillPlain(range, map_) || !GrowRaw(ranges_, count_ + 1)) continue;
+    // What is not in the list would never get its advice back.
+    if (!data_.IsStillPlain(range, map_) || !ranges_.Push({range.begin, range.end})) continue;
     Advise(range.begin, range.end, MADV_DONTFORK);
-    ranges_.items[count_++] = {range.begin, range.end};
   }
 }
 
 void PinnedMemory::Restore() noexcept {
   if (data_.count() == 0) return;
-  for (std::size_t i = 0; i < count_; ++i) {
-    Advise(ranges_.items[i].begin, ranges_.items[i].end, MADV_DOFORK);
-  }
+  for (const MemoryRange& range : ranges_) Advise(range.begin, range.end, MADV_DOFORK);
   OpenForkGate();
 }
 
 std::uint64_t PinnedMemory::spared_bytes() const noexcept {
   std::uint64_t bytes = 0;
-  for (std::size_t i = 0; i < count_; ++i) bytes += ranges_.items[i].end - ranges_.items[i].begin;
+  for (const MemoryRange& range : ranges_) bytes += range.end - range.begin;
   return bytes;
 }
 

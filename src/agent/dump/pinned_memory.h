@@ -17,14 +17,13 @@
 #include <cstdint>
 
 #include "agent/dump/pointer_free_memory.h"
-#include "agent/ground/raw_memory.h"
+#include "agent/ground/raw_list.h"
 #include "agent/memory/memory_map.h"
 
 namespace memwhy::agent {
 
 class PinnedMemory {
  public:
-  ~PinnedMemory() { FreeRaw(ranges_); }
   // Finds the plain data that is pinned, all or in part. Without the GIL.
   void Find() noexcept;
   // Sums over what was found; kept_back: what forked children do not get anyway.
@@ -36,15 +35,14 @@ class PinnedMemory {
   void Spare() noexcept;
   void Restore() noexcept;
   // What the clone between them has no copy of, by address.
-  const MemoryRange* spared() const { return ranges_.items; }
-  std::size_t spared_count() const { return count_; }
+  const MemoryRange* spared() const { return ranges_.begin(); }
+  std::size_t spared_count() const { return ranges_.count(); }
   std::uint64_t spared_bytes() const noexcept;
 
  private:
   MemoryMap map_;
   PointerFreeMemory data_;
-  RawArray<MemoryRange> ranges_;
-  std::size_t count_ = 0;
+  RawList<MemoryRange> ranges_;
   std::uint64_t present_bytes_ = 0;
   std::uint64_t huge_bytes_ = 0;
 };

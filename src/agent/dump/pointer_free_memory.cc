@@ -42,13 +42,10 @@ bool IsMallocGlibcs(const MemoryMap& map) noexcept {
 }
 
 // pymalloc's live ones, sorted. False: no memory.
-bool LoadArenas(RawArray<std::uintptr_t>& arenas, std::size_t* count) noexcept {
+bool LoadArenas(RawList<std::uintptr_t>& arenas) noexcept {
   bool has_memory = true;
-  EachLiveArena([&](std::uintptr_t arena) {
-    has_memory = has_memory && GrowRaw(arenas, *count + 1);
-    if (has_memory) arenas.items[(*count)++] = arena;
-  });
-  std::sort(arenas.items, arenas.items + *count);
+  EachLiveArena([&](std::uintptr_t arena) { has_memory = has_memory && arenas.Push(arena); });
+  std::sort(arenas.begin(), arenas.end());
   return has_memory;
 }
 
@@ -58,8 +55,6 @@ PointerFreeMemory::PointerFreeMemory() noexcept
     : pagemap_(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)) {}
 
 PointerFreeMemory::~PointerFreeMemory() {
-  FreeRaw(ranges_);
-  FreeRaw(kept_back_);
   if (pagemap_ >= 0) close(pagemap_);
 }
 
@@ -148,8 +143,9 @@ void PointerFreeMemory::Judge(const AnonymousPart& part, const MemoryMap& map) n
 }
 
 void PointerFreeMemory::Push(const PlainRange& range) noexcept {
-  if (range.end - range.begin < kPointerFreeMinBytes || count_ == kMaxRanges) return;
-  if (GrowRaw(ranges_, count_ + 1)) ranges_.items[count_++] = range;
+  if (range.end - range.begin < kPointerFreeMinBytes || ranges_.count() == kMaxRanges) return;
+  // What is not in the list is cloned: a longer pause, nothing is lost.
+  static_cast<void>(ranges_.Push(range));
 }
 
 // Of /proc/self/smaps: "begin-end perms...", "Rss:  8 kB", "VmFlags: rd wr dc".
@@ -159,7 +155,8 @@ void PointerFreeMemory::ReadAdvice() noexcept {
   std::uintptr_t huge = 0;
   std::uintptr_t resident = 0;
   kept_back_bytes_ = 0;
-  kept_back_count_ = 0;
+  kept_back_.Clear();
+  bool has_memory = true;
   EachLine("/proc/self/smaps", [&](const char* line, const char*) {
     char* at = nullptr;
     if (line[0] >= 'A' && line[0] <= 'Z') {
@@ -170,12 +167,11 @@ void PointerFreeMemory::ReadAdvice() noexcept {
       }
       if (std::strncmp(line, "VmFlags:", 8) != 0) return;
       const bool is_kept_back = std::strstr(line, " dc") != nullptr;
-      if (is_kept_back && GrowRaw(kept_back_, kept_back_count_ + 1)) {
-        kept_back_.items[kept_back_count_++] = {begin, end};
+      if (is_kept_back) {
+        has_memory = has_memory && kept_back_.Push({begin, end});
         kept_back_bytes_ += resident;
       }
-      for (std::size_t i = 0; i < count_; ++i) {
-        PlainRange& range = ranges_.items[i];
+      for (PlainRange& range : ranges_) {
         if (range.begin >= end || range.end <= begin) continue;
         if (is_kept_back) range.present_bytes = 0;
         range.huge_bytes +=
@@ -187,27 +183,27 @@ void PointerFreeMemory::ReadAdvice() noexcept {
     end = *at == '-' ? std::strtoull(at + 1, nullptr, 16) : begin;
     huge = resident = 0;
   });
-  Filter([](const PlainRange& range) { return range.present_bytes != 0; });
+  // Without the whole list nothing is touched: the target's own advice would be undone.
+  Filter([&](const PlainRange& range) { return has_memory && range.present_bytes != 0; });
 }
 
 bool PointerFreeMemory::IsKeptBack(std::uintptr_t begin, std::uintptr_t end) const noexcept {
-  return std::any_of(
-      kept_back_.items, kept_back_.items + kept_back_count_,
-      [&](const MemoryRange& range) { return range.begin < end && begin < range.end; });
+  return std::any_of(kept_back_.begin(), kept_back_.end(), [&](const MemoryRange& range) {
+    return range.begin < end && begin < range.end;
+  });
 }
 
 void PointerFreeMemory::Find(const MemoryMap& map) noexcept {
-  count_ = 0;
+  ranges_.Clear();
   random_ = 0x9e3779b97f4a7c15ull;
   if (pagemap_ < 0 || !IsMallocGlibcs(map)) return;
-  RawArray<std::uintptr_t> arenas;
-  std::size_t arena_count = 0;
+  RawList<std::uintptr_t> arenas;
   AnonymousMemory memory;
   const bool is_loaded =
-      LoadArenas(arenas, &arena_count) &&
-      memory.Load(map, {arenas.items, arena_count,
+      LoadArenas(arenas) &&
+      memory.Load(map, {arenas.begin(), arenas.count(),
                         g_agent.ring == nullptr ? 0 : g_agent.ring->arena_bytes});
-  FreeRaw(arenas);
+  arenas.Release();
   if (!is_loaded) return;
   for (std::size_t i = 0; i < memory.count(); ++i) {
     const AnonymousPart& part = memory.at(i);

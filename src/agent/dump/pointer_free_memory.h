@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "agent/ground/raw_memory.h"
+#include "agent/ground/raw_list.h"
 #include "agent/memory/anonymous_memory.h"
 #include "agent/memory/memory_map.h"
 
@@ -30,20 +30,21 @@ class PointerFreeMemory {
   PointerFreeMemory& operator=(const PointerFreeMemory&) = delete;
 
   // Those of at least 4 MiB of which half is present, by address, without what forked children do
-  // not get anyway (MADV_DONTFORK). None where they cannot be told.
+  // not get anyway (MADV_DONTFORK). None where they cannot be told, or without memory for the
+  // lists.
   void Find(const MemoryMap& map) noexcept;
   // Whether a range still is one: what it was may have been freed since. 100 us.
   bool IsStillPlain(const PlainRange& range, const MemoryMap& map) noexcept;
-  std::size_t count() const { return count_; }
-  const PlainRange& at(std::size_t index) const { return ranges_.items[index]; }
+  std::size_t count() const { return ranges_.count(); }
+  const PlainRange& at(std::size_t index) const { return ranges_[index]; }
   // Drops all for which keep(range) is false.
   template <typename Keep>
   void Filter(const Keep& keep) noexcept {
     std::size_t kept = 0;
-    for (std::size_t i = 0; i < count_; ++i) {
-      if (keep(ranges_.items[i])) ranges_.items[kept++] = ranges_.items[i];
+    for (const PlainRange& range : ranges_) {
+      if (keep(range)) ranges_[kept++] = range;
     }
-    count_ = kept;
+    ranges_.Truncate(kept);
   }
   // Whether forked children do not get something of [begin, end); after Find.
   bool IsKeptBack(std::uintptr_t begin, std::uintptr_t end) const noexcept;
@@ -62,10 +63,8 @@ class PointerFreeMemory {
   void Push(const PlainRange& range) noexcept;
   void ReadAdvice() noexcept;
 
-  RawArray<PlainRange> ranges_;
-  std::size_t count_ = 0;
-  RawArray<MemoryRange> kept_back_;
-  std::size_t kept_back_count_ = 0;
+  RawList<PlainRange> ranges_;
+  RawList<MemoryRange> kept_back_;
   std::uint64_t kept_back_bytes_ = 0;
   int pagemap_ = -1;
   std::uint64_t random_ = 0;

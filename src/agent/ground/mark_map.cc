@@ -10,16 +10,16 @@ MarkBlock* MarkMap::Add(std::uintptr_t number) noexcept {
     if (block != nullptr) last_ = {number, block};
     return block;
   }
-  if (slab_count_ == 0 || slab_used_ == kSlabBlocks) {
+  if (slabs_.is_empty() || slab_used_ == kSlabBlocks) {
     auto* blocks = static_cast<MarkBlock*>(MapRaw(kSlabBlocks * sizeof(MarkBlock)));
-    if (blocks == nullptr || !GrowRaw(slabs_, slab_count_ + 1)) {
+    if (blocks == nullptr || !slabs_.Push({blocks})) {
+      if (blocks != nullptr) UnmapRaw(blocks, kSlabBlocks * sizeof(MarkBlock));
       failed_ = true;
       return nullptr;
     }
-    slabs_.items[slab_count_++] = {blocks};
     slab_used_ = 0;
   }
-  MarkBlock* block = &slabs_.items[slab_count_ - 1].blocks[slab_used_];
+  MarkBlock* block = &slabs_.last().blocks[slab_used_];
   block->number = number;
   const Entry* entry = table_.Add({number, block});
   if (entry == nullptr) {
@@ -32,13 +32,10 @@ MarkBlock* MarkMap::Add(std::uintptr_t number) noexcept {
 }
 
 void MarkMap::Release() noexcept {
-  for (std::size_t i = 0; i < slab_count_; ++i) {
-    UnmapRaw(slabs_.items[i].blocks, kSlabBlocks * sizeof(MarkBlock));
-  }
-  FreeRaw(slabs_);
+  for (const Slab& slab : slabs_) UnmapRaw(slab.blocks, kSlabBlocks * sizeof(MarkBlock));
+  slabs_.Release();
   table_.Release();
   shared_.Release();
-  slab_count_ = 0;
   last_ = {};
 }
 

@@ -9,7 +9,7 @@
 #include <cstdint>
 
 #include "agent/ground/mark_block.h"
-#include "agent/ground/raw_memory.h"
+#include "agent/ground/raw_list.h"
 #include "agent/ground/raw_table.h"
 #include "agent/ground/shared_blocks.h"
 
@@ -64,9 +64,8 @@ class MarkMap {
   void EachSeen(const Visit& visit) const noexcept {
     const std::size_t count = shared_.is_started() ? shared_.used() : table_.used();
     for (std::size_t i = 0; i < count; ++i) {
-      const MarkBlock& block = shared_.is_started()
-                                   ? shared_.at(i)
-                                   : slabs_.items[i / kSlabBlocks].blocks[i % kSlabBlocks];
+      const MarkBlock& block =
+          shared_.is_started() ? shared_.at(i) : slabs_[i / kSlabBlocks].blocks[i % kSlabBlocks];
       for (std::size_t word = 0; word < MarkBlock::kWords; ++word) {
         for (std::uint64_t bits = block.seen[word]; bits != 0; bits &= bits - 1) {
           const auto bit = word * 64 + static_cast<std::size_t>(__builtin_ctzll(bits));
@@ -126,8 +125,7 @@ class MarkMap {
 
   SharedBlocks shared_;  // started: the following are not used
   RawTable<Entry> table_;
-  RawArray<Slab> slabs_;
-  std::size_t slab_count_ = 0;
+  RawList<Slab> slabs_;
   std::size_t slab_used_ = 0;
   Entry last_ = {};  // found last; number 0 is no block's, nothing lives there
   bool failed_ = false;

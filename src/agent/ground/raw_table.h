@@ -31,7 +31,7 @@ class RawTable {
     return slot->is_used() ? slot : nullptr;
   }
   // Of a key that is not there. Null: no memory.
-  Slot* Add(const Slot& slot) noexcept {
+  [[nodiscard]] Slot* Add(const Slot& slot) noexcept {
     if ((used_ + 1) * 2 > slots_.capacity && !Grow()) return nullptr;
     ++used_;
     Slot* place = Probe(slots_, slot.key());

@@ -94,10 +94,7 @@ class Scan {
   // `objects`: `count` of them, sorted.
   Scan(const Address* objects, std::size_t count, FreeMemory& free, WalkedHeap& heap) noexcept
       : asked_(*g_agent.python.layout, objects, count), free_(free), heap_(heap) {}
-  ~Scan() {
-    FreeRaw(answers_);
-    FreeRaw(hits_);
-  }
+  ~Scan() { FreeRaw(answers_); }
 
   // False: no memory.
   bool Start(FaultGuard& guard) noexcept {
@@ -147,19 +144,21 @@ class Scan {
     }
   }
 
-  void FindNativeHolders(const MemoryMap& map, FaultGuard& guard) noexcept {
+  // False: no memory for all of them.
+  [[nodiscard]] bool FindNativeHolders(const MemoryMap& map, FaultGuard& guard) noexcept {
     NativeHolders holders(map, free_, heap_);
-    for (std::size_t i = 0; i < hit_count_; ++i) {
-      if (MEMWHY_GUARD(guard) == 0) holders.Add(hits_.items[i].place);
+    for (std::size_t i = 0; i < hits_.count(); ++i) {
+      if (MEMWHY_GUARD(guard) == 0) holders.Add(hits_[i].place);
       guard.Disarm();
     }
     holders.Find(guard);
-    for (std::size_t i = 0; i < hit_count_; ++i) {
-      const Address holder = holders.HolderOf(hits_.items[i].place);
+    for (const FoundWord& hit : hits_) {
+      const Address holder = holders.HolderOf(hit.place);
       if (holder == 0) continue;
-      Answer& answer = answers_.items[hits_.items[i].object];
+      Answer& answer = answers_.items[hit.object];
       if (answer.native_words++ == 0) answer.holder = holder;
     }
+    return !failed_ && !holders.failed();
   }
 
   void Write(std::uint64_t unread, DumpStream& out) noexcept {
@@ -245,17 +244,15 @@ class Scan {
       return;
     }
     if (others < kPlaces) answer.other_places[others] = place;
-    if (others < kMaxHits && GrowRaw(hits_, hit_count_ + 1)) {
-      hits_.items[hit_count_++] = {match.object, place};
-    }
+    if (others < kMaxHits && !hits_.Push({match.object, place})) failed_ = true;
   }
 
   QuerySet asked_;
   FreeMemory& free_;
   WalkedHeap& heap_;
   RawArray<Answer> answers_;
-  RawArray<FoundWord> hits_;
-  std::size_t hit_count_ = 0;
+  RawList<FoundWord> hits_;
+  bool failed_ = false;  // no memory for one
 };
 
 // `data_end`: before it lies the data of a library, or of the interpreter.
@@ -359,9 +356,8 @@ bool AnswerHolderScan(const char* path, const MemoryMap& map, FreeMemory& free, 
     if (scan.Start(guard)) {
       const std::uint64_t unread = ScanAll(scan, map, heap, guard);
       scan.OwnDoubtful();
-      scan.FindNativeHolders(map, guard);
-      scan.Write(unread, out);
-      is_done = true;
+      is_done = scan.FindNativeHolders(map, guard);
+      if (is_done) scan.Write(unread, out);
     }
   }
   UnmapRaw(objects, bytes + 8);

@@ -26,15 +26,11 @@ bool IsSure(const FreeMemory::Block& block, Address place) noexcept {
 
 }  // namespace
 
-NativeHolders::~NativeHolders() {
-  FreeRaw(blocks_);
-  FreeRaw(lists_);
-}
-
 void NativeHolders::Add(Address place) noexcept {
   const FreeMemory::Block block = free_.BlockOf(place);
   if (!IsSure(block, place) || heap_.IsObjectsBlock(block)) return;
-  if (wanted_.Find(block.begin) == nullptr) wanted_.Add({block.begin, 0});
+  if (wanted_.Find(block.begin) != nullptr) return;
+  if (wanted_.Add({block.begin, 0}) == nullptr) failed_ = true;
 }
 
 Address NativeHolders::HolderOf(Address place) noexcept {
@@ -49,16 +45,15 @@ void NativeHolders::Look(Address word, Address place) noexcept {
   const FreeMemory::Block block = free_.BlockOf(word);
   if (block.begin == 0 || (word != block.begin && is_strict_)) return;
   if (reached_.IsSeen(block.begin) || heap_.IsObjectsBlock(block)) return;
-  if (block_count_ == kMaxReached || !GrowRaw(blocks_, block_count_ + 1) ||
-      !reached_.See(block.begin)) {
-    return;
-  }
+  if (blocks_.count() == kMaxReached || !reached_.See(block.begin)) return;
   const bool is_alike = block_.begin != 0 && block.end - block.begin == block_.end - block_.begin;
   const auto link = is_alike ? static_cast<std::uint32_t>(place - block_.begin) : kNoLink;
-  if (is_alike && link == link_ && GrowRaw(lists_, list_count_ + 1)) {
-    lists_.items[list_count_++] = static_cast<std::uint32_t>(block_count_);
+  if (!blocks_.Push({block.begin, holder_, link, false})) {
+    failed_ = true;
+    return;
   }
-  blocks_.items[block_count_++] = {block.begin, holder_, link, false};
+  const auto index = static_cast<std::uint32_t>(blocks_.count() - 1);
+  if (is_alike && link == link_ && !lists_.Push(index)) failed_ = true;
   if (Wanted* wanted = wanted_.Find(block.begin); wanted != nullptr) {
     wanted->holder = holder_;
     ++found_;
@@ -73,7 +68,7 @@ void NativeHolders::LookAt(Address begin, Address end) noexcept {
 }
 
 void NativeHolders::LookAtBlock(std::size_t index, bool is_again) noexcept {
-  Reached& reached = blocks_.items[index];
+  Reached& reached = blocks_[index];
   if (reached.was_seen != is_again) return;
   reached.was_seen = true;
   block_ = free_.BlockOf(reached.begin);
@@ -91,11 +86,11 @@ void NativeHolders::LookAtBlock(std::size_t index, bool is_again) noexcept {
 // block and what stands behind a block's sure end, comes when nothing else is left.
 void NativeHolders::LookAtReached() noexcept {
   while (found_ < wanted_.used()) {
-    if (list_count_ != 0) {
-      LookAtBlock(lists_.items[--list_count_], false);
-    } else if (next_ < block_count_) {
+    if (!lists_.is_empty()) {
+      LookAtBlock(lists_.Pop(), false);
+    } else if (next_ < blocks_.count()) {
       LookAtBlock(next_++, false);
-    } else if (next_again_ < block_count_) {
+    } else if (next_again_ < blocks_.count()) {
       LookAtBlock(next_again_++, true);
     } else {
       return;

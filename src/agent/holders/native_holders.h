@@ -9,7 +9,7 @@
 #include <cstdint>
 
 #include "agent/ground/fault_guard.h"
-#include "agent/ground/raw_memory.h"
+#include "agent/ground/raw_list.h"
 #include "agent/ground/raw_table.h"
 #include "agent/memory/free_memory.h"
 #include "agent/memory/memory_map.h"
@@ -21,12 +21,12 @@ class NativeHolders {
  public:
   NativeHolders(const MemoryMap& map, FreeMemory& free, WalkedHeap& heap) noexcept
       : map_(map), free_(free), heap_(heap) {}
-  ~NativeHolders();
 
   // The block of `place` is looked for; before Find. Nothing of words outside of native blocks.
   void Add(std::uintptr_t place) noexcept;
   // Looks from all that can hold a block, until all are found.
   void Find(FaultGuard& guard) noexcept;
+  bool failed() const { return failed_ || reached_.failed(); }
   // A word of a library's data or an object's address; 0: nobody is known.
   std::uintptr_t HolderOf(std::uintptr_t place) noexcept;
 
@@ -65,12 +65,11 @@ class NativeHolders {
   MarkMap reached_;  // blocks, by their begin
   RawTable<Wanted> wanted_;
   std::size_t found_ = 0;
-  RawArray<Reached> blocks_;  // in the order in which they were reached
-  std::size_t block_count_ = 0;
-  std::size_t next_ = 0;           // before it all were seen
-  std::size_t next_again_ = 0;     // before it all were looked at a second time
-  RawArray<std::uint32_t> lists_;  // of blocks_: next elements of lists, to be seen first
-  std::size_t list_count_ = 0;
+  RawList<Reached> blocks_;       // in the order in which they were reached
+  std::size_t next_ = 0;          // before it all were seen
+  std::size_t next_again_ = 0;    // before it all were looked at a second time
+  RawList<std::uint32_t> lists_;  // of blocks_: next elements of lists, to be seen first
+  bool failed_ = false;           // no memory for one of them
   std::uintptr_t holder_ = 0;     // from which is looked
   FreeMemory::Block block_;       // in which is looked; none: in a root
   bool is_strict_ = false;        // only links to where a block begins count

@@ -27,10 +27,7 @@ std::uintptr_t ChunkBytes(std::uintptr_t at, std::uintptr_t end) noexcept {
 }  // namespace
 
 bool AnonymousMemory::Push(const AnonymousPart& part) noexcept {
-  if (part.begin >= part.end) return true;
-  if (!GrowRaw(parts_, count_ + 1)) return false;
-  parts_.items[count_++] = part;
-  return true;
+  return part.begin >= part.end || parts_.Push(part);
 }
 
 // Of neighbours a block of glibc's may go over several, with other advice; others end with theirs.
@@ -58,7 +55,7 @@ bool AnonymousMemory::LoadRegion(const MemoryMap& map, std::size_t first, std::s
 }
 
 bool AnonymousMemory::Load(const MemoryMap& map, const ArenaList& arenas) noexcept {
-  count_ = 0;
+  parts_.Clear();
   for (std::size_t i = 0; i < map.count(); ++i) {
     if (!IsPart(map.at(i))) continue;
     const std::size_t first = i;

@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "agent/ground/raw_memory.h"
+#include "agent/ground/raw_list.h"
 #include "agent/memory/memory_map.h"
 
 namespace memwhy::agent {
@@ -34,19 +34,17 @@ struct AnonymousPart {
 // The parts that are no arenas, by address. Heads are read carefully: other threads may run.
 class AnonymousMemory {
  public:
-  ~AnonymousMemory() { FreeRaw(parts_); }
   // False: no memory for the list.
   bool Load(const MemoryMap& map, const ArenaList& arenas) noexcept;
-  std::size_t count() const { return count_; }
-  const AnonymousPart& at(std::size_t index) const { return parts_.items[index]; }
+  std::size_t count() const { return parts_.count(); }
+  const AnonymousPart& at(std::size_t index) const { return parts_[index]; }
 
  private:
   bool LoadRegion(const MemoryMap& map, std::size_t first, std::size_t last,
                   const ArenaList& arenas) noexcept;
-  bool Push(const AnonymousPart& part) noexcept;
+  [[nodiscard]] bool Push(const AnonymousPart& part) noexcept;
 
-  RawArray<AnonymousPart> parts_;
-  std::size_t count_ = 0;
+  RawList<AnonymousPart> parts_;
 };
 
 }  // namespace memwhy::agent

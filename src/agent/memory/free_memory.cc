@@ -64,7 +64,7 @@ void FreeMemory::LoadPools(const MemoryMap& map) noexcept {
   pool_bytes_ = pool_bytes;
   EachLiveArena([&](Address arena) {
     if (!map.IsReadable(arena, arena_bytes)) return;
-    if (GrowRaw(arenas_, arena_count_ + 1)) arenas_.items[arena_count_++] = arena;
+    if (!arenas_.Push(arena)) failed_ = true;
     const Address first = (arena + pool_bytes - 1) & ~Address{pool_bytes - 1};
     for (Address pool = first; pool + pool_bytes <= arena + arena_bytes; pool += pool_bytes) {
       LoadPool(pool, pool_bytes);
@@ -74,12 +74,12 @@ void FreeMemory::LoadPools(const MemoryMap& map) noexcept {
 
 bool FreeMemory::LoadMappedChunks(const MemoryMap& map) noexcept {
   AnonymousMemory memory;
-  if (!memory.Load(map, {arenas_.items, arena_count_, arena_bytes_})) return false;
+  if (!memory.Load(map, {arenas_.begin(), arenas_.count(), arena_bytes_})) return false;
   for (std::size_t i = 0; i < memory.count(); ++i) {
     const AnonymousPart& part = memory.at(i);
-    if (part.kind != AnonymousPart::kChunk) continue;
-    if (!GrowRaw(mapped_, mapped_count_ + 1)) return false;
-    mapped_.items[mapped_count_++] = {part.begin + 16, part.end};
+    if (part.kind == AnonymousPart::kChunk && !mapped_.Push({part.begin + 16, part.end})) {
+      return false;
+    }
   }
   return true;
 }
@@ -89,19 +89,19 @@ bool FreeMemory::Load(const MemoryMap& map) noexcept {
   FaultGuard guard;
   if (MEMWHY_GUARD(guard) == 0) LoadPools(map);
   guard.Disarm();
-  std::sort(arenas_.items, arenas_.items + arena_count_);
+  std::sort(arenas_.begin(), arenas_.end());
   bool has_memory = true;
   if (MEMWHY_GUARD(guard) == 0) has_memory = heaps_.Load(map, free_);
   guard.Disarm();
   has_memory = LoadMappedChunks(map) && has_memory;
   free_.Sort();
-  return has_memory && !free_.failed();
+  return has_memory && !failed_ && !free_.failed();
 }
 
 bool FreeMemory::IsBegin(Address address) noexcept {
   if (heaps_.Covers(address)) return heaps_.IsBegin(address);
-  const Address* next = std::upper_bound(arenas_.items, arenas_.items + arena_count_, address);
-  if (next == arenas_.items || address - next[-1] >= arena_bytes_) return true;
+  const Address* next = std::upper_bound(arenas_.begin(), arenas_.end(), address);
+  if (next == arenas_.begin() || address - next[-1] >= arena_bytes_) return true;
   const Address pool = address & ~(pool_bytes_ - 1);
   if (pool < next[-1] || address < pool + kPoolOverhead) return false;
   const auto size_class = Peek<std::uint32_t>(pool, 36);
@@ -118,9 +118,8 @@ FreeMemory::Block FreeMemory::BlockOf(Address address) noexcept {
   Block block = heaps_.BlockOf(address);
   if (block.begin != 0) {
     // Of a heap.
-  } else if (const Address* next =
-                 std::upper_bound(arenas_.items, arenas_.items + arena_count_, address);
-             next != arenas_.items && address - next[-1] < arena_bytes_) {
+  } else if (const Address* next = std::upper_bound(arenas_.begin(), arenas_.end(), address);
+             next != arenas_.begin() && address - next[-1] < arena_bytes_) {
     const Address pool = address & ~(pool_bytes_ - 1);
     if (pool < next[-1] || address < pool + kPoolOverhead) return {};
     const auto size_class = Peek<std::uint32_t>(pool, 36);
@@ -131,9 +130,9 @@ FreeMemory::Block FreeMemory::BlockOf(Address address) noexcept {
     block.sure_end = block.end - 8;
   } else {
     const Range* after =
-        std::upper_bound(mapped_.items, mapped_.items + mapped_count_, address,
+        std::upper_bound(mapped_.begin(), mapped_.end(), address,
                          [](Address value, const Range& range) { return value < range.begin; });
-    if (after == mapped_.items) return {};
+    if (after == mapped_.begin()) return {};
     block = {after[-1].begin, after[-1].end, after[-1].end};
   }
   return address < block.end && !Contains(block.begin) ? block : Block{};

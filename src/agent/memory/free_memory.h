@@ -13,7 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "agent/ground/raw_memory.h"
+#include "agent/ground/raw_list.h"
 #include "agent/memory/free_ranges.h"
 #include "agent/memory/glibc_heaps.h"
 #include "agent/memory/memory_map.h"
@@ -22,10 +22,6 @@ namespace memwhy::agent {
 
 class FreeMemory {
  public:
-  ~FreeMemory() {
-    FreeRaw(arenas_);
-    FreeRaw(mapped_);
-  }
   // False: no memory for the list.
   bool Load(const MemoryMap& map) noexcept;
   bool Contains(std::uintptr_t address) const noexcept { return free_.Contains(address); }
@@ -48,14 +44,13 @@ class FreeMemory {
   bool LoadMappedChunks(const MemoryMap& map) noexcept;
   bool IsBegin(std::uintptr_t address) noexcept;
 
-  RawArray<std::uintptr_t> arenas_;  // by address
-  std::size_t arena_count_ = 0;
+  RawList<std::uintptr_t> arenas_;  // by address
   std::uintptr_t arena_bytes_ = 0;
   std::uintptr_t pool_bytes_ = 0;
   GlibcHeaps heaps_;
   FreeRanges free_;
-  RawArray<Range> mapped_;  // glibc's large chunks, by address
-  std::size_t mapped_count_ = 0;
+  RawList<Range> mapped_;  // glibc's large chunks, by address
+  bool failed_ = false;    // no memory for an arena
 };
 
 }  // namespace memwhy::agent

@@ -7,34 +7,27 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "agent/ground/raw_memory.h"
+#include "agent/ground/raw_list.h"
 
 namespace memwhy::agent {
 
 class FreeRanges {
  public:
-  ~FreeRanges() { FreeRaw(ranges_); }
-
   // None of them overlap.
   void Add(std::uintptr_t begin, std::uintptr_t end) noexcept {
-    if (begin >= end) return;
-    if (!GrowRaw(ranges_, count_ + 1)) {
-      failed_ = true;
-      return;
-    }
-    ranges_.items[count_++] = {begin, end};
+    if (begin < end && !ranges_.Push({begin, end})) failed_ = true;
   }
   void Sort() noexcept {
-    std::sort(ranges_.items, ranges_.items + count_,
+    std::sort(ranges_.begin(), ranges_.end(),
               [](const Range& a, const Range& b) { return a.begin < b.begin; });
   }
   bool Contains(std::uintptr_t address) const noexcept {
     const Range* next = std::upper_bound(
-        ranges_.items, ranges_.items + count_, address,
+        ranges_.begin(), ranges_.end(), address,
         [](std::uintptr_t value, const Range& range) { return value < range.begin; });
-    return next != ranges_.items && address < (next - 1)->end;
+    return next != ranges_.begin() && address < (next - 1)->end;
   }
-  std::size_t count() const { return count_; }
+  std::size_t count() const { return ranges_.count(); }
   bool failed() const { return failed_; }  // no memory for one
 
  private:
@@ -42,8 +35,7 @@ class FreeRanges {
     std::uintptr_t begin;
     std::uintptr_t end;
   };
-  RawArray<Range> ranges_;
-  std::size_t count_ = 0;
+  RawList<Range> ranges_;
   bool failed_ = false;
 };
 

@@ -67,37 +67,18 @@ Address Unmix(Address link, Address place) noexcept { return link ^ (place >> 12
 
 }  // namespace
 
-GlibcHeaps::~GlibcHeaps() {
-  FreeRaw(heaps_);
-  FreeRaw(states_);
-  FreeRaw(caches_);
-}
-
 const GlibcHeaps::Heap* GlibcHeaps::Find(Address address) const noexcept {
   const Heap* next =
-      std::upper_bound(heaps_.items, heaps_.items + heap_count_, address,
+      std::upper_bound(heaps_.begin(), heaps_.end(), address,
                        [](Address value, const Heap& heap) { return value < heap.begin; });
-  return next != heaps_.items && address < (next - 1)->end ? next - 1 : nullptr;
-}
-
-void GlibcHeaps::Keep(RawArray<Address>& list, std::size_t& count, Address address) noexcept {
-  if (GrowRaw(list, count + 1)) {
-    list.items[count++] = address;
-  } else {
-    failed_ = true;
-  }
+  return next != heaps_.begin() && address < (next - 1)->end ? next - 1 : nullptr;
 }
 
 // Chunks from the first to the top, which ends with the heap. A heap that an arena has filled ends
 // with chunks too small to be any.
 void GlibcHeaps::WalkHeap(Address first, Address end, FreeRanges& free) noexcept {
-  if (!GrowRaw(heaps_, heap_count_ + 1)) {
-    failed_ = true;
-    return;
-  }
   const Address cache_bytes = CacheChunkBytes();
-  Heap& heap = heaps_.items[heap_count_];
-  heap = {first, first, 0};
+  Heap heap{first, first, 0};
   Address chunk = first;
   while (chunk < end && end - chunk >= kMinChunk) {
     const Address head = PeekPointer(chunk, 8);
@@ -108,7 +89,7 @@ void GlibcHeaps::WalkHeap(Address first, Address end, FreeRanges& free) noexcept
     const Address next = chunk + size;
     chunks_.See(chunk + kHead);
     heap.end = next;
-    if (size == cache_bytes) Keep(caches_, cache_count_, chunk + kHead);
+    if (size == cache_bytes && !caches_.Push(chunk + kHead)) failed_ = true;
     if (end - next < kMinChunk) {
       heap.top = chunk;
       free.Add(chunk + kHead, next);
@@ -117,7 +98,7 @@ void GlibcHeaps::WalkHeap(Address first, Address end, FreeRanges& free) noexcept
     if ((PeekPointer(next, 8) & kIsBeforeUsed) == 0) free.Add(chunk + kHead, next);
     chunk = next;
   }
-  if (heap.end != heap.begin) ++heap_count_;
+  if (heap.end != heap.begin && !heaps_.Push(heap)) failed_ = true;
 }
 
 // The kernel shows neighbours as one mapping: a heap of which all is used and the next one.
@@ -137,7 +118,7 @@ void GlibcHeaps::WalkThreadHeaps(const Mapping& mapping, FreeRanges& free) noexc
     const Address state_bytes = HasFastLists() ? kStateBytes : kLaterStateBytes;
     const Address used = info_bytes + (is_first ? state_bytes : 0);
     WalkHeap(info + ((used + 15) & ~Address{15}), info + bytes, free);
-    if (is_first && HasFastLists()) Keep(states_, state_count_, arena);
+    if (is_first && HasFastLists() && !states_.Push(arena)) failed_ = true;
   }
 }
 
@@ -209,22 +190,22 @@ bool GlibcHeaps::Load(const MemoryMap& map, FreeRanges& free) noexcept {
     } else if (!has_main) {
       // Other mappings of that name follow where the kernel had to split it.
       has_main = true;
-      const std::size_t before = heap_count_;
+      const std::size_t before = heaps_.count();
       WalkHeap(mapping.begin, mapping.end, free);
-      if (heap_count_ == before || !HasFastLists()) continue;
-      const Address state = FindMainState(map, heaps_.items[before].top);
-      if (state != 0) Keep(states_, state_count_, state);
+      if (heaps_.count() == before || !HasFastLists()) continue;
+      const Address state = FindMainState(map, heaps_[before].top);
+      if (state != 0 && !states_.Push(state)) failed_ = true;
     }
   }
   // Their lists lead from one heap to others.
   if (LibraryMinor() >= kFirstSafeLinking) {
-    for (std::size_t i = 0; i < state_count_; ++i) AddFastChunks(states_.items[i], free);
-    for (std::size_t i = 0; i < cache_count_; ++i) {
-      if (IsCache(caches_.items[i])) AddCache(caches_.items[i], free);
+    for (const Address state : states_) AddFastChunks(state, free);
+    for (const Address cache : caches_) {
+      if (IsCache(cache)) AddCache(cache, free);
     }
   }
-  FreeRaw(states_);
-  FreeRaw(caches_);
+  states_.Release();
+  caches_.Release();
   return !failed_ && !chunks_.failed();
 }
 

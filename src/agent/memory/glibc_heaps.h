@@ -14,7 +14,7 @@
 #include <cstdint>
 
 #include "agent/ground/mark_map.h"
-#include "agent/ground/raw_memory.h"
+#include "agent/ground/raw_list.h"
 #include "agent/memory/free_ranges.h"
 #include "agent/memory/memory_map.h"
 
@@ -31,7 +31,6 @@ struct AllocatedBlock {
 
 class GlibcHeaps {
  public:
-  ~GlibcHeaps();
   // Adds what is free to `free`. False: no memory.
   bool Load(const MemoryMap& map, FreeRanges& free) noexcept;
   // Whether each block around `address` is known.
@@ -48,7 +47,6 @@ class GlibcHeaps {
     std::uintptr_t top;    // the chunk of what was never given out, or came back; 0: not reached
   };
 
-  void Keep(RawArray<std::uintptr_t>& list, std::size_t& count, std::uintptr_t address) noexcept;
   const Heap* Find(std::uintptr_t address) const noexcept;
   void WalkHeap(std::uintptr_t first, std::uintptr_t end, FreeRanges& free) noexcept;
   void WalkThreadHeaps(const Mapping& mapping, FreeRanges& free) noexcept;
@@ -58,13 +56,10 @@ class GlibcHeaps {
   void AddCache(std::uintptr_t cache, FreeRanges& free) noexcept;
   bool IsChunk(std::uintptr_t block) noexcept { return (block & 15) == 0 && chunks_.IsSeen(block); }
 
-  MarkMap chunks_;        // where the blocks of chunks begin
-  RawArray<Heap> heaps_;  // by address
-  std::size_t heap_count_ = 0;
-  RawArray<std::uintptr_t> states_;  // of arenas, while they are loaded
-  std::size_t state_count_ = 0;
-  RawArray<std::uintptr_t> caches_;  // blocks that may be one, while they are loaded
-  std::size_t cache_count_ = 0;
+  MarkMap chunks_;                  // where the blocks of chunks begin
+  RawList<Heap> heaps_;             // by address
+  RawList<std::uintptr_t> states_;  // of arenas, while they are loaded
+  RawList<std::uintptr_t> caches_;  // blocks that may be one, while they are loaded
   bool failed_ = false;
 };
 

@@ -13,13 +13,13 @@ constexpr std::size_t kUsualMappings = 16 * 1024;  // 1 MiB of address space, of
 
 void MemoryMap::Push(const Mapping& mapping, std::uintptr_t begin, std::uintptr_t end,
                      bool is_readable) noexcept {
-  if (begin >= end || !GrowRaw(items_, count_ + 1)) return;
-  Mapping& part = items_.items[count_++];
-  part = mapping;
+  if (begin >= end) return;
+  Mapping part = mapping;
   part.begin = begin;
   part.end = end;
   part.is_readable = is_readable;
   part.offset = mapping.offset + (begin - mapping.begin);
+  if (!items_.Push(part)) failed_ = true;
 }
 
 void MemoryMap::PushSparedUpTo(std::uintptr_t address) noexcept {
@@ -79,21 +79,22 @@ void MemoryMap::Add(const char* line, const char* end, GuardPages& guards) noexc
 }
 
 bool MemoryMap::Load(const MemoryRange* spared, std::size_t spared_count) noexcept {
-  count_ = 0;
+  items_.Clear();
+  failed_ = false;
   last_ = nullptr;
   spared_ = spared;
   spared_left_ = spared_count;
   // An array that grew would leave a mapping behind that the list says is there.
-  if (!GrowRaw(items_, kUsualMappings)) return false;
+  if (!items_.Reserve(kUsualMappings)) return false;
   GuardPages guards;
   const auto add = [&](const char* line, const char* end) { Add(line, end, guards); };
   if (!EachLine("/proc/self/maps", add)) return false;
   PushSparedUpTo(UINTPTR_MAX);
-  return count_ != 0;
+  return !failed_ && !items_.is_empty();
 }
 
 bool MemoryMap::IsReadableOver(const Mapping* mapping, std::uintptr_t end) const noexcept {
-  const Mapping* const last = items_.items + count_;
+  const Mapping* const last = items_.end();
   while (mapping->end < end) {
     const Mapping* next = mapping + 1;
     if (next == last || next->begin != mapping->end || !next->is_readable) return false;
@@ -104,17 +105,17 @@ bool MemoryMap::IsReadableOver(const Mapping* mapping, std::uintptr_t end) const
 
 const Mapping* MemoryMap::Find(std::uintptr_t address) const noexcept {
   std::size_t low = 0;
-  std::size_t high = count_;
+  std::size_t high = items_.count();
   while (low < high) {
     const std::size_t middle = low + (high - low) / 2;
-    if (items_.items[middle].end <= address) {
+    if (items_[middle].end <= address) {
       low = middle + 1;
     } else {
       high = middle;
     }
   }
-  if (low == count_ || address < items_.items[low].begin) return nullptr;
-  return &items_.items[low];
+  if (low == items_.count() || address < items_[low].begin) return nullptr;
+  return &items_[low];
 }
 
 }  // namespace memwhy::agent

@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-#include "agent/ground/raw_memory.h"
+#include "agent/ground/raw_list.h"
 #include "agent/memory/guard_pages.h"
 
 namespace memwhy::agent {
@@ -42,13 +42,12 @@ class MemoryMap {
   // there is no memory for them.
   bool Load(const MemoryRange* spared = nullptr, std::size_t spared_count = 0) noexcept;
   void Release() noexcept {
-    FreeRaw(items_);
-    count_ = 0;
+    items_.Release();
     last_ = nullptr;
   }
 
-  std::size_t count() const { return count_; }
-  const Mapping& at(std::size_t index) const { return items_.items[index]; }
+  std::size_t count() const { return items_.count(); }
+  const Mapping& at(std::size_t index) const { return items_[index]; }
   // The mapping of `address`, or null.
   const Mapping* Find(std::uintptr_t address) const noexcept;
   bool IsReadable(std::uintptr_t address, std::size_t bytes) const noexcept {
@@ -69,8 +68,8 @@ class MemoryMap {
             bool is_readable) noexcept;
   // On from `mapping` over its neighbours up to `end`.
   bool IsReadableOver(const Mapping* mapping, std::uintptr_t end) const noexcept;
-  RawArray<Mapping> items_;
-  std::size_t count_ = 0;
+  RawList<Mapping> items_;
+  bool failed_ = false;                  // no memory for one
   const MemoryRange* spared_ = nullptr;  // while it is loaded: those to come
   std::size_t spared_left_ = 0;
   mutable const Mapping* last_ = nullptr;

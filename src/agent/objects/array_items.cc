@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/objects/array_items.h"
 
+#include <algorithm>
+
 #include "agent/ground/agent.h"
 #include "agent/python/dict_table.h"
 #include "agent/python/key_text.h"
@@ -111,12 +113,10 @@ void ArrayItems::Collect(Address descr, std::uint64_t offset, int depth,
   if (depth == 0 || !Describe(descr, &item)) return;
   if (item.number == kObjectNumber) {
     // A field with a title is in the dict twice.
-    for (std::size_t i = 0; i < out->count; ++i) {
-      if (out->offsets[i] == offset) return;
+    for (const std::uint32_t known : out->offsets) {
+      if (known == offset) return;
     }
-    if (out->count < ItemReferences::kMax) {
-      out->offsets[out->count++] = static_cast<std::uint32_t>(offset);
-    }
+    if (!out->offsets.Push(static_cast<std::uint32_t>(offset))) out->is_cut = true;
     return;
   }
   if (!item.has_references) return;
@@ -125,7 +125,7 @@ void ArrayItems::Collect(Address descr, std::uint64_t offset, int depth,
     Description part;
     if (!Describe(base, &part) || part.bytes == 0) return;
     for (std::int64_t at = 0; at + part.bytes <= item.bytes; at += part.bytes) {
-      if (out->count == ItemReferences::kMax) return;
+      if (out->is_cut) return;
       Collect(base, offset + static_cast<std::uint64_t>(at), depth - 1, out);
     }
     return;
@@ -140,10 +140,10 @@ ItemReferences ArrayItems::ReferencesOf(Address array) noexcept {
   if (!Describe(descr, &item)) return references;
   Collect(descr, 0, kArrayItemsMostDepth, &references);
   references.item_bytes = static_cast<std::uint32_t>(item.bytes);
-  if (item.bytes == 0) references.count = 0;
-  for (std::size_t i = 0; i < references.count; ++i) {
-    if (references.offsets[i] + 8 > references.item_bytes) references.count = 0;
-  }
+  const bool is_sound =
+      std::all_of(references.offsets.begin(), references.offsets.end(),
+                  [&](std::uint32_t offset) { return offset + 8 <= references.item_bytes; });
+  if (!is_sound) references.offsets.Clear();
   return references;
 }
 

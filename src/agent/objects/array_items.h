@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "agent/ground/fixed_list.h"
 #include "agent/memory/memory_map.h"
 #include "agent/objects/dump_types.h"
 
@@ -24,8 +25,8 @@ struct ItemReferences {
   static constexpr std::size_t kMax = 128;
 
   std::uint32_t item_bytes = 0;
-  std::size_t count = 0;
-  std::uint32_t offsets[kMax];  // in an item
+  FixedList<std::uint32_t, kMax> offsets;  // in an item
+  bool is_cut = false;                     // there are more
 };
 
 class ArrayItems {

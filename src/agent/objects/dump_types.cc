@@ -156,11 +156,13 @@ Address DumpTypes::SolidBase(Address type) const noexcept {
 
 void DumpTypes::AddMember(DumpType& facts, std::uint32_t offset, EdgeKind kind,
                           const char* name) noexcept {
-  for (std::uint32_t i = 0; i < facts.member_count; ++i) {
-    if (facts.members[i].offset == offset) return;
+  for (const NamedMember& member : facts.members) {
+    if (member.offset == offset) return;
   }
-  if (facts.member_count == DumpType::kMaxMembers) return;
-  facts.members[facts.member_count++] = {offset, kind, name};
+  if (facts.members.Push({offset, kind, name})) return;
+  // The references of an instance are its members; then its traversal tells the others, without
+  // names. That of all other kinds is asked anyway.
+  if (facts.kind == ObjectKind::kInstance) facts.kind = ObjectKind::kTraversed;
 }
 
 void DumpTypes::LearnMembers(DumpType& facts) noexcept {
@@ -368,14 +370,14 @@ void DumpTypes::Learn(DumpType& facts) noexcept {
 DumpType* DumpTypes::Find(Address type) noexcept {
   if (IsKnown(type)) return last_;
   if (count_ == kMaxTypes) return nullptr;
-  if (slab_count_ == 0 || slab_used_ == kSlabTypes) {
-    if (!GrowRaw(slabs_, slab_count_ + 1)) return nullptr;
+  if (slabs_.is_empty() || slab_used_ == kSlabTypes) {
+    if (!slabs_.Reserve(slabs_.count() + 1)) return nullptr;
     auto* slab = static_cast<DumpType*>(MapRaw(kSlabTypes * sizeof(DumpType)));
     if (slab == nullptr) return nullptr;
-    slabs_.items[slab_count_++] = slab;
+    slabs_.PushReserved(slab);
     slab_used_ = 0;
   }
-  DumpType& facts = slabs_.items[slab_count_ - 1][slab_used_++];
+  DumpType& facts = slabs_.last()[slab_used_++];
   facts.type = type;
   facts.id = count_++;
   facts.shape_count = -1;
@@ -433,11 +435,8 @@ bool DumpTypes::IsImmortal(Address object) noexcept {
 }
 
 void DumpTypes::Release() noexcept {
-  for (std::size_t i = 0; i < slab_count_; ++i) {
-    UnmapRaw(slabs_.items[i], kSlabTypes * sizeof(DumpType));
-  }
-  slab_count_ = 0;
-  FreeRaw(slabs_);
+  for (DumpType* slab : slabs_) UnmapRaw(slab, kSlabTypes * sizeof(DumpType));
+  slabs_.Release();
   table_.Release();
 }
 

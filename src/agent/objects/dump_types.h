@@ -6,7 +6,8 @@
 
 #include <cstdint>
 
-#include "agent/ground/raw_memory.h"
+#include "agent/ground/fixed_list.h"
+#include "agent/ground/raw_list.h"
 #include "agent/ground/raw_table.h"
 #include "agent/memory/memory_map.h"
 #include "agent/python/python_api.h"
@@ -93,8 +94,7 @@ struct DumpType {
   std::int64_t weak_list = 0;  // offset of a borrowed pointer, 0: none
   int (*traverse)(void*, int (*)(void*, void*), void*) = nullptr;
   int (*is_gc)(void*) = nullptr;
-  std::uint32_t member_count = 0;
-  NamedMember members[kMaxMembers] = {};
+  FixedList<NamedMember, kMaxMembers> members;
   // The shape used last, and what it was for.
   cpython::Address shape_keys = 0;
   std::int64_t shape_count = -1;
@@ -128,7 +128,7 @@ class DumpTypes {
   }
   std::uint32_t count() const { return count_; }
   // By id.
-  DumpType* at(std::uint32_t id) const { return &slabs_.items[id / kSlabTypes][id % kSlabTypes]; }
+  DumpType* at(std::uint32_t id) const { return &slabs_[id / kSlabTypes][id % kSlabTypes]; }
   void Release() noexcept;
 
  private:
@@ -163,8 +163,7 @@ class DumpTypes {
   std::uint64_t python_inode_ = 0;
   void* subtype_traverse_ = nullptr;  // of every class that Python code defines
   RawTable<Slot> table_;
-  RawArray<DumpType*> slabs_;  // filled front to back, then another; never moved
-  std::size_t slab_count_ = 0;
+  RawList<DumpType*> slabs_;  // filled front to back, then another; never moved
   std::size_t slab_used_ = 0;
   std::uint32_t count_ = 0;
   cpython::Address last_type_ = 0;

@@ -33,10 +33,7 @@ int ObjectReader::OnTold(void* target, void* edges) noexcept {
 
 int ObjectReader::OnBaseTold(void* target, void* self) noexcept {
   auto* reader = static_cast<ObjectReader*>(self);
-  if (GrowRaw(reader->base_told_, reader->base_count_ + 1)) {
-    reader->base_told_.items[reader->base_count_++] = reinterpret_cast<Address>(target);
-  }
-  return 0;
+  return reader->base_told_.Push(reinterpret_cast<Address>(target)) ? 0 : 1;
 }
 
 void ObjectReader::Traverse(const DumpType& facts, Address object, EdgeList& edges) noexcept {
@@ -50,8 +47,7 @@ void ObjectReader::Traverse(const DumpType& facts, Address object, EdgeList& edg
 // that it was not asked.
 void ObjectReader::ReadMembers(const DumpType& facts, Address object, bool is_complete,
                                EdgeList& edges) noexcept {
-  for (std::uint32_t i = 0; i < facts.member_count; ++i) {
-    const NamedMember& member = facts.members[i];
+  for (const NamedMember& member : facts.members) {
     Address value = PeekPointer(object, member.offset);
     if (value != 0 && !edges.Untell(value) && !is_complete && !types_.IsObject(value)) value = 0;
     edges.AddNamed(value, {member.kind, member.name, 0});
@@ -83,8 +79,7 @@ void ObjectReader::ReadInstance(DumpType& facts, Address object, EdgeList& edges
   }
   facts.shape_keys = found.entries;
   facts.shape_count = count;
-  for (std::uint32_t i = 0; i < facts.member_count; ++i) {
-    const NamedMember& member = facts.members[i];
+  for (const NamedMember& member : facts.members) {
     edges.AddNamed(PeekPointer(object, member.offset), {member.kind, member.name, 0});
   }
   if (facts.has_attributes) {
@@ -309,7 +304,8 @@ void ObjectReader::ReadArray(Address array, EdgeList& edges) noexcept {
   const ArrayBuffer buffer = array_items_.BufferOf(array);
   if (buffer.bytes == 0) return;
   const ItemReferences references = array_items_.ReferencesOf(array);
-  if (references.count == 0) {
+  edges.is_cut |= references.is_cut;
+  if (references.offsets.count() == 0) {
     edges.Tell(buffer.address & ~Address{7});
     return;
   }
@@ -322,9 +318,7 @@ void ObjectReader::ReadArray(Address array, EdgeList& edges) noexcept {
   const Address end = buffer.address + buffer.bytes;
   for (Address item = buffer.address; item + references.item_bytes <= end;
        item += references.item_bytes) {
-    for (std::size_t i = 0; i < references.count; ++i) {
-      edges.Add(PeekPointer(item, references.offsets[i]));
-    }
+    for (const std::uint32_t offset : references.offsets) edges.Add(PeekPointer(item, offset));
   }
 }
 
@@ -340,22 +334,20 @@ void ObjectReader::ReadHamtNode(Address node, EdgeList& edges) noexcept {
 
 // What the traversal of the base container tells is read from the container itself.
 void ObjectReader::TakeOutBase(Address object, Address base, EdgeList& edges) noexcept {
-  base_count_ = 0;
+  base_told_.Clear();
   const auto traverse =
       Peek<int (*)(void*, int (*)(void*, void*), void*)>(base, cpython::kTypeTraverse);
-  traverse(reinterpret_cast<void*>(object), &OnBaseTold, this);
-  if (base_count_ == 0 || base_count_ > edges.told_count()) return;
-  for (std::size_t first = 0; first + base_count_ <= edges.told_count(); ++first) {
+  if (traverse(reinterpret_cast<void*>(object), &OnBaseTold, this) != 0) edges.Fail();
+  const std::size_t count = base_told_.count();
+  if (count == 0 || count > edges.told_count()) return;
+  for (std::size_t first = 0; first + count <= edges.told_count(); ++first) {
     // A tuple's traversal goes backwards, that of a struct sequence forwards.
     const Address* told = edges.told() + first;
-    const bool is_same = std::memcmp(told, base_told_.items, base_count_ * 8) == 0;
+    const bool is_same = std::memcmp(told, base_told_.begin(), count * 8) == 0;
     std::size_t same = 0;
-    while (!is_same && same < base_count_ &&
-           told[same] == base_told_.items[base_count_ - 1 - same]) {
-      ++same;
-    }
-    if (is_same || same == base_count_) {
-      edges.UntellRange(first, base_count_);
+    while (!is_same && same < count && told[same] == base_told_[count - 1 - same]) ++same;
+    if (is_same || same == count) {
+      edges.UntellRange(first, count);
       return;
     }
   }
@@ -378,6 +370,7 @@ bool ObjectReader::IsObjectOf(Address object, Address native) noexcept {
 void ObjectReader::TellTensorObjects(const DumpType& facts, Address tensor,
                                      EdgeList& edges) noexcept {
   storages_.Find(tensor, facts.basic_bytes);
+  edges.is_cut |= storages_.is_cut();
   for (std::size_t h = 0; h < storages_.holder_count() && !follows_blocks_; ++h) {
     const TensorHolder& holder = storages_.holder(h);
     if (!map_.IsReadable(holder.begin, 8 * holder.words)) continue;

@@ -24,7 +24,6 @@ class ObjectReader {
   void SetFreeMemory(FreeMemory* free) noexcept { free_ = free; }
   // Native blocks are followed, too: they lead to the objects that C++ holds for a tensor.
   void SetFollowsBlocks(bool follows) noexcept { follows_blocks_ = follows; }
-  ~ObjectReader() { FreeRaw(base_told_); }
 
   // The references of any object but exact dicts, lists and tuples. `edges` is empty.
   void Read(DumpType& facts, cpython::Address object, EdgeList& edges) noexcept;
@@ -74,8 +73,7 @@ class ObjectReader {
   TensorStorages storages_;
   FreeMemory* free_ = nullptr;
   bool follows_blocks_ = false;
-  RawArray<cpython::Address> base_told_;
-  std::size_t base_count_ = 0;
+  RawList<cpython::Address> base_told_;  // what the traversal of a base container tells
 };
 
 }  // namespace memwhy::agent

@@ -75,7 +75,8 @@ TensorStorages::Role TensorStorages::RoleOf(std::uint64_t vtable) noexcept {
   char name[8];
   if (info == 0 || ReadClassName(info, name, sizeof(name)) == 0) return Role::kNone;
   const Role role = Classify(info);
-  if (roles_.used() < kTensorStorageMostClasses) roles_.Add({vtable, role});
+  // Else it is worked out again.
+  if (roles_.used() < kTensorStorageMostClasses) static_cast<void>(roles_.Add({vtable, role}));
   return role;
 }
 
@@ -85,8 +86,9 @@ TensorStorages::Role TensorStorages::RoleAt(Address address) noexcept {
 }
 
 void TensorStorages::Find(Address object, std::int64_t bytes) noexcept {
-  count_ = 0;
-  holder_count_ = 0;
+  found_.Clear();
+  holders_.Clear();
+  is_cut_ = false;
   std::size_t words = static_cast<std::size_t>(bytes) / 8;
   if (words > kTensorStorageBodyWords) words = kTensorStorageBodyWords;
   for (std::size_t i = 2; i < words; ++i) {
@@ -129,19 +131,21 @@ void TensorStorages::LookForTensor(Address address, int depth) noexcept {
 }
 
 void TensorStorages::Add(Address storage) noexcept {
-  if (count_ == kMax) return;
-  TensorStorage& found = found_[count_];
+  TensorStorage found;
   if (!Read(storage, &found)) return;
-  for (std::size_t i = 0; i < count_; ++i) {
-    if (found_[i].data == found.data) return;
+  for (const TensorStorage& known : found_) {
+    if (known.data == found.data) return;
   }
-  ++count_;
+  if (!found_.Push(found)) {
+    is_cut_ = true;
+    return;
+  }
   AddHolder({storage, kStorageWords, false});
   if (!found.is_device && !found.is_owned) AddHolder({found.context, kLenderWords, true});
 }
 
 void TensorStorages::AddHolder(const TensorHolder& holder) noexcept {
-  if (holder_count_ != kMax) holders_[holder_count_++] = holder;
+  if (!holders_.Push(holder)) is_cut_ = true;
 }
 
 //  torch 2.1 and later   up to 2.0

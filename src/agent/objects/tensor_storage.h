@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "agent/ground/fixed_list.h"
 #include "agent/ground/raw_table.h"
 #include "agent/memory/memory_map.h"
 #include "cpython/peek.h"
@@ -49,11 +50,14 @@ class TensorStorages {
   // gradient, several; each once.
   void Find(cpython::Address object, std::int64_t bytes) noexcept;
   // Of the last Find.
-  std::size_t count() const { return count_; }
+  std::size_t count() const { return found_.count(); }
   const TensorStorage& at(std::size_t i) const { return found_[i]; }
   // All that are not the object's own tensor; which ones may be readable or not.
-  std::size_t holder_count() const { return holder_count_; }
+  std::size_t holder_count() const { return holders_.count(); }
   const TensorHolder& holder(std::size_t i) const { return holders_[i]; }
+
+  // There is more behind the object than we have room for.
+  bool is_cut() const { return is_cut_; }
 
   // Whether objects that begin with this word are StorageImpls.
   bool IsStorageTable(std::uint64_t vtable) noexcept { return RoleOf(vtable) == Role::kStorage; }
@@ -91,10 +95,9 @@ class TensorStorages {
 
   const MemoryMap& map_;
   RawTable<Slot> roles_;
-  TensorStorage found_[kMax];
-  std::size_t count_ = 0;
-  TensorHolder holders_[kMax];
-  std::size_t holder_count_ = 0;
+  FixedList<TensorStorage, kMax> found_;
+  FixedList<TensorHolder, kMax> holders_;
+  bool is_cut_ = false;
 };
 
 }  // namespace memwhy::agent

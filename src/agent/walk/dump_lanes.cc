@@ -108,18 +108,6 @@ void DumpLanes::PassTurn() noexcept {
   syscall(SYS_futex, &board_->turn, FUTEX_WAKE, 1, nullptr, nullptr, 0);
 }
 
-bool DumpLanes::PutType(std::uintptr_t type) noexcept {
-  if (board_->type_count == kMaxTypes) return false;
-  board_->types[board_->type_count++] = type;
-  return true;
-}
-
-bool DumpLanes::PutGreenlet(std::uintptr_t greenlet) noexcept {
-  if (board_->greenlet_count == kMaxGreenlets) return false;
-  board_->greenlets[board_->greenlet_count++] = greenlet;
-  return true;
-}
-
 void DumpLanes::End(bool is_whole, std::uint64_t objects, std::uint64_t edges,
                     std::uint64_t skipped) noexcept {
   board_->objects = objects;

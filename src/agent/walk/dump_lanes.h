@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "agent/ground/fixed_list.h"
 #include "agent/ground/raw_memory.h"
 
 namespace memwhy::agent {
@@ -45,8 +46,11 @@ class DumpLanes {
   void PassTurn() noexcept;
 
   // In the second.
-  bool PutType(std::uintptr_t type) noexcept;          // false: more than there may be
-  bool PutGreenlet(std::uintptr_t greenlet) noexcept;  // likewise
+  // False: more than there may be.
+  [[nodiscard]] bool PutType(std::uintptr_t type) noexcept { return board_->types.Push(type); }
+  [[nodiscard]] bool PutGreenlet(std::uintptr_t greenlet) noexcept {
+    return board_->greenlets.Push(greenlet);
+  }
   [[noreturn]] void End(bool is_whole, std::uint64_t objects, std::uint64_t edges,
                         std::uint64_t skipped) noexcept;
 
@@ -56,14 +60,13 @@ class DumpLanes {
   std::uint64_t objects() const { return board_->objects; }
   std::uint64_t edges() const { return board_->edges; }
   std::uint64_t skipped() const { return board_->skipped; }
-  std::size_t type_count() const { return board_->type_count; }
-  std::uintptr_t type(std::size_t index) const { return board_->types[index]; }
-  std::size_t greenlet_count() const { return board_->greenlet_count; }
-  std::uintptr_t greenlet(std::size_t index) const { return board_->greenlets[index]; }
+  using TypeList = FixedList<std::uintptr_t, std::size_t{1} << 16>;  // as many as DumpTypes has
+  using GreenletList = FixedList<std::uintptr_t, std::size_t{1} << 20>;
+  const TypeList& types() const { return board_->types; }
+  const GreenletList& greenlets() const { return board_->greenlets; }
 
  private:
-  static constexpr std::size_t kMaxTypes = std::size_t{1} << 16;  // as DumpTypes has it
-  static constexpr std::size_t kMaxGreenlets = std::size_t{1} << 20;
+  // Zeroed memory.
 
   struct Board {
     std::atomic<std::uint32_t> turn;      // 1: somebody writes; a shared futex
@@ -72,10 +75,8 @@ class DumpLanes {
     std::uint64_t objects;
     std::uint64_t edges;
     std::uint64_t skipped;
-    std::size_t type_count;
-    std::size_t greenlet_count;
-    std::uintptr_t types[kMaxTypes];
-    std::uintptr_t greenlets[kMaxGreenlets];
+    TypeList types;
+    GreenletList greenlets;
   };
 
   bool HasEnded() const noexcept;  // in the first: the second

@@ -57,8 +57,8 @@ void PutCollector(DumpStream& out, bool collects, Address interpreter) noexcept 
   for (std::uint32_t id = 0; id < state.types.count() && !state.failed; ++id) {
     state.failed = !lanes.PutType(state.types.at(id)->type);
   }
-  for (std::size_t i = 0; i < walk.greenlet_count() && !state.failed; ++i) {
-    state.failed = !lanes.PutGreenlet(walk.greenlet(i));
+  for (const Address greenlet : walk.greenlets()) {
+    if (!lanes.PutGreenlet(greenlet)) state.failed = true;
   }
   const DumpTotals& totals = sink.totals();
   lanes.End(sink.out().Flush() && !state.HasFailed() && !sink.failed(), totals.objects,
@@ -91,9 +91,9 @@ void Join(HeapWalk<DumpSink>& walk, DumpLanes& lanes) noexcept {
   }
   sink.out().EndLanes();
   sink.AddTotals({lanes.objects(), lanes.edges(), lanes.skipped()});
-  for (std::size_t i = 0; i < lanes.greenlet_count(); ++i) walk.AddGreenlet(lanes.greenlet(i));
-  for (std::size_t i = 0; i < lanes.type_count(); ++i) {
-    state.at = lanes.type(i);
+  for (const Address greenlet : lanes.greenlets()) walk.AddGreenlet(greenlet);
+  for (const Address type : lanes.types()) {
+    state.at = type;
     walk.RunGuarded([&] {
       if (state.types.IsType(state.at)) state.types.Get(state.at);
     });

@@ -23,15 +23,6 @@ Address MainInterpreter() noexcept {
 }
 
 template <typename Sink>
-HeapWalk<Sink>::~HeapWalk() {
-  FreeRaw(levels_);
-  FreeRaw(scratch_);
-  FreeRaw(root_targets_);
-  FreeRaw(greenlets_);
-  FreeRaw(pending_types_);
-}
-
-template <typename Sink>
 bool HeapWalk<Sink>::Start(FreeMemory* free, NativeWalk* native) noexcept {
   native_ = native;
   state_.reader.SetFreeMemory(free);
@@ -56,8 +47,8 @@ void HeapWalk<Sink>::VisitRoots() noexcept {
   RootWalk<Sink> roots(*this);
   EachInterpreter([&](Address interpreter) { RunGuarded([&] { roots.Visit(interpreter); }); });
   // Their frames may lead to others.
-  for (std::size_t i = 0; i < greenlet_count_; ++i) {
-    RunGuarded([&] { roots.VisitGreenlet(greenlets_.items[i]); });
+  for (std::size_t i = 0; i < greenlets_.count(); ++i) {
+    RunGuarded([&] { roots.VisitGreenlet(greenlets_[i]); });
   }
 }
 
@@ -76,38 +67,31 @@ void HeapWalk<Sink>::TakeInterned(Address interpreter) noexcept {
 
 template <typename Sink>
 void HeapWalk<Sink>::AddGreenlet(Address greenlet) noexcept {
-  if (GrowRaw(greenlets_, greenlet_count_ + 1)) greenlets_.items[greenlet_count_++] = greenlet;
+  if (!greenlets_.Push(greenlet)) state_.failed = true;
 }
 
 template <typename Sink>
 void HeapWalk<Sink>::PushLevel(const Level& level) noexcept {
-  if (level.count == 0) return;
-  if (!GrowRaw(levels_, level_count_ + 1)) {
-    state_.failed = true;
-    return;
-  }
-  levels_.items[level_count_++] = level;
+  if (level.count != 0 && !levels_.Push(level)) state_.failed = true;
 }
 
 // The references in the state's edges. One by one they are followed, so that a fault costs one of
 // them. `memory`: where an array has its own, which is no object; 0.
 template <typename Sink>
 void HeapWalk<Sink>::PushEdges(const DumpType& facts, Address memory) noexcept {
-  const std::size_t first = scratch_count_;
+  const std::size_t first = scratch_.count();
   const std::size_t count = state_.edges.object_count();
-  if (!GrowRaw(scratch_, first + count)) {
+  if (!scratch_.Reserve(first + count)) {
     state_.failed = true;
     return;
   }
-  std::size_t at = first;
   for (std::size_t i = 0; i < count; ++i) {
     const Address target = state_.edges.target(i);
     if (target == 0 || target == memory) continue;
     Fetch(target);
-    scratch_.items[at++] = target;
+    scratch_.PushReserved(target);
   }
-  scratch_count_ = at;
-  PushLevel({first, 0, static_cast<std::int64_t>(at - first), 8, 0, true, facts.id});
+  PushLevel({first, 0, static_cast<std::int64_t>(scratch_.count() - first), 8, 0, true, facts.id});
 }
 
 template <typename Sink>
@@ -132,20 +116,19 @@ void HeapWalk<Sink>::FollowLevels() noexcept {
     start_ = 0;
     VisitObject(object);
   }
-  while (level_count_ != 0 && !state_.failed) {
-    Level& level = levels_.items[level_count_ - 1];
+  while (!levels_.is_empty() && !state_.failed) {
+    Level& level = levels_.last();
     if (level.next == level.count) {
-      if (level.is_scratch) scratch_count_ = level.items;
-      --level_count_;
+      if (level.is_scratch) scratch_.Truncate(level.items);
+      levels_.Pop();
       continue;
     }
     const std::int64_t index = level.next++;
     Address target = 0;
     const bool is_more = index + kFetchAhead < level.count;
     if (level.is_scratch) {
-      target = scratch_.items[level.items + static_cast<std::size_t>(index)];
-      if (is_more)
-        Fetch(scratch_.items[level.items + static_cast<std::size_t>(index + kFetchAhead)]);
+      target = scratch_[level.items + static_cast<std::size_t>(index)];
+      if (is_more) Fetch(scratch_[level.items + static_cast<std::size_t>(index + kFetchAhead)]);
     } else if (level.stride == 8) {
       target = PeekPointer(level.items + static_cast<Address>(index) * 8, 0);
       if (is_more)
@@ -169,16 +152,16 @@ void HeapWalk<Sink>::FollowLevels() noexcept {
 template <typename Sink>
 void HeapWalk<Sink>::VisitTree(Address object) noexcept {
   start_ = object;
-  level_count_ = 0;
-  scratch_count_ = 0;
+  levels_.Clear();
+  scratch_.Clear();
   do {
     if (MEMWHY_GUARD(guard_) != 0) Skip(state_.at, SkipReason::kFault);
     FollowLevels();
     guard_.Disarm();
     // Static types are in no list of the collector.
     start_ = 0;
-    while (start_ == 0 && pending_type_count_ != 0) {
-      const Address type = pending_types_.items[--pending_type_count_];
+    while (start_ == 0 && !pending_types_.is_empty()) {
+      const Address type = pending_types_.Pop();
       if (state_.marks.IsSeen(type)) continue;
       state_.at = type;
       const DumpType* facts = state_.types.Get(cpython::TypeOf(type));
@@ -194,9 +177,7 @@ void HeapWalk<Sink>::MeetTypes(const DumpType& last) noexcept {
     DumpType* next = state_.types.at(met_types_++);
     next->is_named = true;
     sink_.OnType(*next);
-    if (GrowRaw(pending_types_, pending_type_count_ + 1)) {
-      pending_types_.items[pending_type_count_++] = next->type;
-    }
+    if (!pending_types_.Push(next->type)) state_.failed = true;
   }
 }
 
@@ -247,11 +228,7 @@ void HeapWalk<Sink>::VisitKnown(DumpType& facts, Address object) noexcept {
 template <typename Sink>
 void HeapWalk<Sink>::NoteIfDoubtful(Address object) noexcept {
   if (state_.hidden_in->BlockOf(object).begin != 0) return;
-  if (!GrowRaw(state_.doubtful, state_.doubtful_count + 1)) {
-    state_.failed = true;
-    return;
-  }
-  state_.doubtful.items[state_.doubtful_count++] = object;
+  if (!state_.doubtful.Push(object)) state_.failed = true;
 }
 
 // Up to 3.11 the dict of interned strings hides in libpython: each is its own value.
@@ -334,6 +311,7 @@ void HeapWalk<Sink>::VisitOther(DumpType& facts, Address object) noexcept {
   if (facts.has_storage) AddStorages();
   if (facts.has_function_name) sink_.OnFunction(facts, object);
   sink_.OnObject(facts, object, state_.edges, ExtraBytes(facts, object, state_.map));
+  if (state_.edges.is_cut) Skip(object, SkipReason::kFault);
   const bool is_array = facts.kind == ObjectKind::kArray;
   const ArrayBuffer buffer = is_array ? state_.reader.BufferOf(object) : ArrayBuffer{};
   PushEdges(facts, buffer.address & ~Address{7});
@@ -393,14 +371,15 @@ void HeapWalk<Sink>::VisitRoot(const RootFacts& root) noexcept {
   sink_.OnRoot(root, edges);
   // The edges of what is visited take the place of the root's.
   const std::size_t count = edges.count();
-  if (!GrowRaw(root_targets_, count)) {
+  root_targets_.Clear();
+  if (!root_targets_.Reserve(count)) {
     state_.failed = true;
     return;
   }
-  for (std::size_t i = 0; i < count; ++i) root_targets_.items[i] = edges.target(i);
+  for (std::size_t i = 0; i < count; ++i) root_targets_.PushReserved(edges.target(i));
   // Its targets and what is behind them, tracked or not.
   for (std::size_t i = 0; i < count && !state_.failed; ++i) {
-    const Address target = root_targets_.items[i];
+    const Address target = root_targets_[i];
     if (target != 0 && state_.types.IsObject(target) && state_.marks.See(target)) {
       VisitTree(target);
     }

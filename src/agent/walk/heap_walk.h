@@ -22,7 +22,6 @@ template <typename Sink>
 class HeapWalk {
  public:
   HeapWalk(WalkState& state, Sink& sink) noexcept : state_(state), sink_(sink) {}
-  ~HeapWalk();
   HeapWalk(const HeapWalk&) = delete;
   HeapWalk& operator=(const HeapWalk&) = delete;
 
@@ -62,8 +61,7 @@ class HeapWalk {
   }
 
   // Those that were met, whose frames are roots.
-  std::size_t greenlet_count() const { return greenlet_count_; }
-  cpython::Address greenlet(std::size_t index) const { return greenlets_.items[index]; }
+  const RawList<cpython::Address>& greenlets() const { return greenlets_; }
   void AddGreenlet(cpython::Address greenlet) noexcept;
 
   // Nothing more can be told.
@@ -106,18 +104,14 @@ class HeapWalk {
   NativeWalk* native_ = nullptr;
   FaultGuard guard_;  // armed by VisitTree
   bool has_other_ = false;
-  RawArray<Level> levels_;
-  std::size_t level_count_ = 0;
-  RawArray<cpython::Address> scratch_;
-  std::size_t scratch_count_ = 0;
-  cpython::Address start_ = 0;               // where the next tree begins
-  cpython::Address interned_ = 0;            // the dict of interned strings
-  RawArray<cpython::Address> root_targets_;  // of the root that is visited
-  RawArray<cpython::Address> greenlets_;
-  std::size_t greenlet_count_ = 0;
-  std::uint32_t met_types_ = 0;               // of which the sink has been told
-  RawArray<cpython::Address> pending_types_;  // of those, perhaps not visited as objects
-  std::size_t pending_type_count_ = 0;
+  RawList<Level> levels_;
+  RawList<cpython::Address> scratch_;
+  cpython::Address start_ = 0;              // where the next tree begins
+  cpython::Address interned_ = 0;           // the dict of interned strings
+  RawList<cpython::Address> root_targets_;  // of the root that is visited
+  RawList<cpython::Address> greenlets_;
+  std::uint32_t met_types_ = 0;              // of which the sink has been told
+  RawList<cpython::Address> pending_types_;  // of those, perhaps not visited as objects
 };
 
 // The main interpreter, and each(interpreter) for all whose objects are in lists of their own.

@@ -75,7 +75,7 @@ void HiddenWalk<Sink>::Visit() noexcept {
     guard_.Disarm();
   }
   UnmapRaw(filter_, kFilterBits / 8);
-  std::sort(state_.doubtful.items, state_.doubtful.items + state_.doubtful_count);
+  std::sort(state_.doubtful.begin(), state_.doubtful.end());
 }
 
 template <typename Sink>

@@ -48,8 +48,9 @@ int ListWalk<Sink>::OnVisited(void* object, void* self) noexcept {
   const std::uint32_t gc_head = TheLayout().gc_head_bytes;
   const Address head = reinterpret_cast<Address>(object) - gc_head;
   const Address before = PeekPointer(head, 8) & ~kLinkFlags;
-  if (before != lists->last_ && lists->head_count_ < kMaxLists) {
-    lists->heads_[lists->head_count_++] = before;
+  if (before != lists->last_ && !lists->heads_.Push(before)) {
+    lists->walk_.Skip(reinterpret_cast<Address>(object),
+                      SkipReason::kFault);  // and what follows it
   }
   lists->last_ = head;
   return 1;
@@ -110,11 +111,9 @@ void ListWalk<Sink>::Visit(Address interpreter) noexcept {
   if (!is_known && g_python_api.PyUnstable_GC_VisitObjects != nullptr) {
     // It takes a reference while it calls, so it only leads to the lists.
     last_ = 0;
-    head_count_ = 0;
+    heads_.Clear();
     g_python_api.PyUnstable_GC_VisitObjects(&OnVisited, this);
-    for (std::uint32_t i = 0; i < head_count_; ++i) {
-      VisitList<Link::kNext>(heads_[i], wire::kListUnknown);
-    }
+    for (const Address head : heads_) VisitList<Link::kNext>(head, wire::kListUnknown);
   }
 }
 

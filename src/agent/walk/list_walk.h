@@ -3,6 +3,7 @@
 // The collector's lists. Part of HeapWalk; same conditions.
 #pragma once
 
+#include "agent/ground/fixed_list.h"
 #include "agent/walk/heap_walk.h"
 
 namespace memwhy::agent {
@@ -34,11 +35,9 @@ class ListWalk {
   void FetchBehind(cpython::Address next) const noexcept;
   static int OnVisited(void* object, void* lists) noexcept;
 
-  static constexpr std::uint32_t kMaxLists = 16;
   HeapWalk<Sink>& walk_;
-  cpython::Address heads_[kMaxLists] = {};  // where they were looked for
-  std::uint32_t head_count_ = 0;
-  cpython::Address last_ = 0;  // the head of the object visited last
+  FixedList<cpython::Address, 16> heads_;  // where they were looked for
+  cpython::Address last_ = 0;              // the head of the object visited last
 };
 
 }  // namespace memwhy::agent

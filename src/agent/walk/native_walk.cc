@@ -36,7 +36,6 @@ NativeWalk::NativeWalk(WalkState& state, DumpSink& sink, BlockIndex& blocks) noe
     : state_(state), sink_(sink), blocks_(blocks), types_(sink.out(), state.map) {}
 
 NativeWalk::~NativeWalk() {
-  FreeRaw(queue_);
   if (copy_ != nullptr) UnmapRaw(copy_, kBlockBytes);
 }
 
@@ -78,11 +77,10 @@ std::uint32_t NativeWalk::NativeAt(std::uint64_t word) noexcept {
       blocks_.SetState(index, kReserved);
     } else if (IsObjectMemory(block)) {
       blocks_.SetState(index, kObject);
-    } else if (!GrowRaw(queue_, queued_ + 1)) {
+    } else if (!queue_.Push(index)) {
       state_.failed = true;
     } else {
       blocks_.SetState(index, kNative);
-      queue_.items[queued_++] = index;
       state_.marks.See(block.address);  // nobody takes it for an object
     }
   }
@@ -183,8 +181,8 @@ void NativeWalk::ReadGuarded(std::uint32_t index) noexcept {
 }
 
 void NativeWalk::Write() noexcept {
-  for (std::size_t i = 0; i < queued_ && !state_.failed && !sink_.failed(); ++i) {
-    const std::uint32_t index = queue_.items[i];
+  for (std::size_t i = 0; i < queue_.count() && !state_.failed && !sink_.failed(); ++i) {
+    const std::uint32_t index = queue_[i];
     const NativeBlock& block = blocks_.block(index);
     state_.edges.Clear();
     type_ = 0;

@@ -9,7 +9,7 @@
 #include <cstdint>
 
 #include "agent/ground/fault_guard.h"
-#include "agent/ground/raw_memory.h"
+#include "agent/ground/raw_list.h"
 #include "agent/memory/block_index.h"
 #include "agent/objects/dump_types.h"
 #include "agent/objects/edge_list.h"
@@ -62,8 +62,7 @@ class NativeWalk {
   DumpSink& sink_;
   BlockIndex& blocks_;
   NativeTypes types_;
-  RawArray<std::uint32_t> queue_;  // native blocks in the order in which they were reached
-  std::size_t queued_ = 0;
+  RawList<std::uint32_t> queue_;   // native blocks in the order in which they were reached
   std::uint64_t* copy_ = nullptr;  // in place: a block's content
   std::uint32_t type_ = 0;         // of the block that is read
   TensorStorage device_;           // likewise, of a storage on a device

@@ -9,6 +9,7 @@
 
 #include "agent/ground/agent.h"
 #include "agent/ground/mark_map.h"
+#include "agent/ground/raw_list.h"
 #include "agent/memory/free_memory.h"
 #include "agent/objects/dump_types.h"
 #include "agent/objects/edge_list.h"
@@ -23,7 +24,6 @@ struct WalkState {
   // `is_clone`: nobody else changes this memory.
   WalkState(const MemoryMap& memory, bool clone) noexcept
       : map(memory), is_clone(clone), reader(types, memory) {}
-  ~WalkState() { FreeRaw(doubtful); }
   WalkState(const WalkState&) = delete;
   WalkState& operator=(const WalkState&) = delete;
 
@@ -37,9 +37,8 @@ struct WalkState {
   EdgeList edges;           // of the object, root or block that is being read
   cpython::Address at = 0;  // what is being read: it is skipped when that faults
   bool failed = false;      // no memory: something is missing
-  FreeMemory* hidden_in = nullptr;      // what comes now was found in memory
-  RawArray<cpython::Address> doubtful;  // sorted at the end of the walk
-  std::size_t doubtful_count = 0;
+  FreeMemory* hidden_in = nullptr;     // what comes now was found in memory
+  RawList<cpython::Address> doubtful;  // sorted at the end of the walk
 };
 
 }  // namespace memwhy::agent

@@ -27,8 +27,7 @@ class WalkedHeap {
   // Whether only a search of memory led to it, and it lies where no allocator that we know has its
   // blocks: it may be what was left of an object.
   bool IsDoubtful(cpython::Address object) const noexcept {
-    const cpython::Address* items = state_.doubtful.items;
-    return std::binary_search(items, items + state_.doubtful_count, object);
+    return std::binary_search(state_.doubtful.begin(), state_.doubtful.end(), object);
   }
   // Where the body of an object ends that C code may point into; 0: it has none.
   cpython::Address EndOfBody(cpython::Address object) noexcept { return BodyOf(object).end; }
