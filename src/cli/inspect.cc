@@ -46,6 +46,7 @@ json DescribeRecord(const Record& record) {
     case kCalloc:
     case kAllocate:
     case kMap:
+    case kObjectAllocate:
       out["allocator"] = wire::AllocatorName(record.allocator);
       out["address"] = Hex(record.address);
       out["size"] = record.size;
@@ -63,6 +64,7 @@ json DescribeRecord(const Record& record) {
       break;
     case kFree:
     case kArenaFree:
+    case kObjectFree:
       out["address"] = Hex(record.address);
       break;
     case kUnmap:

@@ -25,7 +25,8 @@ Result<OpenedBirths> OpenedBirths::Open(const std::string& session, const nlohma
     return Error::Of("--session {}: it does not record process {} at the time of the dump", session,
                      pid);
   }
-  MEMWHY_TRY(auto live, model::LiveBlocksAt(*opened.session_, *process, time));
+  MEMWHY_TRY(auto live,
+             model::LiveBlocksAt(*opened.session_, *process, time, model::SmallObjects::kIncluded));
   opened.births_ = model::Births(std::move(live));
   return opened;
 }

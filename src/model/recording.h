@@ -101,6 +101,14 @@ struct Mark {
   std::uint64_t count = 1;
 };
 
+// A time in which the small blocks of CPython's object domains were recorded as well
+// (EventVisitor::OnObjectAcquire).
+struct ObjectPeriod {
+  ProcessId process;
+  double from = 0;
+  std::optional<double> to;  // nullopt: to the end of the process, or of the recording
+};
+
 // The older part of a session that keeps only sums of it: what was allocated, released and held by
 // each site, and the highest total.
 struct FoldedPart {
@@ -133,10 +141,11 @@ struct Recording {
   std::vector<std::string> notes;
   std::vector<Process> processes;
   std::vector<Thread> threads;
-  std::vector<OsSample> os_samples;     // by time
-  std::vector<MapsPass> maps;           // by time
-  std::vector<Mark> marks;              // by time; filled by the replay
-  std::vector<std::string> heap_dumps;  // files beside the session, by time
+  std::vector<OsSample> os_samples;          // by time
+  std::vector<MapsPass> maps;                // by time
+  std::vector<Mark> marks;                   // by time; filled by the replay
+  std::vector<ObjectPeriod> object_periods;  // by time
+  std::vector<std::string> heap_dumps;       // files beside the session, by time
   std::vector<double> heap_dump_times;
   std::vector<double> heap_dump_pause_ms;
   std::optional<double> recorder_cpu_seconds;

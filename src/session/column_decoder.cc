@@ -253,6 +253,7 @@ void ColumnDecoder::State::Unfold(std::uint8_t tag) {
   const auto kind = static_cast<wire::EventKind>(tag & wire::kKindMask);
   switch (kind) {
     case kAllocate:
+    case kObjectAllocate:
       *out++ = Of(Column::kAllocators).Byte();
       [[fallthrough]];
     case kMalloc:
@@ -264,6 +265,7 @@ void ColumnDecoder::State::Unfold(std::uint8_t tag) {
       break;
     case kFree:
     case kArenaFree:
+    case kObjectFree:
       Time();
       PutAddress(Given());
       break;

@@ -25,6 +25,11 @@ void Append(std::vector<std::uint8_t>* out, std::uint64_t value) {
   out->insert(out->end(), bytes, wire::PutVarint(bytes, value));
 }
 
+bool IsOfFolded(wire::EventKind kind) {
+  using enum wire::EventKind;
+  return kind == kHeld || kind == kFolded || kind == kState;
+}
+
 }  // namespace
 
 struct ColumnEncoder::Zstd {
@@ -88,7 +93,7 @@ std::size_t ColumnEncoder::AddRun(const OpenPiece& piece, std::size_t begin, Str
     }
     step = decoder.Next(&record);
     if (step != StreamDecoder::Step::kRecord) break;
-    if (record.kind >= wire::EventKind::kHeld) {  // of a folded session: kept as it is
+    if (IsOfFolded(record.kind)) {  // kept as it is
       step = StreamDecoder::Step::kDamaged;
       break;
     }
@@ -160,7 +165,8 @@ void ColumnEncoder::AddRecord(const Record& record, std::uint8_t tag) {
     case kMalloc:
     case kCalloc:
     case kAllocate:
-      if (record.kind == kAllocate) {
+    case kObjectAllocate:
+      if (record.kind == kAllocate || record.kind == kObjectAllocate) {
         Byte(Column::kAllocators, static_cast<std::uint8_t>(record.allocator));
       }
       Time(record.ticks);
@@ -169,6 +175,7 @@ void ColumnEncoder::AddRecord(const Record& record, std::uint8_t tag) {
       break;
     case kFree:
     case kArenaFree:
+    case kObjectFree:
       Time(record.ticks);
       Token(model_.Give(record.address), record.address);
       break;

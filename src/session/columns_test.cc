@@ -59,7 +59,7 @@ void WriteAnything(StreamEncoder* stream, std::mt19937* random, std::uint64_t* t
     const std::uint64_t address = 0x7f0000000000 + (*random)() % 512 * 64;
     const std::uint64_t size = (*random)() % 5 * 100;
     const std::uint32_t stack = (*random)() % 2 == 0 ? node : deep;
-    switch ((*random)() % 12) {
+    switch ((*random)() % 14) {
       case 0:
         stream->Unmap(*time, address, size);
         break;
@@ -84,7 +84,13 @@ void WriteAnything(StreamEncoder* stream, std::mt19937* random, std::uint64_t* t
         stream->Allocate(*time, wire::Allocator::kMemalign, address, size, stack);
         break;
       case 7:
+        stream->ObjectAllocate(*time, wire::Allocator::kPymemMem, address, size, stack);
+        break;
       case 8:
+        stream->ObjectFree(*time, address);
+        break;
+      case 9:
+      case 10:
         if (!live.empty()) {
           stream->Free(*time, live.back());
           live.pop_back();

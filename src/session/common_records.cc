@@ -40,9 +40,17 @@ inline std::uint8_t* CopyNumber(std::uint8_t* out, const std::uint8_t* in, const
   return out + length;
 }
 
+constexpr bool IsRelease(EventKind kind) {
+  return kind == EventKind::kFree || kind == EventKind::kObjectFree;
+}
+
+constexpr bool HasAllocator(EventKind kind) {
+  return kind == EventKind::kAllocate || kind == EventKind::kObjectAllocate;
+}
+
 constexpr bool IsCommon(EventKind kind) {
-  return kind == EventKind::kMalloc || kind == EventKind::kFree || kind == EventKind::kCalloc ||
-         kind == EventKind::kAllocate;
+  return kind == EventKind::kMalloc || kind == EventKind::kCalloc || HasAllocator(kind) ||
+         IsRelease(kind);
 }
 
 }  // namespace
@@ -75,7 +83,7 @@ std::uint64_t ColumnEncoder::AddCommon(std::span<const std::uint8_t> bytes,
     if (!IsCommon(kind)) break;
     const std::uint8_t* at = in + 1;
     std::uint8_t allocator = 0;
-    if (kind == EventKind::kAllocate) {
+    if (HasAllocator(kind)) {
       allocator = *at++;
       if (allocator >= wire::kAllocatorCount) break;
     }
@@ -92,7 +100,7 @@ std::uint64_t ColumnEncoder::AddCommon(std::span<const std::uint8_t> bytes,
     const std::uint64_t unit = state.unit + static_cast<std::uint64_t>(wire::UnZigZag(folded));
     const std::uint64_t address = unit << 3;
     std::uint8_t token = 0;
-    if (kind == EventKind::kFree) {
+    if (IsRelease(kind)) {
       token = model_.Give(address);
     } else {
       std::uint64_t size = state.size;
@@ -105,7 +113,7 @@ std::uint64_t ColumnEncoder::AddCommon(std::span<const std::uint8_t> bytes,
       if ((tag & wire::kSameStack) == 0) stacks = CopyNumber(stacks, stack_at, at, stack);
       state.size = size;
       state.stack = stack;
-      if (kind == EventKind::kAllocate) *allocators++ = allocator;
+      if (HasAllocator(kind)) *allocators++ = allocator;
       token = model_.Take(address, size);
     }
     *tags++ = tag;

@@ -184,6 +184,13 @@ json ToJson(const HeapDumpFact& fact) {
           {"error", fact.error}};
 }
 
+json ToJson(const ObjectPeriodFact& fact) {
+  return {{"type", "objects"},
+          {"process", fact.process},
+          {"from_ns", fact.from_ns},
+          {"to_ns", Nullable(fact.to_ns)}};
+}
+
 json ToJson(const WindowFact& fact) {
   return {{"type", "window"}, {"from_ns", fact.from_ns}, {"to_ns", Nullable(fact.to_ns)}};
 }
@@ -353,6 +360,19 @@ void AddHeapDump(const json& fact, Facts* facts) {
   facts->heap_dumps.push_back(std::move(graph));
 }
 
+void AddObjectPeriod(const json& fact, Facts* facts) {
+  const ObjectPeriodFact period{Uint32(fact, "process"), Uint(fact, "from_ns"),
+                                AsOptionalUint(Member(fact, "to_ns"))};
+  for (ObjectPeriodFact& known : facts->object_periods) {
+    if (known.process == period.process && known.from_ns == period.from_ns) {
+      known = period;
+      return;
+    }
+  }
+  Keep(facts, sizeof(period));
+  facts->object_periods.push_back(period);
+}
+
 void AddFolded(const json& fact, Facts* facts) {
   FoldedFact folded;
   folded.until_ns = Uint(fact, "until_ns");
@@ -391,6 +411,8 @@ Result<void> AddFact(const json& fact, Facts* facts) {
     AddMaps(fact, facts);
   } else if (type == "heap_dump") {
     AddHeapDump(fact, facts);
+  } else if (type == "objects") {
+    AddObjectPeriod(fact, facts);
   } else if (type == "window") {
     facts->window = WindowFact{Uint(fact, "from_ns"), AsOptionalUint(Member(fact, "to_ns"))};
   } else if (type == "folded") {

@@ -15,6 +15,7 @@
 //                anonymous, private_dirty, swap] ...] residency_known resident [begin, end, ...]
 //                arenas [[address, blocks_in_use, pools_in_use, pools_unreadable] ...]
 //   heap_dump    process file monotonic_ns pause_ms predicted_ms error
+//   objects      process from_ns to_ns      an object period; again, with to_ns, when it ended
 //   window       from_ns to_ns
 //   folded       until_ns why events peak_bytes peak_at_ns unknown_releases unknown_unmaps
 //                replaced_blocks forked [process ...] allocated_by_size ended_by_size
@@ -105,6 +106,13 @@ struct HeapDumpFact {
   std::string error;
 };
 
+// Facts of one process with one `from_ns` are of one period.
+struct ObjectPeriodFact {
+  std::uint32_t process = 0;
+  std::uint64_t from_ns = 0;
+  std::optional<std::uint64_t> to_ns;
+};
+
 struct WindowFact {
   std::uint64_t from_ns = 0;
   std::optional<std::uint64_t> to_ns;
@@ -131,6 +139,7 @@ nlohmann::json ToJson(const ProcessEndFact& fact);
 nlohmann::json ToJson(const OsSamplesFact& fact);
 nlohmann::json ToJson(const MapsFact& fact);
 nlohmann::json ToJson(const HeapDumpFact& fact);
+nlohmann::json ToJson(const ObjectPeriodFact& fact);
 nlohmann::json ToJson(const WindowFact& fact);
 nlohmann::json ToJson(const FoldedFact& fact);
 nlohmann::json ToJson(const EndFact& fact);
@@ -144,6 +153,7 @@ struct Facts {
   std::vector<OsSampleFact> os_samples;
   std::vector<MapsFact> maps;
   std::vector<HeapDumpFact> heap_dumps;
+  std::vector<ObjectPeriodFact> object_periods;
   std::vector<ClockPair> clock;  // of the time-stamp counter
   std::optional<WindowFact> window;
   std::optional<FoldedFact> folded;

@@ -341,6 +341,14 @@ void Session::BuildOs() {
     recording_.heap_dump_times.push_back(SecondsOfNs(fact.monotonic_ns));
     recording_.heap_dump_pause_ms.push_back(fact.pause_ms);
   }
+  for (const ObjectPeriodFact& fact : facts_.object_periods) {
+    if (fact.process >= processes) continue;
+    model::ObjectPeriod period{{fact.process}, SecondsOfNs(fact.from_ns), std::nullopt};
+    if (fact.to_ns) period.to = SecondsOfNs(*fact.to_ns);
+    recording_.object_periods.push_back(period);
+  }
+  std::stable_sort(recording_.object_periods.begin(), recording_.object_periods.end(),
+                   [](const auto& a, const auto& b) { return a.from < b.from; });
   for (const model::OsSample& sample : recording_.os_samples) {
     recording_.seconds = std::max(recording_.seconds, sample.time);
   }

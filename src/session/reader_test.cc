@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "model/sites/stats.h"
+#include "model/sites/window_view.h"
 #include "session/session_builder.h"
 #include "session/temporary_directory.h"
 
@@ -251,6 +253,36 @@ TEST_F(ReaderTest, ASessionWithoutEndIsALostRecorder) {
   builder.end.reset();
   ASSERT_TRUE(builder.Write());
   EXPECT_EQ(Open()->recording().ended, "recorder_lost");
+}
+
+TEST_F(ReaderTest, SmallObjectsOfAPeriodAreInNoSum) {
+  SessionBuilder builder(path_);
+  StreamEncoder& stream = builder.Stream(0, 0);
+  stream.Thread(100, "MainThread");
+  const auto make = stream.DefineNode(wire::kStackNone, stream.DefineCode("make", "a.py", "a", 1));
+  stream.Allocate(At(1), wire::Allocator::kPymallocArena, 0x100000, 0x40000, make);
+  stream.ObjectAllocate(At(2), wire::Allocator::kPymemObj, 0x100040, 48, make);
+  stream.ObjectFree(At(3), 0x100000);  // not the arena; a block that was never told
+  stream.ObjectFree(At(3), 0x7f0000);
+  builder.object_periods = {{0, At(2), std::nullopt}, {0, At(2), At(4)}, {0, At(5), std::nullopt}};
+  ASSERT_TRUE(builder.Write());
+  const auto session = Open();
+  const model::Stats stats = model::ComputeStats(*session, {}).value();
+  ASSERT_EQ(stats.sites.size(), 1u);
+  EXPECT_EQ(stats.live.bytes, 0x40000u);
+  EXPECT_EQ(stats.allocated.blocks, 1u);
+  EXPECT_EQ(stats.unknown_releases, 0u);
+  const auto& periods = session->recording().object_periods;
+  ASSERT_EQ(periods.size(), 2u);
+  EXPECT_DOUBLE_EQ(periods[0].from, 2);
+  EXPECT_DOUBLE_EQ(periods[0].to.value_or(0), 4);
+  EXPECT_FALSE(periods[1].to.has_value());
+  const auto live =
+      model::LiveBlocksAt(*session, model::ProcessId{0}, 3.5, model::SmallObjects::kIncluded)
+          .value();
+  ASSERT_EQ(live.size(), 2u);
+  EXPECT_EQ(live[1].address, 0x100040u);
+  EXPECT_EQ(session->stacks().leaf(live[1].stack).function, "make");
 }
 
 TEST_F(ReaderTest, FactsOfTheOperatingSystemAreReadBack) {

@@ -23,14 +23,15 @@ constexpr std::uint64_t kFreeBytes = 256u << 20;
 
 constexpr bool IsAcquisition(wire::EventKind kind) {
   using enum wire::EventKind;
-  return kind == kMalloc || kind == kCalloc || kind == kAllocate || kind == kMap;
+  return kind == kMalloc || kind == kCalloc || kind == kAllocate || kind == kMap ||
+         kind == kObjectAllocate;
 }
 
 constexpr bool IsDelivered(wire::EventKind kind) {
   using enum wire::EventKind;
   return IsAcquisition(kind) || kind == kFree || kind == kRealloc || kind == kUnmap ||
          kind == kRemap || kind == kArenaFree || kind == kMark || kind == kFork || kind == kHeld ||
-         kind == kFolded;
+         kind == kFolded || kind == kObjectFree;
 }
 
 }  // namespace
@@ -208,14 +209,21 @@ void Merge::Deliver(const Cursor& cursor) {
     const auto& stacks = stream.index.stacks();
     const model::StackId stack =
         record.stack < stacks.size() ? stacks[record.stack] : model::kUnknownStack;
-    visitor_.OnAcquire({time, stream.process, stream.thread, record.allocator, record.address,
-                        record.size, stack, record.kind == kMap || record.kind == kRemap});
+    const model::Acquire event{time,           stream.process,
+                               stream.thread,  record.allocator,
+                               record.address, record.size,
+                               stack,          record.kind == kMap || record.kind == kRemap};
+    if (record.kind == kObjectAllocate) return visitor_.OnObjectAcquire(event);
+    visitor_.OnAcquire(event);
     return;
   }
   switch (record.kind) {
     case kFree:
     case kArenaFree:
       visitor_.OnRelease(time, stream.process, stream.thread, record.address);
+      break;
+    case kObjectFree:
+      visitor_.OnObjectRelease(time, stream.process, stream.thread, record.address);
       break;
     case kRealloc:
       if (record.old_address == 0) break;

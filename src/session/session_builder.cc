@@ -64,6 +64,9 @@ Result<void> SessionBuilder::Write() {
   for (const ProcessEndFact& fact : process_ends) MEMWHY_TRY_VOID(writer_->AddFact(ToJson(fact)));
   if (!os_samples.samples.empty()) MEMWHY_TRY_VOID(writer_->AddFact(ToJson(os_samples)));
   for (const MapsFact& fact : maps) MEMWHY_TRY_VOID(writer_->AddFact(ToJson(fact)));
+  for (const ObjectPeriodFact& period : object_periods) {
+    MEMWHY_TRY_VOID(writer_->AddFact(ToJson(period)));
+  }
   if (window) MEMWHY_TRY_VOID(writer_->AddFact(ToJson(*window)));
   if (end) MEMWHY_TRY_VOID(writer_->AddFact(ToJson(*end)));
   writer_.reset();

@@ -42,6 +42,7 @@ class SessionBuilder {
   std::vector<ProcessEndFact> process_ends;
   OsSamplesFact os_samples;
   std::vector<MapsFact> maps;
+  std::vector<ObjectPeriodFact> object_periods;
   std::optional<WindowFact> window;
   std::optional<EndFact> end;  // exit:0 at the last event by default; reset: a lost recorder
 

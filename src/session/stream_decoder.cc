@@ -59,6 +59,10 @@ const char* EventKindName(wire::EventKind kind) {
       return "folded";
     case kState:
       return "state";
+    case kObjectAllocate:
+      return "object_allocate";
+    case kObjectFree:
+      return "object_free";
   }
   return "unknown";
 }

@@ -50,6 +50,8 @@ constexpr bool HasTime(wire::EventKind kind) {
     case kThreadEnd:
     case kMark:
     case kFork:
+    case kObjectAllocate:
+    case kObjectFree:
       return true;
     case kDefineNode:
     case kDefineCode:
@@ -170,10 +172,12 @@ inline bool StreamDecoder::Body(std::uint8_t flags, Record* record) {
              Stack(flags, &record->stack);
     case kAllocate:
     case kMap:
+    case kObjectAllocate:
       return AllocatorByte(record) && Time(&record->ticks) && Address(&record->address) &&
              Size(flags, &record->size) && Stack(flags, &record->stack);
     case kFree:
     case kArenaFree:
+    case kObjectFree:
       return Time(&record->ticks) && Address(&record->address);
     case kRealloc:
       return AllocatorByte(record) && Time(&record->ticks) && Address(&record->old_address) &&

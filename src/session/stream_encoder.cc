@@ -130,6 +130,22 @@ void StreamEncoder::ArenaFree(std::uint64_t time, std::uint64_t address) {
   Address(address);
 }
 
+void StreamEncoder::ObjectAllocate(std::uint64_t time, wire::Allocator allocator,
+                                   std::uint64_t address, std::uint64_t size, std::uint32_t stack) {
+  const std::uint8_t flags = SameFlags(size, stack);
+  Kind(EventKind::kObjectAllocate, flags);
+  Byte(static_cast<std::uint8_t>(allocator));
+  At(time);
+  Address(address);
+  SizeAndStack(flags, size, stack);
+}
+
+void StreamEncoder::ObjectFree(std::uint64_t time, std::uint64_t address) {
+  Kind(EventKind::kObjectFree);
+  At(time);
+  Address(address);
+}
+
 void StreamEncoder::Realloc(std::uint64_t before, std::uint64_t old_address, std::uint64_t after,
                             std::uint64_t address, std::uint64_t size, std::uint32_t stack,
                             wire::Allocator allocator) {

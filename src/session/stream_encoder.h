@@ -34,6 +34,9 @@ class StreamEncoder {
                 std::uint64_t size, std::uint32_t stack);  // mmap and brk become kMap
   void Free(std::uint64_t time, std::uint64_t address);
   void ArenaFree(std::uint64_t time, std::uint64_t address);
+  void ObjectAllocate(std::uint64_t time, wire::Allocator allocator, std::uint64_t address,
+                      std::uint64_t size, std::uint32_t stack);
+  void ObjectFree(std::uint64_t time, std::uint64_t address);
   void Realloc(std::uint64_t before, std::uint64_t old_address, std::uint64_t after,
                std::uint64_t address, std::uint64_t size, std::uint32_t stack,
                wire::Allocator allocator = wire::Allocator::kRealloc);

@@ -108,6 +108,7 @@ bool StreamIndex::Accept(const Record& record) {
     case kCalloc:
     case kAllocate:
     case kMap:
+    case kObjectAllocate:
       return HasStack(record.stack);
     case kHeld:
     case kFolded:
@@ -153,6 +154,7 @@ bool StreamIndex::Accept(const Record& record) {
       has_fork_ = true;
       return true;
     case kFree:
+    case kObjectFree:
     case kUnmap:
     case kAdvise:
     case kArenaFree:

@@ -36,6 +36,10 @@
 //   kFork                := time v(child pid) v(sequence)           just before a fork; pid 0: the
 //                                                                   child's ring says it is a child
 //   kPrivate             := v(begin) v(end)                         memory of ours in the target
+//   kObjectAllocate      := allocator:b time address size stack     a small block of pymem_mem or
+//                                                                   pymem_obj, in an object period
+//   kObjectFree          := time address                            likewise; also of blocks that
+//                                                                   were never told
 //
 // In sessions whose older part was folded into sums (session/fold.h) the stream of a thread opens
 // with definitions and these, which no agent writes:
@@ -54,6 +58,9 @@
 // Stacks are nodes of a tree per stream: a node is (parent node, code, instruction index in code
 // units; -1 is sent as 0 and n as n + 1). Ids 0..2 are reserved (below); the k-th kDefineNode of a
 // stream defines node kFirstNode + k, the k-th kDefineCode defines code kFirstCode + k.
+// An object period (a fact of the session) is a time in which small objects are recorded as well.
+// Their blocks lie inside of pymalloc arenas, which are recorded as ever: they are looked up by
+// address and never added to sums. A reader forgets them all where the period ends.
 // Sizes are requested bytes. A failed call writes nothing. A block taken by the allocator inside of
 // another recorded call is not written.
 #pragma once
@@ -89,6 +96,8 @@ enum class EventKind : std::uint8_t {
   kHeld = 22,
   kFolded = 23,
   kState = 24,
+  kObjectAllocate = 25,
+  kObjectFree = 26,
 };
 
 inline constexpr std::uint8_t kKindMask = 0x1f;

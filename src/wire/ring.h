@@ -76,7 +76,15 @@ enum class AgentState : std::uint32_t {
 // What the recorder or an analysis asks of the agent; see request_* below.
 // Both heap requests have the same fields and answers. An agent that does not know a census writes
 // a whole dump; who reads it can tell.
-enum class RequestKind : std::uint32_t { kNone = 0, kHeapDump = 2, kHeapCensus = 3 };
+// kObjectsOn and kObjectsOff begin and end an object period (agent/capture/object_period.h); their
+// answer is request_taken_ns, the moment of the change.
+enum class RequestKind : std::uint32_t {
+  kNone = 0,
+  kHeapDump = 2,
+  kHeapCensus = 3,
+  kObjectsOn = 4,
+  kObjectsOff = 5,
+};
 enum class RequestState : std::uint32_t {
   kIdle = 0,
   kPosted = 1,   // by the recorder

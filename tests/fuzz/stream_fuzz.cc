@@ -43,10 +43,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       ++records;
       MEMWHY_FUZZ_EXPECT(std::string_view(session::EventKindName(record.kind)) != "unknown");
       using enum wire::EventKind;
-      const bool has_stack =
-          record.kind == kMalloc || record.kind == kCalloc || record.kind == kAllocate ||
-          record.kind == kMap || record.kind == kRealloc || record.kind == kRemap ||
-          record.kind == kHeld || record.kind == kFolded || record.kind == kState;
+      const bool has_stack = record.kind == kMalloc || record.kind == kCalloc ||
+                             record.kind == kAllocate || record.kind == kObjectAllocate ||
+                             record.kind == kMap || record.kind == kRealloc ||
+                             record.kind == kRemap || record.kind == kHeld ||
+                             record.kind == kFolded || record.kind == kState;
       if (has_stack) MEMWHY_FUZZ_EXPECT(record.stack < index.stacks().size());
       std::size_t sum = 0;  // reads every byte of the texts
       if (record.kind == kDefineCode) {

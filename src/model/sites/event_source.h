@@ -64,6 +64,12 @@ class EventVisitor {
   // known.
   virtual void OnUnmap(double time, ProcessId process, ThreadId thread, std::uint64_t address,
                        std::uint64_t size) = 0;
+  // A small block of the object domains (pymem_mem, pymem_obj) in an object period. It lies inside
+  // of a pymalloc arena, so it is no part of any sum. A release may be of a block that was never
+  // told: born before the period, or larger.
+  virtual void OnObjectAcquire(const Acquire& /*event*/) {}
+  virtual void OnObjectRelease(double /*time*/, ProcessId /*process*/, ThreadId /*thread*/,
+                               std::uint64_t /*address*/) {}
   // `child` starts with a copy of what `parent` holds at this point.
   virtual void OnFork(double /*time*/, ProcessId /*parent*/, ProcessId /*child*/) {}
   virtual void OnProcessEnd(double /*time*/, ProcessId /*process*/) {}

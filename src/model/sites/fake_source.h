@@ -98,6 +98,17 @@ class FakeSource : public EventSource {
       visitor.OnRelease(time, at, by, address);
     });
   }
+  // Of an object period.
+  void Object(double time, std::uint64_t address, std::uint64_t size, StackId stack = kNoPython) {
+    const Acquire event{time,    process(), thread_, wire::Allocator::kPymemObj,
+                        address, size,      stack,   false};
+    Add([event](EventVisitor& visitor) { visitor.OnObjectAcquire(event); });
+  }
+  void FreeObject(double time, std::uint64_t address) {
+    Add([=, by = thread_, at = process()](EventVisitor& visitor) {
+      visitor.OnObjectRelease(time, at, by, address);
+    });
+  }
   // As a reader sends it: a release before the call, an allocation after it.
   void Realloc(double before, std::uint64_t old_address, double after, std::uint64_t address,
                std::uint64_t size, StackId stack = kNoPython) {

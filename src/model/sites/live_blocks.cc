@@ -2,6 +2,7 @@
 //
 // LiveBlocksAt of window_view.h.
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 #include "model/live/live_set.h"
@@ -14,7 +15,9 @@ namespace {
 
 class LiveBlocksVisitor : public EventVisitor {
  public:
-  LiveBlocksVisitor(ProcessId process, double time) : process_(process), until_(time) {}
+  // `objects_after`: small objects of the process that were born later are wanted.
+  LiveBlocksVisitor(ProcessId process, double time, double objects_after)
+      : process_(process), until_(time), objects_after_(objects_after) {}
 
   void OnAcquire(const Acquire& event) override {
     if (event.time > until_ || (event.is_mapping && event.size == 0)) return;
@@ -36,6 +39,19 @@ class LiveBlocksVisitor : public EventVisitor {
   void OnUnmap(double time, ProcessId process, ThreadId, std::uint64_t address,
                std::uint64_t size) override {
     if (time <= until_) Forget(Live(process).mappings.Unmap(address, size));
+  }
+
+  void OnObjectAcquire(const Acquire& event) override {
+    if (!IsWanted(event.time, event.process)) return;
+    const SiteKey key{event.process, event.thread, event.allocator, event.stack};
+    const std::uint32_t record = births_.Add({event.time, sites_.Intern(key)});
+    const auto old = objects_.Insert(event.address, Block{event.size, record});
+    if (old) births_.Remove(old->row);
+  }
+
+  void OnObjectRelease(double time, ProcessId process, ThreadId, std::uint64_t address) override {
+    if (!IsWanted(time, process)) return;
+    if (const auto block = objects_.Erase(address)) births_.Remove(block->row);
   }
 
   void OnFork(double time, ProcessId parent, ProcessId child) override {
@@ -68,6 +84,8 @@ class LiveBlocksVisitor : public EventVisitor {
     };
     set.blocks.ForEach(
         [&](std::uint64_t address, const Block& block) { add(address, block.size, block.row); });
+    objects_.ForEach(
+        [&](std::uint64_t address, const Block& block) { add(address, block.size, block.row); });
     for (const auto& piece : set.mappings.Pieces()) add(piece.begin, piece.size, piece.row);
     std::sort(blocks.begin(), blocks.end(), [](const LiveBlock& a, const LiveBlock& b) {
       return a.address != b.address ? a.address < b.address : a.size > b.size;
@@ -80,6 +98,10 @@ class LiveBlocksVisitor : public EventVisitor {
     if (process.value >= live_.size()) live_.resize(process.value + 1);
     return live_[process.value];
   }
+  // Of an object.
+  bool IsWanted(double time, ProcessId process) const {
+    return process == process_ && time > objects_after_ && time <= until_;
+  }
   void Forget(const std::vector<MappingSet::Loss>& losses) {
     for (const auto& loss : losses) {
       if (loss.is_last) births_.Remove(loss.row);
@@ -88,16 +110,35 @@ class LiveBlocksVisitor : public EventVisitor {
 
   const ProcessId process_;
   const double until_;
+  const double objects_after_;
   SiteTable sites_;
   BirthLog births_;
   std::vector<LiveSet> live_;
+  AddressMap objects_;
 };
+
+// The end of the object period before the one that `time` falls into: what came after it is of that
+// one, also where the time of an event is that of its thread's last look at the clock, a little
+// before the period began. Infinity: `time` falls into none.
+double FindEndBefore(const Recording& recording, ProcessId process, double time) {
+  constexpr double kNever = std::numeric_limits<double>::infinity();
+  double end = -kNever;
+  for (const ObjectPeriod& period : recording.object_periods) {
+    if (period.process != process || period.from > time) continue;
+    if (!period.to || time <= *period.to) return end;
+    end = *period.to;
+  }
+  return kNever;
+}
 
 }  // namespace
 
 Result<std::vector<LiveBlock>> LiveBlocksAt(const EventSource& source, ProcessId process,
-                                            double time) {
-  LiveBlocksVisitor visitor(process, time);
+                                            double time, SmallObjects objects) {
+  LiveBlocksVisitor visitor(process, time,
+                            objects == SmallObjects::kIncluded
+                                ? FindEndBefore(source.recording(), process, time)
+                                : std::numeric_limits<double>::infinity());
   if (auto replayed = source.Replay(visitor); !replayed) return replayed.error();
   return visitor.Finish();
 }

@@ -65,6 +65,11 @@ struct WindowView {
 
 Result<WindowView> BuildWindowView(const EventSource& source, const WindowOptions& options);
 
+// Whether what was born in an object period is among the live blocks, too: small Python objects,
+// which lie inside of arenas that are live blocks themselves. Only while the period lasts: of what
+// becomes of them later nothing is known.
+enum class SmallObjects : std::uint8_t { kLeftOut, kIncluded };
+
 // Every block alive at `time`, by address: what a look at the heap needs to recognise native
 // blocks.
 struct LiveBlock {
@@ -76,6 +81,7 @@ struct LiveBlock {
   double born = 0;
 };
 Result<std::vector<LiveBlock>> LiveBlocksAt(const EventSource& source, ProcessId process,
-                                            double time);
+                                            double time,
+                                            SmallObjects objects = SmallObjects::kLeftOut);
 
 }  // namespace memwhy::model

@@ -178,6 +178,48 @@ TEST(LiveBlocksAtTest, ChildHasACopyAndAnEndedProcessIsAsItWas) {
   EXPECT_EQ(LiveBlocksAt(source, child, 9).value()[0].born, 1);
 }
 
+TEST(LiveBlocksAtTest, SmallObjectsAreThoseOfThePeriodAndOnlyWhenAskedFor) {
+  FakeSource source;
+  const StackId make = source.Stack({"make"});
+  source.Arena(1, 0x100000, 0x40000);
+  source.Object(10, 0x100040, 48, make);
+  source.Object(11, 0x100080, 48, make);
+  source.FreeObject(11.5, 0x100040);
+  source.FreeObject(11.6, 0x1000c0);        // born before the period
+  source.FreeObject(11.7, 0x100000);        // not the arena that begins there
+  source.Object(20.9, 0x100100, 64, make);  // by the thread's last look at the clock
+  source.Object(21, 0x100140, 64, make);
+  source.mutable_recording().object_periods = {{ProcessId{0}, 10, 12}, {ProcessId{0}, 21, {}}};
+  const auto at = [&](double time, SmallObjects objects) {
+    std::vector<std::uint64_t> addresses;
+    const std::vector<LiveBlock> live = LiveBlocksAt(source, ProcessId{0}, time, objects).value();
+    for (const LiveBlock& block : live) addresses.push_back(block.address);
+    return addresses;
+  };
+  using enum SmallObjects;
+  using Addresses = std::vector<std::uint64_t>;
+  EXPECT_EQ(at(11.2, kIncluded), (Addresses{0x100000, 0x100040, 0x100080}));
+  EXPECT_EQ(at(12, kIncluded), (Addresses{0x100000, 0x100080}));
+  EXPECT_EQ(at(15, kIncluded), (Addresses{0x100000}));
+  EXPECT_EQ(at(30, kIncluded), (Addresses{0x100000, 0x100100, 0x100140}));
+  EXPECT_EQ(at(30, kLeftOut), (Addresses{0x100000}));
+  const auto live = LiveBlocksAt(source, ProcessId{0}, 30, kIncluded).value();
+  EXPECT_EQ(live[1].stack, make);
+  EXPECT_EQ(live[1].size, 64u);
+  EXPECT_EQ(live[1].allocator, wire::Allocator::kPymemObj);
+}
+
+TEST(LiveBlocksAtTest, AChildInheritsNoSmallObjects) {
+  FakeSource source;
+  const ProcessId child = source.AddProcess(200, 100);
+  source.Arena(1, 0x100000, 0x40000);
+  source.Object(10, 0x100040, 48);
+  source.Fork(11, child);
+  source.mutable_recording().object_periods = {{ProcessId{0}, 10, {}}};
+  EXPECT_EQ(LiveBlocksAt(source, child, 12, SmallObjects::kIncluded).value().size(), 1u);
+  EXPECT_EQ(LiveBlocksAt(source, ProcessId{0}, 12, SmallObjects::kIncluded).value().size(), 2u);
+}
+
 TEST(WindowViewTest, RowFloorsAgreeWithANaiveOracle) {
   for (unsigned seed = 0; seed < 30; ++seed) {
     std::mt19937 random(seed);
