@@ -56,6 +56,7 @@ SandboxEntry::SandboxEntry(Sandbox kind) noexcept {
       (was_sandboxed_ || g_agent.ring->pid == static_cast<std::uint32_t>(getpid()))) {
     is_ours_ = true;
     if (!was_sandboxed_) AwaitRequest();
+    StopObjects();  // no request could stop them later
     wire::RingHeader& ring = *g_agent.ring;
     before_ = wire::ExtraOf(ring).sandbox.load(std::memory_order_relaxed);
     if (g_agent.needs_clock_calls) kind = Sandbox::kNoClock;

@@ -104,7 +104,8 @@ void WriteAcquire(ThreadState& t, EventKind kind, Allocator allocator, std::uint
   std::uint32_t stack;
   if (!Prepare(t, size, &stack)) return;
   std::uint8_t* out = PutTag(t.write, kind, TakeFlags(t, size, stack));
-  if (kind == EventKind::kAllocate || kind == EventKind::kMap) {
+  if (kind == EventKind::kAllocate || kind == EventKind::kMap ||
+      kind == EventKind::kObjectAllocate) {
     *out++ = static_cast<std::uint8_t>(allocator);
   }
   out = PutTicks(t, out, ticks);

@@ -61,7 +61,7 @@ inline std::uint8_t* PutAddress(ThreadState& t, std::uint8_t* out, const void* a
   return out;
 }
 
-// kMalloc, kCalloc, or kAllocate / kMap with its allocator byte.
+// kMalloc, kCalloc, or kAllocate, kMap, kObjectAllocate with its allocator byte.
 void WriteAcquire(ThreadState& t, wire::EventKind kind, wire::Allocator allocator,
                   std::uint64_t ticks, const void* address, std::size_t size) noexcept;
 void WriteRelease(ThreadState& t, wire::EventKind kind, std::uint64_t ticks,

@@ -199,6 +199,7 @@ int DumpByClone(const HeapDumpOptions& options, PinnedMemory& pinned,
   lanes.KeepFromForks();
   pinned.Restore();
   if (error != 0 && collects) ReleaseCollection();
+  if (error == 0 && !options.is_census) StopObjects();
   close(fd);
   // Before it is given back: who waits for it may take our processor, too.
   result.pause_ns = wire::MonotonicNs() - began;
@@ -260,6 +261,7 @@ void DumpInPlace(const HeapDumpOptions& options, HeapDumpResult& result,
                       : WriteDump(out, walk, {.collects = IsCollectorOn(), .blocks = loaded}));
       FaultGuard::GiveBack();
       is_whole = close(fd) == 0 && is_whole;
+      if (!options.is_census) StopObjects();
     }
     result.pause_ns = wire::MonotonicNs() - began;
     GiveGil(state);

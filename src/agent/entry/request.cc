@@ -7,14 +7,17 @@
 
 #include <cstring>
 
+#include "agent/capture/object_period.h"
 #include "agent/capture/request_signal.h"
 #include "agent/capture/sandbox.h"
 #include "agent/capture/stack_cache.h"
 #include "agent/dump/heap_dump.h"
+#include "agent/ground/fork_gate.h"
 #include "agent/ground/pending_request.h"
 #include "agent/ground/private_memory.h"
 #include "agent/ground/text_buffer.h"
 #include "agent/python/python_api.h"
+#include "agent/python/python_thread.h"
 #include "wire/clock.h"
 
 namespace memwhy::agent {
@@ -61,6 +64,19 @@ void RunHeapDump() noexcept {
          result.error == nullptr ? "" : result.error);
 }
 
+// Without a fork between its stores: the child would find one domain changed and not the other.
+void ChangeObjectPeriod(bool begins) noexcept {
+  void* const state = TakeGil();
+  if (state == nullptr) return Finish(RequestState::kFailed, "no memory for a thread of Python");
+  CloseForkGate();
+  const ObjectChange change = begins ? BeginObjectPeriod() : EndObjectPeriod();
+  OpenForkGate();
+  GiveGil(state);
+  g_agent.ring->request_taken_ns.store(change.at_ns, std::memory_order_relaxed);
+  Finish(change.error == nullptr ? RequestState::kDone : RequestState::kFailed,
+         change.error == nullptr ? "" : change.error);
+}
+
 bool InterpreterIsUsable() noexcept {
   return g_agent.python.layout != nullptr && g_python_api.Py_IsInitialized != nullptr &&
          g_python_api.Py_IsInitialized() != 0 && !SawFinalization() &&
@@ -76,7 +92,18 @@ void* Serve(void*) {
                                       : "the interpreter is not running (any more)");
     return nullptr;
   }
-  RunHeapDump();
+  switch (static_cast<RequestKind>(g_agent.ring->request_kind)) {
+    case RequestKind::kObjectsOn:
+    case RequestKind::kObjectsOff:
+      ChangeObjectPeriod(g_agent.ring->request_kind ==
+                         static_cast<std::uint32_t>(RequestKind::kObjectsOn));
+      break;
+    case RequestKind::kNone:
+    case RequestKind::kHeapDump:
+    case RequestKind::kHeapCensus:
+      RunHeapDump();
+      break;
+  }
   return nullptr;
 }
 

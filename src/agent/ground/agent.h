@@ -25,6 +25,7 @@ enum Mode : std::uint32_t {
 // never writes into its parent's ring.
 struct ModePage {
   std::atomic<std::uint32_t> mode;
+  std::atomic<std::uint32_t> objects;  // 1 in an object period (capture/object_period.h)
 };
 extern ModePage& g_mode_page;
 
@@ -66,8 +67,16 @@ struct Agent {
   std::uint64_t fork_clock = 0;    // set just before each fork, in whole ticks
   std::uint64_t main_thread = 0;   // pthread_self of the first one; of the one that forked
   std::uint32_t fork_parent = 0;   // who forked; it may be gone before its child's first event
+  // When an object period ended without a request for it; 0: none did.
+  std::atomic<std::uint64_t> objects_ended_ns{0};
 };
 extern Agent g_agent;
+
+// Small objects are recorded no longer, if they were; their hooks go with the request that ends the
+// period. Context: any thread.
+inline void StopObjects() noexcept {
+  if (g_mode_page.objects.exchange(0) != 0) g_agent.objects_ended_ns.store(wire::MonotonicNs());
+}
 
 // How this interpreter's structures lie; only where it was found and is known.
 inline const cpython::Layout& TheLayout() noexcept { return *g_agent.python.layout; }

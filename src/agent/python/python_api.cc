@@ -103,6 +103,7 @@ bool FindPython(Interpreter& python) noexcept {
   LookUp(api.PyObject_SetArenaAllocator, "PyObject_SetArenaAllocator");
   LookUp(api.PyMem_GetAllocator, "PyMem_GetAllocator");
   LookUp(api.PyMem_SetAllocator, "PyMem_SetAllocator");
+  LookUp(api.PyMem_GetCurrentAllocatorName, "_PyMem_GetCurrentAllocatorName");
   api.dict_type = LookType("PyDict_Type");
   api.list_type = LookType("PyList_Type");
   api.tuple_type = LookType("PyTuple_Type");

@@ -54,6 +54,7 @@ struct PythonApi {
   void (*PyObject_SetArenaAllocator)(ArenaAllocator*);
   void (*PyMem_GetAllocator)(int domain, DomainAllocator*);
   void (*PyMem_SetAllocator)(int domain, DomainAllocator*);
+  const char* (*PyMem_GetCurrentAllocatorName)();  // null: a tool has wrapped it
   // Type objects.
   cpython::Address none_object, dict_type, list_type, tuple_type, set_type, frozenset_type,
       module_type, function_type, cell_type, str_type, bytes_type, bytearray_type, int_type,
