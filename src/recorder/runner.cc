@@ -22,6 +22,7 @@
 #include "model/missing_note.h"
 #include "os/process.h"
 #include "recorder/dump/heap_dump_run.h"
+#include "recorder/dump/object_switch.h"
 #include "recorder/inherited_files.h"
 #include "recorder/launcher.h"
 #include "recorder/redact/redact.h"
@@ -62,6 +63,9 @@ class Runner::Impl {
                                        const OnPrediction& on_prediction);
   Result<HeapDumpOutcome> DumpWhileRecording(const HeapDumpOptions& options,
                                              const OnPrediction& on_prediction);
+  Result<ObjectSwitchReply> SwitchObjects(pid_t pid, bool begins);
+  Result<void> BeginObjects();
+  Result<void> EndObjects();
   Result<void> MapsPass(const std::string& at);
   Result<void> SetWindow(double from, std::optional<double> to);
   Result<void> Flush();
@@ -98,6 +102,11 @@ class Runner::Impl {
   UniqueFd inotify_;           // of the session directory: new rings
   std::vector<pollfd> polls_;  // kept for its memory
   int heap_dumps_ = 0;
+  struct Objects {
+    pid_t pid;
+    session::ObjectPeriodFact period;
+  };
+  std::optional<Objects> objects_;  // the period that goes on
 };
 
 Runner::Impl::~Impl() {
@@ -280,6 +289,43 @@ Result<HeapDumpOutcome> Runner::Impl::DumpWhileRecording(const HeapDumpOptions& 
   }
 }
 
+Result<ObjectSwitchReply> Runner::Impl::SwitchObjects(pid_t pid, bool begins) {
+  constexpr std::uint64_t kStepNs = 1'000'000;
+  constexpr double kPatience_s = 5;  // a period is short
+  MEMWHY_TRY(const std::unique_ptr<ObjectSwitch> change,
+             ObjectSwitch::Start(fs_, pid, begins, kPatience_s));
+  while (true) {
+    Step();
+    MEMWHY_TRY(std::optional<ObjectSwitchReply> reply, change->Step());
+    if (reply) return *std::move(reply);
+    if (relay_.Interrupt() != 0) return Error("interrupted");
+    Wait(wire::MonotonicNs() + kStepNs);
+  }
+}
+
+Result<void> Runner::Impl::BeginObjects() {
+  if (!IsWriting()) return Error(Trouble());
+  Step();
+  const Target* target = Main();
+  if (target == nullptr) return Error("no process is being recorded (any more)");
+  Objects objects{target->pid(), {target->process(), 0, std::nullopt}};
+  MEMWHY_TRY(const ObjectSwitchReply reply, SwitchObjects(objects.pid, true));
+  if (!reply.error.empty()) return Error(reply.error);
+  objects.period.from_ns = reply.at_ns;
+  objects_ = objects;
+  return writer_->AddFact(session::ToJson(objects.period));
+}
+
+Result<void> Runner::Impl::EndObjects() {
+  if (!objects_) return {};
+  Objects objects = *objects_;
+  objects_.reset();
+  MEMWHY_TRY(const ObjectSwitchReply reply, SwitchObjects(objects.pid, false));
+  objects.period.to_ns = reply.at_ns;
+  MEMWHY_TRY_VOID(writer_->AddFact(session::ToJson(objects.period)));
+  return reply.error.empty() ? Result<void>() : Error(reply.error);
+}
+
 Result<void> Runner::Impl::MapsPass(const std::string& at) {
   if (!IsWriting()) return Error(Trouble());
   return targets_->PassAll(at);
@@ -407,6 +453,8 @@ Result<HeapDumpOutcome> Runner::TakeHeapDump(std::span<const NativeBlock> blocks
                                              const OnPrediction& on_prediction) {
   return impl_->TakeHeapDump(blocks, max_pause_ms, on_prediction);
 }
+Result<void> Runner::BeginObjects() { return impl_->BeginObjects(); }
+Result<void> Runner::EndObjects() { return impl_->EndObjects(); }
 Result<void> Runner::MapsPass(const std::string& at) { return impl_->MapsPass(at); }
 Result<void> Runner::SetWindow(double from, std::optional<double> to) {
   return impl_->SetWindow(from, to);

@@ -56,6 +56,10 @@ class Runner {
   // on recording meanwhile.
   Result<HeapDumpOutcome> TakeHeapDump(std::span<const NativeBlock> blocks, double max_pause_ms,
                                        const OnPrediction& on_prediction = {});
+  // Has the main process record its small objects from here on, and no more: an object period of
+  // the session. Goes on recording meanwhile. An error: why there is none, or why one ended early.
+  Result<void> BeginObjects();
+  Result<void> EndObjects();
   // A pass over the address space of each recorded process, now.
   Result<void> MapsPass(const std::string& at);
   // The window that a diagnosis looks at, seconds from the start.

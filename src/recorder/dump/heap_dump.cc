@@ -47,6 +47,15 @@ Result<std::string> FindRingOf(const FileSystem& fs, pid_t pid) {
       pid);
 }
 
+Result<std::string> FindUsableRing(const FileSystem& fs, pid_t pid) {
+  MEMWHY_TRY(std::string ring_path, FindRingOf(fs, pid));
+  if (ring_path.ends_with(" (deleted)")) {
+    return Error::Of("the session of process {} was deleted; its agent cannot be asked any more",
+                     pid);
+  }
+  return ring_path;
+}
+
 Result<std::string> FindSessionOf(const FileSystem& fs, pid_t pid) {
   MEMWHY_TRY(const std::string ring, FindRingOf(fs, pid));
   return OurPath(fs, pid, ring.substr(0, ring.rfind('/')));

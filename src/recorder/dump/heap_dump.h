@@ -49,6 +49,8 @@ Result<HeapDumpOutcome> TakeHeapDump(const FileSystem& fs, const HeapDumpOptions
 
 // The ring file of a process, as the process itself names it. An error says what to do.
 Result<std::string> FindRingOf(const FileSystem& fs, pid_t pid);
+// The same for a request; an error, too, where its session was deleted.
+Result<std::string> FindUsableRing(const FileSystem& fs, pid_t pid);
 // A file of the process as we see it: it may live in another mount namespace.
 std::string OurPath(const FileSystem& fs, pid_t pid, const std::string& path);
 // The session that it is recorded to, as we see it.

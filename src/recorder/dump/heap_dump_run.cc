@@ -20,15 +20,10 @@
 #include "recorder/dump/meeting_place.h"
 #include "recorder/dump/stale_requests.h"
 #include "session/dump_file.h"
-#include "wire/clock.h"
 
 namespace memwhy::recorder {
 namespace {
 
-constexpr double kTakenWithin = 15;   // seconds until the agent takes the request
-constexpr double kNoticedWithin = 5;  // where it can only be noticed at an allocation
-constexpr std::uint64_t kWakeNs = 20'000'000;
-constexpr std::uint64_t kStoppedForNs = 1'000'000'000;  // a tracer stops it for moments only
 constexpr std::size_t kReadBytes = 1 << 20;
 constexpr std::size_t kMaxQuestions = 200'000;
 
@@ -49,15 +44,6 @@ bool MayUseTwo(const FileSystem& fs, pid_t pid) {
   const auto processors = os::ReadProcessors(fs, pid);
   return processors && processors->allowed >= 2 &&
          processors->quota.value_or(kMinQuota) >= kMinQuota;
-}
-
-Result<std::string> FindUsableRing(const FileSystem& fs, pid_t pid) {
-  MEMWHY_TRY(std::string ring_path, FindRingOf(fs, pid));
-  if (ring_path.ends_with(" (deleted)")) {
-    return Error::Of("the session of process {} was deleted; its agent cannot be asked any more",
-                     pid);
-  }
-  return ring_path;
 }
 
 nlohmann::json BeginFact(const FileSystem& fs, const RingMap& ring, pid_t pid) {
@@ -160,12 +146,8 @@ Result<void> HeapDumpRun::Post(const std::string& ring_path) {
              HeapRequest::Post(fs_, ring_.get(), &*owner_, place_->Theirs(name), limits));
   request_.emplace(std::move(request));
   if (options_.scans && !options_.in_place) asking_.emplace();
-  began_ = wire::MonotonicNs();
+  wait_.emplace(fs_, &*request_, pid);
   return {};
-}
-
-double HeapDumpRun::Seconds() const {
-  return static_cast<double>(wire::MonotonicNs() - began_) * 1e-9;
 }
 
 void HeapDumpRun::Drain() {
@@ -200,40 +182,9 @@ void HeapDumpRun::AskWhenReady() {
   request_->Ask();
 }
 
-void HeapDumpRun::Wake() {
-  const WakeOutcome outcome = request_->Wake(fs_);
-  obstacle_ = outcome.obstacle;
-  is_forbidden_ = outcome.is_forbidden;
-  if (!outcome.is_stopped) {
-    stopped_since_ = 0;
-  } else if (stopped_since_ == 0) {
-    stopped_since_ = wire::MonotonicNs();
-  }
-}
-
-// After a while that the request is posted, and takes it back.
-std::optional<Error> HeapDumpRun::WhyNotTaken() {
-  if (!request_->IsPosted()) return std::nullopt;
-  const bool is_stopped =
-      stopped_since_ != 0 && wire::MonotonicNs() - stopped_since_ > kStoppedForNs;
-  const double patience = is_forbidden_ ? kNoticedWithin : kTakenWithin;
-  if (!is_stopped && Seconds() <= patience) return std::nullopt;
-  if (!request_->Withdraw()) return std::nullopt;
-  if (is_stopped) return Error::Of("process {} cannot answer: {}", options_.pid, obstacle_);
-  return Error::Of(
-      "process {} did not take the request within {} s: {}, and none allocates; try again while "
-      "it works",
-      options_.pid, patience,
-      obstacle_.empty() ? "no thread of it waits in a system call that may be interrupted"
-                        : obstacle_);
-}
-
 Result<bool> HeapDumpRun::Step() {
   if (reply_) return true;
-  if (wire::MonotonicNs() >= next_wake_) {
-    Wake();
-    next_wake_ = wire::MonotonicNs() + kWakeNs;
-  }
+  wait_->Step();
   if (!is_told_) {
     if (const auto predicted = request_->Prediction()) {
       is_told_ = true;
@@ -247,7 +198,7 @@ Result<bool> HeapDumpRun::Step() {
     if (!is_told_ && on_prediction_ && reply_->predicted_ms > 0) on_prediction_(*reply_);
     return true;
   }
-  if (auto why = WhyNotTaken()) return *std::move(why);
+  if (auto why = wait_->WhyNotTaken()) return *std::move(why);
   if (owner_->IsGone()) {
     return Error::Of("process {} ended while it was {}", options_.pid,
                      is_census_ ? "counted" : "dumped");
@@ -277,7 +228,7 @@ Result<HeapDumpOutcome> HeapDumpRun::Finish() {
   outcome.method = reply_->method;
   outcome.taken_monotonic_ns = reply_->taken_ns;
   outcome.followed_blocks = reply_->followed_blocks;
-  outcome.seconds = Seconds();
+  outcome.seconds = wait_->Seconds();
   outcome.raw_bytes = raw_bytes_;
   MEMWHY_TRY_VOID(sink_->AddFact({{"type", "dump_end"},
                                   {"method", reply_->method},

@@ -20,6 +20,7 @@
 #include "recorder/dump/heap_dump.h"
 #include "recorder/dump/heap_request.h"
 #include "recorder/dump/meeting_place.h"
+#include "recorder/dump/request_wait.h"
 #include "recorder/ring/ring_map.h"
 #include "recorder/ring/ring_owner.h"
 
@@ -54,11 +55,8 @@ class HeapDumpRun {
   HeapDumpRun(const FileSystem& fs, const HeapDumpOptions& options, bool is_census,
               std::unique_ptr<DumpSink> sink, OnPrediction on_prediction);
   Result<void> Post(const std::string& ring_path);
-  void Wake();
-  std::optional<Error> WhyNotTaken();
   void Drain();
   void AskWhenReady();
-  double Seconds() const;
 
   const FileSystem& fs_;
   HeapDumpOptions options_;
@@ -71,6 +69,7 @@ class HeapDumpRun {
   std::optional<RingOwner> owner_;       // of ring_
   std::unique_ptr<Fifo> fifo_;
   std::optional<HeapRequest> request_;
+  std::optional<RequestWait> wait_;
   std::optional<HeapReply> reply_;
   std::optional<Error> failure_;  // ours; the stream is drained all the same
   std::optional<DumpQuestions> asking_;
@@ -80,11 +79,6 @@ class HeapDumpRun {
   std::vector<std::uint8_t> answers_;
   std::vector<std::uint8_t> buffer_;
   std::uint64_t raw_bytes_ = 0;  // of the stream
-  std::uint64_t began_ = 0;
-  std::uint64_t next_wake_ = 0;
-  std::string obstacle_;             // why the target was not woken, last time
-  bool is_forbidden_ = false;        // and will not be
-  std::uint64_t stopped_since_ = 0;  // 0: it is not stopped
 };
 
 }  // namespace memwhy::recorder

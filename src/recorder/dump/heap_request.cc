@@ -118,6 +118,14 @@ Result<HeapRequest> HeapRequest::Post(const FileSystem& fs, RingMap* ring, const
   return HeapRequest(ring, owner);
 }
 
+Result<HeapRequest> HeapRequest::PostObjects(const FileSystem& fs, RingMap* ring,
+                                             const RingOwner* owner, bool begins) {
+  if (!IsFree(fs, *owner, *ring)) return Error("another request is under way in the process");
+  PutRequest(ring->header(),
+             begins ? wire::RequestKind::kObjectsOn : wire::RequestKind::kObjectsOff);
+  return HeapRequest(ring, owner);
+}
+
 WakeOutcome HeapRequest::Wake(const FileSystem& fs) {
   return IsPosted() ? WakeTarget(fs, *owner_, *ring_) : WakeOutcome{};
 }

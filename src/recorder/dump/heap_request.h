@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Asks the agent of one process for a heap dump: posts the request in the ring file, wakes one
-// thread of the target that sleeps in a system call, and watches the answer. The target is touched
-// only by that one signal (request_signal.h); one that may not be signalled, or whose threads all
-// run, finds the request at its next allocation.
-// One request at a time, one thread; the caller keeps draining between the polls.
+// Asks the agent of one process for a heap dump, or for a change of what it records: posts the
+// request in the ring file, wakes one thread of the target that sleeps in a system call, and
+// watches the answer. The target is touched only by that one signal (request_signal.h); one that
+// may not be signalled, or whose threads all run, finds the request at its next allocation. One
+// request at a time, one thread; the caller keeps draining between the polls.
 #pragma once
 
 #include <sys/types.h>
@@ -60,6 +60,10 @@ class HeapRequest {
   // sees it. `owner` is the process of `ring`; both outlive the request.
   static Result<HeapRequest> Post(const FileSystem& fs, RingMap* ring, const RingOwner* owner,
                                   const std::string& output_path, const HeapDumpLimits& limits);
+  // The same for a request that an object period begins, or ends: of the reply `taken_ns` and
+  // `error` mean something.
+  static Result<HeapRequest> PostObjects(const FileSystem& fs, RingMap* ring,
+                                         const RingOwner* owner, bool begins);
   // Signals a sleeping thread while the request is posted and not taken.
   WakeOutcome Wake(const FileSystem& fs);
   // What the agent expects, once it has said so: pause and memory; before the walk begins.
