@@ -40,6 +40,7 @@ struct DiagnoseOptions {
   std::string from;
   std::string to;
   std::string interventions;
+  std::string objects;  // how long; "" the default
   std::optional<int> pid;
   bool is_deep = false;
   double max_pause_ms = 2000;
@@ -106,12 +107,13 @@ int Conclude(const std::string& path, const diagnose::Window& window,
 }
 
 int RunLive(const DiagnoseOptions& options, std::optional<double> seconds,
-            const diagnose::Window& window) {
+            std::optional<double> object_seconds, const diagnose::Window& window) {
   diagnose::LiveOptions live;
   live.argv = ProgramArguments();
   live.session = options.output.empty() ? DefaultSession() : options.output;
   live.seconds = seconds;
   live.max_pause_ms = options.max_pause_ms;
+  live.object_seconds = object_seconds;
   live.say = [](std::string_view line) { Warn("{}", line); };
   const auto outcome = [&] {
     const StdoutForJson redirect(options.prints_json());
@@ -155,7 +157,13 @@ int RunDiagnose(DiagnoseOptions options) {
     if (seconds) return Fail(kExitUsage, "--for is for a program; a session takes --from and --to");
     return Conclude(options.session, window, options);
   }
-  return RunLive(options, seconds, window);
+  std::optional<double> object_seconds;
+  if (!options.objects.empty()) {
+    const auto parsed = ParseDuration(options.objects);
+    if (!parsed) return Fail(kExitUsage, "--objects: " + parsed.error().message());
+    object_seconds = *parsed;
+  }
+  return RunLive(options, seconds, object_seconds, window);
 }
 
 void AddDiagnoseCommand(CLI::App& app, int* exit_code) {
@@ -184,6 +192,11 @@ void AddDiagnoseCommand(CLI::App& app, int* exit_code) {
                    "Refuse a heap dump with a longer predicted pause")
       ->type_name("MS")
       ->capture_default_str();
+  command
+      ->add_option("--objects", options->objects,
+                   "How long small Python objects are recorded before the last heap dump\n"
+                   "(default: a fifth of --for, 2 to 8 s; 0: not at all)")
+      ->type_name("TIME");
   command->add_option("--pid", options->pid, "A live process");
   command->add_flag("--deep", options->is_deep, "Record every Python object");
   command->add_option("--try", options->interventions, "gc, trim, empty_cache");

@@ -29,6 +29,13 @@ constexpr double kProgress_s = 5;
 constexpr double kPoll_s = 0.05;
 constexpr double kFirstDump_s = 10;      // without a deadline; then at twice the time each
 constexpr double kWaitForPython_s = 30;  // at least, before nobody is there to watch
+// How long small objects are recorded before the last heap dump.
+constexpr double kObjectShare = 0.2;  // of the window
+constexpr double kMinObjects_s = 2;
+constexpr double kMaxObjects_s = 8;
+constexpr double kObjectsWithoutEnd_s = 5;
+constexpr double kMinPeriod_s = 0.5;  // less is not worth its two requests
+constexpr double kMaxLate_s = 10;     // of the dump: then they are recorded no longer
 constexpr double kForever = std::numeric_limits<double>::infinity();
 
 class Watch {
@@ -57,6 +64,25 @@ class Watch {
     return true;
   }
 
+  // Small objects are recorded until EndObjects, `seconds` from here on. What goes wrong is said
+  // and costs the lines of the objects, not the diagnosis.
+  Result<void> BeginObjects(double seconds) {
+    if (seconds < kMinPeriod_s) return {};
+    options_.say(fmt::format(
+        "small objects are recorded for {:.0f} s: the program is slower meanwhile", seconds));
+    if (auto begun = runner_.BeginObjects(); !begun) {
+      return Say("small objects are not recorded: " + begun.error().message());
+    }
+    objects_until_ = runner_.Elapsed() + seconds + kMaxLate_s;
+    return {};
+  }
+  Result<void> EndObjects() {
+    if (!objects_until_) return {};
+    objects_until_.reset();
+    auto ended = runner_.EndObjects();
+    return ended ? Result<void>() : Say("small objects: " + ended.error().message());
+  }
+
   // A heap dump of now. What goes wrong is said and costs the holder, not the diagnosis.
   Result<void> TakeHeapDump() {
     if (auto flushed = runner_.Flush(); !flushed) return Say(flushed.error().message());
@@ -68,6 +94,10 @@ class Watch {
     });
     bool goes_on = true;
     while (reading.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+      if (objects_until_ && runner_.Elapsed() > *objects_until_) {
+        MEMWHY_TRY_VOID(Say("small objects are recorded no longer: the heap dump comes too late"));
+        MEMWHY_TRY_VOID(EndObjects());
+      }
       if (goes_on) {
         MEMWHY_TRY(goes_on, Until(runner_.Elapsed() + kPoll_s));
       } else {
@@ -115,29 +145,41 @@ class Watch {
   const LiveOptions& options_;
   double next_progress_ = kProgress_s;
   bool is_interrupted_ = false;
+  std::optional<double> objects_until_;  // at the latest, while they are recorded
 };
 
 // `began`: when Python started.
-Result<void> WatchFor(Watch& watch, Runner& runner, double began, double seconds) {
+Result<void> WatchFor(Watch& watch, Runner& runner, double began, double seconds,
+                      std::optional<double> object_seconds) {
+  const double objects =
+      object_seconds.value_or(std::clamp(kObjectShare * seconds, kMinObjects_s, kMaxObjects_s));
   const double end = began + seconds;
   static_cast<void>(runner.SetWindow(began, end).has_value());
   MEMWHY_TRY(bool goes_on, watch.Until(began + seconds / 3));
   if (!goes_on) return {};
   static_cast<void>(runner.MapsPass("").has_value());
   MEMWHY_TRY_VOID(watch.TakeHeapDump());
+  MEMWHY_TRY(goes_on, watch.Until(end - objects));
+  if (!goes_on) return {};
+  MEMWHY_TRY_VOID(watch.BeginObjects(std::min(objects, end - runner.Elapsed())));
   MEMWHY_TRY(goes_on, watch.Until(end));
   if (!goes_on) return {};
   static_cast<void>(runner.MapsPass("end").has_value());
-  return watch.TakeHeapDump();
+  MEMWHY_TRY_VOID(watch.TakeHeapDump());
+  return watch.EndObjects();
 }
 
-Result<void> WatchToTheEnd(Watch& watch, Runner& runner, double began) {
+Result<void> WatchToTheEnd(Watch& watch, Runner& runner, double began, double objects) {
   static_cast<void>(runner.SetWindow(began, std::nullopt).has_value());
   for (double at = kFirstDump_s;; at *= 2) {
-    MEMWHY_TRY(const bool goes_on, watch.Until(began + at));
+    MEMWHY_TRY(bool goes_on, watch.Until(began + at - objects));
+    if (!goes_on) return {};
+    MEMWHY_TRY_VOID(watch.BeginObjects(std::min(objects, began + at - runner.Elapsed())));
+    MEMWHY_TRY(goes_on, watch.Until(began + at));
     if (!goes_on) return {};
     static_cast<void>(runner.MapsPass("").has_value());
     MEMWHY_TRY_VOID(watch.TakeHeapDump());
+    MEMWHY_TRY_VOID(watch.EndObjects());
   }
 }
 
@@ -156,8 +198,10 @@ Result<LiveOutcome> RecordForDiagnosis(const LiveOptions& options) {
       watch.UntilPython(options.seconds ? std::max(kWaitForPython_s, *options.seconds) : kForever));
   if (has_python) {
     const double began = runner->Elapsed();
-    auto watched = options.seconds ? WatchFor(watch, *runner, began, *options.seconds)
-                                   : WatchToTheEnd(watch, *runner, began);
+    auto watched = options.seconds
+                       ? WatchFor(watch, *runner, began, *options.seconds, options.object_seconds)
+                       : WatchToTheEnd(watch, *runner, began,
+                                       options.object_seconds.value_or(kObjectsWithoutEnd_s));
     if (!watched) return watched.error();
   }
   LiveOutcome outcome{runner->session(), runner->Trouble()};

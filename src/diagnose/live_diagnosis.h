@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Records a program for a diagnosis: starts it, watches it, takes passes over its address space and
-// heap graphs at the right moments, and ends it when the watch is over. Reading of the session for
-// a heap graph happens on a second thread, so that draining never stops. One at a time (signals).
+// heap graphs at the right moments, has small objects recorded for some seconds before, and ends it
+// when the watch is over. Reading of the session for a heap graph happens on a second thread, so
+// that draining never stops. One at a time (signals).
 #pragma once
 
 #include <functional>
@@ -17,9 +18,12 @@ namespace memwhy::diagnose {
 
 struct LiveOptions {
   std::vector<std::string> argv;
-  std::string session;                        // directory to make
-  std::optional<double> seconds;              // nullopt: until the program ends
-  double max_pause_ms = 2000;                 // a heap graph that would pause longer is refused
+  std::string session;            // directory to make
+  std::optional<double> seconds;  // nullopt: until the program ends
+  double max_pause_ms = 2000;     // a heap graph that would pause longer is refused
+  // How long small Python objects are recorded before a heap dump: before the last one, or without
+  // `seconds` before each. 0: not at all; nullopt: as long as suits `seconds`.
+  std::optional<double> object_seconds;
   std::function<void(std::string_view)> say;  // progress, one line without its end
 };
 
