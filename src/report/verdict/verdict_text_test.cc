@@ -80,6 +80,11 @@ TEST(VerdictTextTest, WhatIsMissingIsNamed) {
 TEST(WrapTest, IndentsContinuationLines) {
   EXPECT_EQ(Wrap("ab  ", "one two three", 12), "ab  one two\n    three\n");
   EXPECT_EQ(Wrap("ab  ", "", 12), "ab  \n");
+  // A path that is longer than a line is broken before a step.
+  EXPECT_EQ(Wrap("ab  ", "app.CACHE['u'].history[3].body", 20),
+            "ab  app.CACHE['u']\n    .history[3].body\n");
+  EXPECT_EQ(Wrap("ab  ", "abcdefghijklmnopqrstuvwxyz", 14),
+            "ab  abcdefghij\n    klmnopqrst\n    uvwxyz\n");
 }
 
 }  // namespace
