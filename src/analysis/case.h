@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What every rule looks at: the session, the judged window and the suspects, computed once.
-// A suspect is one cause: all growing stacks whose survivors hang below the same holder, or, where
-// no holder is proven, those that grow in step below one function of the application. So two
+// A suspect is one cause: all growing stacks whose survivors hang below the same holder or are lost
+// in the same way, or, where nothing is proven, those that grow in step below one function of the
+// application. So two
 // findings never name one cause. Pure; refers to its inputs, which must outlive it.
 #pragma once
 
@@ -30,6 +31,8 @@ struct Suspect {
   std::vector<GrowingStack> in_step;  // unproven, grow in step below the same function
   std::vector<const TypeGrowth*> types;  // pooled objects below the same holder, most bytes first
   std::optional<HolderPath> holder;
+  // Nobody holds it: what became of it, most bytes first; none of these where there is a holder.
+  std::vector<const LossGrowth*> losses;
   std::size_t sampled = 0;  // survivors looked up, over all stacks and types
   std::size_t found = 0;
   std::size_t agreeing = 0;

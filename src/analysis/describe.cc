@@ -8,6 +8,7 @@
 
 #include "analysis/application_frame.h"
 #include "analysis/arena_site.h"
+#include "analysis/maker_site.h"
 #include "base/strings.h"
 
 namespace memwhy::analysis {
@@ -16,6 +17,7 @@ namespace {
 constexpr std::uint64_t kDescribeFewestOperations = 10;
 constexpr double kProvenShare = 0.8;
 constexpr std::size_t kProvenSample = 8;
+constexpr std::size_t kTypesSaid = 3;
 
 Bytes ToBytes(double bytes) { return static_cast<Bytes>(std::llround(std::max(0.0, bytes))); }
 
@@ -38,6 +40,10 @@ Confidence ConfidenceOf(const Case& one, const Suspect& suspect) {
   if (suspect.holder) {
     const bool is_proven = suspect.sampled >= kProvenSample && agreeing >= kProvenShare * sampled &&
                            !suspect.stacks.empty();
+    return Lowered(one, is_proven ? Confidence::kProven : Confidence::kStrong);
+  }
+  if (!suspect.losses.empty()) {
+    const bool is_proven = suspect.sampled >= kProvenSample && agreeing >= kProvenShare * sampled;
     return Lowered(one, is_proven ? Confidence::kProven : Confidence::kStrong);
   }
   // Without a holder, the stack and its steady growth are all there is.
@@ -115,19 +121,31 @@ void AddHolderEvidence(const Case& one, const Suspect& suspect, Finding& finding
                        CallableText(*finding.who_holds->filled_by)),
            1, "block", "allocation events"});
     }
-  } else if (suspect.stacks.front().holder != nullptr) {
+  } else if (!suspect.stacks.empty() && suspect.losses.empty() &&
+             suspect.stacks.front().holder != nullptr) {
     const StackHolder& holder = *suspect.stacks.front().holder;
     finding.evidence.push_back(
         {fmt::format("{} of {} survivors looked up can be reached from Python{}", holder.found,
                      holder.sampled, holder.why_not.empty() ? "" : "; " + holder.why_not),
          static_cast<double>(holder.found), "survivors", "heap graph"});
   }
-  for (const TypeGrowth* type : suspect.types) {
+  for (std::size_t i = 0; i < std::min(kTypesSaid, suspect.types.size()); ++i) {
+    const TypeGrowth* type = suspect.types[i];
     finding.evidence.push_back(
         {fmt::format("{} objects: {} before, {} after {}", type->type, FormatCount(type->before),
                      FormatCount(type->after), FormatSeconds(one.holders->seconds_between)),
          static_cast<double>(type->after) - static_cast<double>(type->before), "objects",
          "two heap graphs"});
+  }
+  if (suspect.types.size() > kTypesSaid) {
+    std::int64_t bytes = 0;
+    for (std::size_t i = kTypesSaid; i < suspect.types.size(); ++i) {
+      bytes += suspect.types[i]->pooled;
+    }
+    finding.evidence.push_back(
+        {fmt::format("{} more types have the same cause: {}", suspect.types.size() - kTypesSaid,
+                     FormatSignedBytes(bytes)),
+         static_cast<double>(bytes), "bytes", "two heap graphs"});
   }
 }
 
@@ -139,10 +157,19 @@ const TypeGrowth* FindType(const Case& one, const std::string& name) {
   return nullptr;
 }
 
+// Who made the objects in pools, by the first type whose births tell.
+std::optional<model::StackId> MakerOf(const Case& one, const Suspect& suspect) {
+  for (const TypeGrowth* type : suspect.types) {
+    if (const auto site = MakerSite(one.stacks, *type)) return site;
+  }
+  return std::nullopt;
+}
+
 // What accumulates: objects where two heap graphs counted them, else blocks of the leading stack.
 What DescribeWhat(const Case& one, const Suspect& suspect) {
   What what;
   if (suspect.holder && !suspect.stacks.empty()) what.type = suspect.holder->held_type;
+  if (!suspect.losses.empty()) what.type = suspect.losses.front()->loss.type;
   if (what.type.empty() && !suspect.types.empty()) what.type = suspect.types.front()->type;
   if (const TypeGrowth* type = FindType(one, what.type)) {
     what.count = type->after - type->before;
@@ -234,11 +261,13 @@ Finding DescribeSuspect(const Case& one, const Suspect& suspect) {
   if (suspect.holder) finding.who_holds = DescribeHolder(one, *suspect.holder);
   if (!suspect.stacks.empty()) {
     finding.who_allocated = DescribeAllocation(one.stacks, suspect.stacks.front().row->stack);
-  } else if (const auto site = ArenaSite(one)) {
+  } else if (const auto site = MakerOf(one, suspect)) {
     finding.who_allocated = DescribeAllocation(one.stacks, *site);
   } else if (finding.who_holds && finding.who_holds->filled_by) {
     // Nobody can say who made objects in pools, but who puts them there is known.
     finding.who_allocated = finding.who_holds->filled_by;
+  } else if (const auto arena = ArenaSite(one)) {
+    finding.who_allocated = DescribeAllocation(one.stacks, *arena);
   }
   AddHolderEvidence(one, suspect, finding);
   AddGrowthEvidence(one, suspect, finding);

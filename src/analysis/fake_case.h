@@ -134,13 +134,49 @@ class FakeCase {
   }
 
   void Holds(model::StackId stack, HolderPath holder, std::size_t agreeing = 200) {
-    holders.stacks.push_back({{}, stack, 200, agreeing, agreeing, std::move(holder), ""});
+    holders.stacks.push_back({{}, stack, 200, agreeing, agreeing, std::move(holder), "", {}});
   }
 
   void HoldsType(const std::string& type, std::int64_t bytes, HolderPath holder,
                  std::uint64_t object_bytes = 300) {
     const auto objects = static_cast<std::uint64_t>(bytes) / object_bytes;
-    holders.types.push_back({type, 1000, 1000 + objects, bytes, 100, 100, std::move(holder)});
+    holders.types.push_back({type,
+                             1000,
+                             1000 + objects,
+                             bytes,
+                             object_bytes <= 512 ? bytes : 0,
+                             100,
+                             100,
+                             std::move(holder),
+                             {},
+                             {}});
+  }
+
+  // All survivors of `stack` belong to `loss`, of which the dump before had `before`.
+  void Loses(model::StackId stack, const Loss& loss, std::optional<std::uint64_t> before = 10) {
+    const auto number = static_cast<std::uint32_t>(holders.losses.size());
+    holders.losses.push_back({loss, before});
+    holders.stacks.push_back({{}, stack, 200, 0, 0, std::nullopt, "", {number, 200}});
+  }
+
+  // The same for small objects of a type, made by `maker` where it is known.
+  void LosesType(const Loss& loss, std::int64_t bytes, std::optional<model::StackId> maker = {},
+                 std::uint64_t object_bytes = 300) {
+    const auto number = static_cast<std::uint32_t>(holders.losses.size());
+    holders.losses.push_back({loss, 10});
+    const auto objects = static_cast<std::uint64_t>(bytes) / object_bytes;
+    Makers makers;
+    if (maker) makers = {50, {{*maker, 50}}};
+    holders.types.push_back({loss.type,
+                             1000,
+                             1000 + objects,
+                             bytes,
+                             bytes,
+                             100,
+                             0,
+                             std::nullopt,
+                             {number, 100},
+                             makers});
   }
 
   // What glibc keeps free at the window's ends; rss is what its first and last bins say.

@@ -8,6 +8,7 @@
 
 #include "analysis/application_frame.h"
 #include "analysis/main_process.h"
+#include "analysis/maker_site.h"
 
 namespace memwhy::analysis {
 namespace {
@@ -16,9 +17,10 @@ constexpr std::size_t kFewestAgreeing = 3;
 constexpr double kInStep = 0.9;       // cosine of the births per bin
 constexpr double kNegligible = 0.02;  // of all growth: too little to be told from noise
 constexpr double kFewestTypeBytes = 128 * 1024;
-constexpr double kPooledObject = 512;  // bytes; larger ones are blocks of a stack, counted there
 // Of a type's new objects: enough to join a holder that another type has proven.
 constexpr double kJoinAgreement = 0.25;
+constexpr double kSameCount = 0.02;  // of lost objects of two types, apart
+constexpr double kMaxTimes = 4;
 
 bool IsAgreed(std::size_t agreeing, std::size_t sampled, const std::optional<HolderPath>& holder,
               double share = kAgreement) {
@@ -26,15 +28,47 @@ bool IsAgreed(std::size_t agreeing, std::size_t sampled, const std::optional<Hol
          static_cast<double>(agreeing) >= share * static_cast<double>(sampled);
 }
 
-bool IsPooled(const TypeGrowth& type) {
-  return type.after > type.before &&
-         static_cast<double>(type.bytes) <=
-             kPooledObject * static_cast<double>(type.after - type.before);
-}
+bool IsPooled(const TypeGrowth& type) { return type.after > type.before && type.pooled > 0; }
 
 bool IsProven(const GrowingStack& stack) {
   return stack.holder != nullptr &&
          IsAgreed(stack.holder->agreeing, stack.holder->sampled, stack.holder->holder);
+}
+
+// Whether most survivors that were looked up were lost in one way, which goes on: there are more of
+// them than in the dump before.
+const LossGrowth* LossOf(const HolderReport& report, const LossVote& vote, std::size_t sampled) {
+  if (vote.loss >= report.losses.size() || vote.agreeing < kFewestAgreeing ||
+      static_cast<double>(vote.agreeing) < kAgreement * static_cast<double>(sampled)) {
+    return nullptr;
+  }
+  const LossGrowth& loss = report.losses[vote.loss];
+  // What C code may have is not lost.
+  if (loss.loss.kind == LossKind::kReference && loss.loss.proof != ReferenceProof::kScanned) {
+    return nullptr;
+  }
+  return loss.before && loss.loss.count <= *loss.before ? nullptr : &loss;
+}
+
+const LossGrowth* LossOf(const Case& one, const GrowingStack& stack) {
+  if (stack.holder == nullptr) return nullptr;
+  return LossOf(*one.holders, stack.holder->lost, stack.holder->sampled);
+}
+
+// What the collector will free one day comes and goes; what nobody can free only grows.
+bool IsForGood(const Loss& loss) {
+  return loss.kind == LossKind::kReference || loss.why != CycleWhy::kThreshold;
+}
+
+// As many of both in the same time, or a few of one for each of the other: one call loses both.
+bool AreInProportion(const LossGrowth& a, const LossGrowth& b) {
+  const auto grown = [](const LossGrowth& one) {
+    return static_cast<double>(one.loss.count - one.before.value_or(0));
+  };
+  const double more = std::max(grown(a), grown(b));
+  const double less = std::max(1.0, std::min(grown(a), grown(b)));
+  const double times = std::round(more / less);
+  return times <= kMaxTimes && std::abs(more / less - times) <= kSameCount * times;
 }
 
 std::string HolderKey(const HolderPath& holder) {
@@ -115,13 +149,45 @@ class Merger {
     AddStack(suspect, stack);
   }
 
+  void AddLost(const GrowingStack& stack, const LossGrowth& loss) {
+    Suspect& suspect = Lost(stack.row->process, loss, stack.row->stack);
+    suspect.sampled += stack.holder->sampled;
+    suspect.found += stack.holder->lost.agreeing;
+    suspect.agreeing += stack.holder->lost.agreeing;
+    suspect.blocks += stack.row->survivor_blocks;
+    suspect.stacks.push_back(stack);
+    AddStack(suspect, stack);
+  }
+
+  // Objects in pools that were lost.
+  void AddLostTypes(const std::vector<TypeGrowth>& types) {
+    if (one_.holders->seconds_between <= 0) return;
+    for (const TypeGrowth& type : types) {
+      if (!IsPooled(type)) continue;
+      const LossGrowth* loss = LossOf(*one_.holders, type.lost, type.sampled);
+      if (loss == nullptr) continue;
+      const bool is_known = FindLost(main_, *loss, MakerSite(one_.stacks, type)) != nullptr;
+      if (!is_known && (static_cast<double>(type.pooled) < kFewestTypeBytes ||
+                        !(IsForGood(loss->loss) || one_.pooled.growth.trend == Trend::kGrowing))) {
+        continue;
+      }
+      Suspect& suspect = Lost(main_, *loss, MakerSite(one_.stacks, type));
+      if (suspect.stacks.empty()) {
+        suspect.sampled += type.sampled;
+        suspect.found += type.lost.agreeing;
+        suspect.agreeing += type.lost.agreeing;
+      }
+      AddTypeBytes(suspect, type);
+    }
+  }
+
   // Objects in pools. One type that agrees makes a suspect where the arenas confirm that the pools
   // grow; others join a holder that is known.
   void AddTypes(const std::vector<TypeGrowth>& types) {
     if (one_.holders->seconds_between <= 0) return;
     std::vector<const TypeGrowth*> others;
     for (const TypeGrowth& type : types) {
-      if (static_cast<double>(type.bytes) < kFewestTypeBytes || !IsPooled(type)) continue;
+      if (static_cast<double>(type.pooled) < kFewestTypeBytes || !IsPooled(type)) continue;
       const bool is_agreed = IsAgreed(type.agreeing, type.sampled, type.holder);
       if (is_agreed && (IsKnown(type) || one_.pooled.growth.trend == Trend::kGrowing)) {
         AddType(type);
@@ -138,7 +204,7 @@ class Merger {
 
   void AddUnproven(const GrowingStack& stack) {
     for (Suspect& suspect : suspects_) {
-      if (suspect.stacks.empty()) continue;
+      if (suspect.stacks.empty() || !suspect.losses.empty()) continue;
       const model::StackGrowth& lead = *suspect.stacks.front().row;
       if (lead.process != stack.row->process || !AreInStep(lead, *stack.row)) continue;
       const bool is_graph = suspect.holder && suspect.holder->through_graph;
@@ -181,9 +247,48 @@ class Merger {
       suspect.found = type.agreeing;
       suspect.agreeing = type.agreeing;
     }
+    AddTypeBytes(suspect, type);
+  }
+
+  void AddTypeBytes(Suspect& suspect, const TypeGrowth& type) {
     suspect.types.push_back(&type);
-    suspect.bytes += static_cast<Bytes>(type.bytes);
-    suspect.rate += static_cast<double>(type.bytes) / one_.holders->seconds_between;
+    suspect.bytes += static_cast<Bytes>(type.pooled);
+    suspect.rate += static_cast<double>(type.pooled) / one_.holders->seconds_between;
+  }
+
+  // The suspect to which such a loss belongs: the same loss, or references that are lost at the
+  // same line, or, where the line is not known, in proportion.
+  Suspect* FindLost(model::ProcessId process, const LossGrowth& loss,
+                    std::optional<model::StackId> site) {
+    for (Lead& lead : lost_) {
+      if (lead.process != process) continue;
+      Suspect& suspect = suspects_[lead.suspect];
+      const LossGrowth& first = *suspect.losses.front();
+      if (std::find(suspect.losses.begin(), suspect.losses.end(), &loss) != suspect.losses.end()) {
+        return &suspect;
+      }
+      if (first.loss.kind != LossKind::kReference || loss.loss.kind != LossKind::kReference) {
+        continue;
+      }
+      const bool is_same = site && lead.site
+                               ? SameApplicationFunction(one_.stacks, *site, *lead.site)
+                               : AreInProportion(first, loss);
+      if (is_same) return &suspect;
+    }
+    return nullptr;
+  }
+
+  Suspect& Lost(model::ProcessId process, const LossGrowth& loss,
+                std::optional<model::StackId> site) {
+    Suspect* suspect = FindLost(process, loss, site);
+    if (suspect == nullptr) {
+      lost_.push_back({process, site, suspects_.size()});
+      suspect = &suspects_.emplace_back();
+    }
+    if (std::find(suspect->losses.begin(), suspect->losses.end(), &loss) == suspect->losses.end()) {
+      suspect->losses.push_back(&loss);
+    }
+    return *suspect;
   }
 
   Suspect& BelowHolder(model::ProcessId process, const HolderPath& holder) {
@@ -195,7 +300,14 @@ class Merger {
 
   const Case& one_;
   const model::ProcessId main_;  // whose heap was looked at
+  struct Lead {
+    model::ProcessId process;
+    std::optional<model::StackId> site;
+    std::size_t suspect = 0;
+  };
+
   std::vector<Suspect> suspects_;
+  std::vector<Lead> lost_;
   std::map<std::pair<std::uint32_t, std::string>, std::size_t> index_;
 };
 
@@ -205,11 +317,18 @@ std::vector<Suspect> FindSuspects(const Case& one) {
   const std::vector<GrowingStack> growing = GrowingStacks(one);
   Merger merger(one);
   for (const GrowingStack& stack : growing) {
-    if (IsProven(stack)) merger.AddProven(stack);
+    if (IsProven(stack)) {
+      merger.AddProven(stack);
+    } else if (const LossGrowth* loss = LossOf(one, stack)) {
+      merger.AddLost(stack, *loss);
+    }
   }
-  if (one.holders != nullptr) merger.AddTypes(one.holders->types);
+  if (one.holders != nullptr) {
+    merger.AddTypes(one.holders->types);
+    merger.AddLostTypes(one.holders->types);
+  }
   for (const GrowingStack& stack : growing) {
-    if (!IsProven(stack)) merger.AddUnproven(stack);
+    if (!IsProven(stack) && LossOf(one, stack) == nullptr) merger.AddUnproven(stack);
   }
   std::vector<Suspect> suspects = std::move(merger).Take();
   double total = one.live.trend == Trend::kGrowing ? one.live.slope : 0;

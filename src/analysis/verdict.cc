@@ -106,10 +106,19 @@ void Judge(const Case& one, Verdict& verdict) {
   }
   const bool grows =
       std::any_of(verdict.findings.begin(), verdict.findings.end(), [](const auto& f) {
-        return f.kind != Kind::kAllocatorRetention && f.severity != Severity::kInfo;
+        return f.kind != Kind::kAllocatorRetention && f.severity != Severity::kInfo &&
+               f.growth_bytes_per_second > 0;
+      });
+  const bool is_bloated =
+      !grows && std::any_of(verdict.findings.begin(), verdict.findings.end(), [](const auto& f) {
+        return f.kind == Kind::kCollectableCycleDebt && f.severity != Severity::kInfo;
       });
   if (grows) {
     ConcludeGrowing(one, verdict);
+  } else if (is_bloated) {
+    verdict.word = VerdictWord::kBloated;
+    verdict.summary = "Memory does not grow, but it is higher than it must be: " +
+                      verdict.findings.front().title + ".";
   } else if (!verdict.findings.empty()) {
     verdict.word = VerdictWord::kRetained;
     verdict.summary = "What the program uses is flat, but " + verdict.findings.front().title + ".";
@@ -147,15 +156,25 @@ Verdict Conclude(const model::Recording& recording, const model::StackTree& stac
   verdict.operation_name = view.operations_name;
   verdict.operations_per_second = one.operations_per_second;
   verdict.checks = CaptureChecks(one);
-  for (const auto& rule : {CheckContainerGrowth, CheckRetainedGraph, CheckUnreleasedGrowth,
+  for (const auto& rule : {CheckContainerGrowth, CheckRetainedGraph, CheckLeakedReferences,
+                           CheckGarbageCycles, CheckChains, CheckTaskPiles, CheckUnreleasedGrowth,
                            CheckPooledGrowth, CheckAllocatorRetention}) {
     RuleOutcome outcome = rule(one);
     verdict.checks.push_back(std::move(outcome.check));
     std::move(outcome.findings.begin(), outcome.findings.end(),
               std::back_inserter(verdict.findings));
   }
+  if (HasBlame(verdict)) {
+    RuleOutcome rest = CheckUnexplained(one, verdict.findings);
+    verdict.checks.push_back(std::move(rest.check));
+    std::move(rest.findings.begin(), rest.findings.end(), std::back_inserter(verdict.findings));
+  }
+  // What blames nobody comes last, whatever its size.
   std::stable_sort(verdict.findings.begin(), verdict.findings.end(),
                    [](const Finding& a, const Finding& b) {
+                     const bool a_blames = a.severity != Severity::kInfo;
+                     const bool b_blames = b.severity != Severity::kInfo;
+                     if (a_blames != b_blames) return a_blames;
                      return std::pair(a.growth_bytes_per_second, a.bytes_at_stake) >
                             std::pair(b.growth_bytes_per_second, b.bytes_at_stake);
                    });

@@ -195,7 +195,7 @@ void AddDiagnoseCommand(CLI::App& app, int* exit_code) {
   command
       ->add_option("--objects", options->objects,
                    "How long small Python objects are recorded before the last heap dump\n"
-                   "(default: a fifth of --for, 2 to 8 s; 0: not at all)")
+                   "(default: a tenth of --for, 2 to 5 s; 0: not at all)")
       ->type_name("TIME");
   command->add_option("--pid", options->pid, "A live process");
   command->add_flag("--deep", options->is_deep, "Record every Python object");

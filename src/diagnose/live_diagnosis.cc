@@ -30,9 +30,9 @@ constexpr double kPoll_s = 0.05;
 constexpr double kFirstDump_s = 10;      // without a deadline; then at twice the time each
 constexpr double kWaitForPython_s = 30;  // at least, before nobody is there to watch
 // How long small objects are recorded before the last heap dump.
-constexpr double kObjectShare = 0.2;  // of the window
+constexpr double kObjectShare = 0.1;  // of the window
 constexpr double kMinObjects_s = 2;
-constexpr double kMaxObjects_s = 8;
+constexpr double kMaxObjects_s = 5;
 constexpr double kObjectsWithoutEnd_s = 5;
 constexpr double kMinPeriod_s = 0.5;  // less is not worth its two requests
 constexpr double kMaxLate_s = 10;     // of the dump: then they are recorded no longer
@@ -83,8 +83,9 @@ class Watch {
     return ended ? Result<void>() : Say("small objects: " + ended.error().message());
   }
 
-  // A heap dump of now. What goes wrong is said and costs the holder, not the diagnosis.
-  Result<void> TakeHeapDump() {
+  // A heap dump of now. What goes wrong is said and costs the holder, not the diagnosis. `proves`:
+  // with the search of memory that tells a lost reference from one that C code has.
+  Result<void> TakeHeapDump(bool proves) {
     if (auto flushed = runner_.Flush(); !flushed) return Say(flushed.error().message());
     std::string trouble;
     auto reading = std::async(std::launch::async, [session = runner_.session(), &trouble] {
@@ -108,7 +109,7 @@ class Watch {
     const std::vector<recorder::NativeBlock> blocks = reading.get();
     if (!trouble.empty()) options_.say("native memory is not followed: " + trouble);
     const auto outcome = runner_.TakeHeapDump(
-        blocks, options_.max_pause_ms, [this](const recorder::HeapReply& predicted) {
+        blocks, proves, options_.max_pause_ms, [this](const recorder::HeapReply& predicted) {
           options_.say(fmt::format("heap dump: pause: about {:.1f} ms; memory meanwhile: about {}",
                                    predicted.predicted_ms, FormatBytes(predicted.predicted_bytes)));
         });
@@ -158,14 +159,14 @@ Result<void> WatchFor(Watch& watch, Runner& runner, double began, double seconds
   MEMWHY_TRY(bool goes_on, watch.Until(began + seconds / 3));
   if (!goes_on) return {};
   static_cast<void>(runner.MapsPass("").has_value());
-  MEMWHY_TRY_VOID(watch.TakeHeapDump());
+  MEMWHY_TRY_VOID(watch.TakeHeapDump(false));
   MEMWHY_TRY(goes_on, watch.Until(end - objects));
   if (!goes_on) return {};
   MEMWHY_TRY_VOID(watch.BeginObjects(std::min(objects, end - runner.Elapsed())));
   MEMWHY_TRY(goes_on, watch.Until(end));
   if (!goes_on) return {};
   static_cast<void>(runner.MapsPass("end").has_value());
-  MEMWHY_TRY_VOID(watch.TakeHeapDump());
+  MEMWHY_TRY_VOID(watch.TakeHeapDump(true));
   return watch.EndObjects();
 }
 
@@ -178,7 +179,7 @@ Result<void> WatchToTheEnd(Watch& watch, Runner& runner, double began, double ob
     MEMWHY_TRY(goes_on, watch.Until(began + at));
     if (!goes_on) return {};
     static_cast<void>(runner.MapsPass("").has_value());
-    MEMWHY_TRY_VOID(watch.TakeHeapDump());
+    MEMWHY_TRY_VOID(watch.TakeHeapDump(true));
     MEMWHY_TRY_VOID(watch.EndObjects());
   }
 }

@@ -106,7 +106,8 @@ struct Dump {
 
 Result<model::ObjectGraph> LoadDump(const std::string& path) {
   MEMWHY_TRY(const std::unique_ptr<session::DumpFile> file, session::DumpFile::Open(path));
-  return model::ObjectGraph::Load(*file);
+  MEMWHY_TRY_VOID(file->ReadFacts());
+  return model::ObjectGraph::Load(*file, file->scan());
 }
 
 // The dump nearest to `time` that can be read, of those at least `apart_s` before `before`.
@@ -147,10 +148,12 @@ Result<std::optional<analysis::HolderReport>> Holders(const model::EventSource& 
     MEMWHY_TRY(other, model::BuildWindowView(source, WithTail(from, last->time)));
   }
   const model::ProcessId process = analysis::MainProcess(recording);
-  MEMWHY_TRY(const auto live, model::LiveBlocksAt(source, process, last->time));
+  MEMWHY_TRY(auto live,
+             model::LiveBlocksAt(source, process, last->time, model::SmallObjects::kIncluded));
+  const model::Births births(std::move(live));
   return std::optional(analysis::FindHolders({before ? &before->graph : nullptr, &last->graph,
                                               before ? last->time - before->time : 0.0, process,
-                                              other ? &*other : &view, &live}));
+                                              other ? &*other : &view, &births}));
 }
 
 }  // namespace

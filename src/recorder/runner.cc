@@ -59,8 +59,8 @@ class Runner::Impl {
 
   Result<void> Start();
   Result<Stop> RunUntil(double seconds);
-  Result<HeapDumpOutcome> TakeHeapDump(std::span<const NativeBlock> blocks, double max_pause_ms,
-                                       const OnPrediction& on_prediction);
+  Result<HeapDumpOutcome> TakeHeapDump(std::span<const NativeBlock> blocks, bool scans,
+                                       double max_pause_ms, const OnPrediction& on_prediction);
   Result<HeapDumpOutcome> DumpWhileRecording(const HeapDumpOptions& options,
                                              const OnPrediction& on_prediction);
   Result<ObjectSwitchReply> SwitchObjects(pid_t pid, bool begins);
@@ -244,7 +244,7 @@ Result<Runner::Stop> Runner::Impl::RunUntil(double seconds) {
   }
 }
 
-Result<HeapDumpOutcome> Runner::Impl::TakeHeapDump(std::span<const NativeBlock> blocks,
+Result<HeapDumpOutcome> Runner::Impl::TakeHeapDump(std::span<const NativeBlock> blocks, bool scans,
                                                    double max_pause_ms,
                                                    const OnPrediction& on_prediction) {
   Step();
@@ -256,7 +256,7 @@ Result<HeapDumpOutcome> Runner::Impl::TakeHeapDump(std::span<const NativeBlock> 
   options.pid = owner ? owner->pid() : 0;
   options.output = JoinPath(session_, file);
   options.max_pause_ms = max_pause_ms;
-  options.scans = false;
+  options.scans = scans;
   options.blocks = blocks;
   session::HeapDumpFact fact;
   fact.process = targets_->main_process();
@@ -448,10 +448,10 @@ Result<std::unique_ptr<Runner>> Runner::Start(RunOptions options) {
 Result<Runner::Stop> Runner::RunUntil(double seconds_from_start) {
   return impl_->RunUntil(seconds_from_start);
 }
-Result<HeapDumpOutcome> Runner::TakeHeapDump(std::span<const NativeBlock> blocks,
+Result<HeapDumpOutcome> Runner::TakeHeapDump(std::span<const NativeBlock> blocks, bool scans,
                                              double max_pause_ms,
                                              const OnPrediction& on_prediction) {
-  return impl_->TakeHeapDump(blocks, max_pause_ms, on_prediction);
+  return impl_->TakeHeapDump(blocks, scans, max_pause_ms, on_prediction);
 }
 Result<void> Runner::BeginObjects() { return impl_->BeginObjects(); }
 Result<void> Runner::EndObjects() { return impl_->EndObjects(); }

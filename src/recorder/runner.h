@@ -52,10 +52,11 @@ class Runner {
   Result<Stop> RunUntil(double seconds_from_start);
 
   // A heap dump of the main process, a file in the session. `blocks`: the live native blocks behind
-  // its objects. An error, which the session notes as well, costs the dump and nothing else. Goes
+  // its objects. `scans`: with a search of all memory for what holds the objects whose references
+  // do not add up. An error, which the session notes as well, costs the dump and nothing else. Goes
   // on recording meanwhile.
-  Result<HeapDumpOutcome> TakeHeapDump(std::span<const NativeBlock> blocks, double max_pause_ms,
-                                       const OnPrediction& on_prediction = {});
+  Result<HeapDumpOutcome> TakeHeapDump(std::span<const NativeBlock> blocks, bool scans,
+                                       double max_pause_ms, const OnPrediction& on_prediction = {});
   // Has the main process record its small objects from here on, and no more: an object period of
   // the session. Goes on recording meanwhile. An error: why there is none, or why one ended early.
   Result<void> BeginObjects();

@@ -11,6 +11,8 @@
 
 #include "analysis/heap/heap_paths.h"
 #include "analysis/heap/holder_tree.h"
+#include "analysis/heap/path_groups.h"
+#include "analysis/heap/type_rank.h"
 
 namespace memwhy::analysis {
 namespace {
@@ -18,6 +20,8 @@ namespace {
 using model::ObjectGraph;
 using Node = HolderTree::Node;
 using wire::EdgeKind;
+
+constexpr std::uint64_t kMaxPooledBytes = 512;  // pymalloc's SMALL_REQUEST_THRESHOLD
 
 bool IsAutogradNode(std::string_view name) {
   return name.find("autograd") != std::string_view::npos &&
@@ -43,34 +47,44 @@ struct Vote {
   std::size_t agreeing = 0;
   Node holder = HolderTree::kNone;
   Node representative = HolderTree::kNone;
+  Node link = HolderTree::kNone;  // the holder is a chain: its second object
 };
 
-Vote Elect(const HolderTree& tree, const std::vector<Node>& places) {
+// Follows the chain that `vote` has elected a link of up to its first object.
+void ElectChain(const HolderTree& tree, PathGroups& groups, Vote* vote) {
+  const Node head = groups.ChainHead(vote->holder);
+  if (head == HolderTree::kNone || head == vote->holder) return;
+  Node link = vote->holder;
+  for (Node at = vote->holder; at != head; at = tree.ParentOf(at)) {
+    if (tree.graph().type_id(at) == tree.graph().type_id(head)) link = at;
+  }
+  vote->holder = head;
+  vote->link = link;
+}
+
+Vote Elect(const HolderTree& tree, PathGroups& groups, const std::vector<Node>& places) {
   Vote vote;
   vote.found = places.size();
   // An object may own several blocks (a tensor its body, its storage, its data): they vote
   // together.
-  std::map<std::uint64_t, std::vector<Node>> groups;
+  std::map<std::uint64_t, std::vector<Node>> alike;
   for (const Node place : places) {
-    groups[tree.MaskedPath(tree.NearestObject(place))].push_back(place);
+    alike[groups.GroupOf(tree.NearestObject(place))].push_back(place);
   }
   const std::vector<Node>* largest = nullptr;
-  for (const auto& [path, group] : groups) {
+  for (const auto& [path, group] : alike) {
     if (largest == nullptr || group.size() > largest->size()) largest = &group;
   }
   if (largest == nullptr) return vote;
   vote.agreeing = largest->size();
   vote.representative = (*largest)[largest->size() / 2];
-  Node common = tree.NearestObject(largest->front());
-  for (const Node place : *largest) {
-    if (common == HolderTree::kNone) break;
-    common = tree.CommonAncestor(common, tree.NearestObject(place));
-  }
-  if (common == HolderTree::kNone) return vote;
-  vote.holder = common;
+  std::vector<Node> objects;
+  for (const Node place : *largest) objects.push_back(tree.NearestObject(place));
+  vote.holder = tree.CommonAncestor(objects);
+  if (vote.holder == HolderTree::kNone) return vote;
+  ElectChain(tree, groups, &vote);
   // Places of another shape (the second item of a tuple beside the first) hang there all the same.
-  vote.agreeing = static_cast<std::size_t>(std::count_if(
-      places.begin(), places.end(), [&](Node place) { return tree.HangsBelow(place, common); }));
+  vote.agreeing = tree.CountBelow(places, vote.holder);
   return vote;
 }
 
@@ -84,23 +98,56 @@ Node PrintableHolder(const HolderTree& tree, Node node) {
 // Who took the container's own table or array, as it was when the dump was taken; the largest of
 // several.
 std::optional<model::StackId> FilledFrom(const ObjectGraph& graph, Node holder,
-                                         const std::vector<model::LiveBlock>* live) {
-  if (live == nullptr) return std::nullopt;
+                                         const model::Births* births) {
+  if (births == nullptr) return std::nullopt;
   const model::LiveBlock* largest = nullptr;
   for (const auto& [address, owner] : graph.own_blocks()) {
     if (owner != holder) continue;
-    const auto it = std::lower_bound(
-        live->begin(), live->end(), address,
-        [](const model::LiveBlock& block, std::uint64_t at) { return block.address < at; });
-    if (it == live->end() || it->address != address) continue;
-    if (largest == nullptr || it->size > largest->size) largest = &*it;
+    const model::LiveBlock* block = births->Find(address);
+    if (block == nullptr || block->address != address) continue;
+    if (largest == nullptr || block->size > largest->size) largest = block;
   }
   return largest == nullptr ? std::nullopt : std::optional(largest->stack);
 }
 
+// What a program's author calls the things that accumulate: the held object, or, where that is of
+// the interpreter's own or of the standard library, what the author made around it.
+std::string HeldType(const HolderTree& tree, Node holder, Node held) {
+  const ObjectGraph& graph = tree.graph();
+  std::string_view best = graph.TypeName(held);
+  if (RankOf(best) < TypeRank::kStandardLibrary) return std::string(best);
+  for (Node at = held; at != holder && at != HolderTree::kNone; at = tree.ParentOf(at)) {
+    // Of two that say as much, the outer one.
+    if (graph.IsObject(at) && RankOf(graph.TypeName(at)) <= TypeRank::kLibrary &&
+        RankOf(graph.TypeName(at)) <= RankOf(best)) {
+      best = graph.TypeName(at);
+    }
+  }
+  return std::string(best);
+}
+
+ChainPath DescribeChain(const HolderTree& tree, const Vote& vote) {
+  const ObjectGraph& graph = tree.graph();
+  const std::string head = tree.paths().To(vote.holder).text;
+  const std::string next = tree.paths().To(vote.link).text;
+  ChainPath chain;
+  chain.link = next.size() > head.size() ? next.substr(head.size()) : next;
+  chain.type = graph.TypeName(vote.holder);
+  std::vector<bool> is_below(graph.size());
+  for (const Node node : tree.order()) {
+    const Node parent = tree.ParentOf(node);
+    is_below[node] = node == vote.holder || (parent != HolderTree::kNone && is_below[parent]);
+    if (is_below[node] && graph.IsObject(node) &&
+        graph.type_id(node) == graph.type_id(vote.holder)) {
+      ++chain.length;
+    }
+  }
+  return chain;
+}
+
 HolderPath DescribePath(const HolderTree& tree, const Vote& vote,
                         const std::vector<std::uint32_t>& graph_nodes_below,
-                        const std::vector<model::LiveBlock>* live) {
+                        const model::Births* births) {
   const ObjectGraph& graph = tree.graph();
   HolderPath path;
   const Node held = tree.NearestObject(vote.representative);
@@ -108,11 +155,12 @@ HolderPath DescribePath(const HolderTree& tree, const Vote& vote,
   path.path = to_held.steps;
   path.text = to_held.text;
   path.root = model::DumpRootName(graph.root(tree.RootOf(held)));
-  path.held_type = graph.TypeName(held);
+  path.held_type = HeldType(tree, vote.holder, held);
   const Node holder = PrintableHolder(tree, vote.holder);
   path.holder_text = tree.paths().To(holder).text;
   path.holder_type = graph.TypeName(holder);
   path.holder_length = graph.LengthOf(vote.holder);
+  if (vote.link != HolderTree::kNone) path.chain = DescribeChain(tree, vote);
   // From the held object to its block by more than one pointer: gc cannot see that chain.
   std::uint32_t native_steps = 0;
   for (Node node = vote.representative; node != HolderTree::kNone && graph.IsBuffer(node);
@@ -121,8 +169,53 @@ HolderPath DescribePath(const HolderTree& tree, const Vote& vote,
   }
   path.invisible_to_gc = native_steps > 1;
   path.through_graph = graph_nodes_below[vote.holder] * 2 >= vote.agreeing;
-  path.filled_from = FilledFrom(graph, vote.holder, live);
+  path.filled_from = FilledFrom(graph, vote.holder, births);
   return path;
+}
+
+// The loss that most of `nodes` belong to.
+LossVote VoteForLoss(const Losses& losses, const std::vector<Node>& nodes) {
+  std::map<std::uint32_t, std::size_t> votes;
+  for (const Node node : nodes) {
+    const std::uint32_t loss = losses.Of(node);
+    if (loss != Losses::kNone) ++votes[loss];
+  }
+  LossVote vote;
+  for (const auto& [loss, count] : votes) {
+    if (count > vote.agreeing) vote = {loss, count};
+  }
+  return vote;
+}
+
+Makers FindMakers(const ObjectGraph& graph, const std::vector<Node>& nodes,
+                  const model::Births* births) {
+  Makers makers;
+  if (births == nullptr) return makers;
+  std::map<std::uint32_t, std::size_t> counts;
+  for (const Node node : nodes) {
+    const model::LiveBlock* block = births->Find(graph.address(node));
+    // An arena is no birth of the objects in it.
+    if (block == nullptr || block->allocator == wire::Allocator::kPymallocArena) continue;
+    ++makers.known;
+    ++counts[block->stack.value];
+  }
+  for (const auto& [stack, count] : counts) {
+    makers.stacks.emplace_back(model::StackId{stack}, count);
+  }
+  std::stable_sort(makers.stacks.begin(), makers.stacks.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  return makers;
+}
+
+void ReportLosses(const ObjectGraph* before, const Losses& losses, HolderReport* report) {
+  if (losses.all().empty()) return;
+  std::optional<LossCounts> counts;
+  if (before != nullptr) counts.emplace(*before);
+  for (const Loss& loss : losses.all()) {
+    LossGrowth growth{loss, std::nullopt};
+    if (counts) growth.before = counts->CountOf(loss);
+    report->losses.push_back(std::move(growth));
+  }
 }
 
 }  // namespace
@@ -136,6 +229,8 @@ HolderReport FindHolders(const HolderInput& input, const HolderOptions& options)
   report.seconds_between = before == nullptr ? 0 : input.seconds_between;
   const HeapPaths paths(last);
   const HolderTree tree(last, paths);
+  PathGroups groups(tree);
+  const Losses losses(tree);
   const std::vector<std::uint32_t> graph_nodes = CountGraphNodes(tree);
 
   for (std::size_t s = 0; s < view.stacks.size() && s < options.stacks; ++s) {
@@ -147,27 +242,32 @@ HolderReport FindHolders(const HolderInput& input, const HolderOptions& options)
     holder.stack = growth.stack;
     holder.sampled = growth.sample.size();
     std::vector<Node> places;
+    std::vector<Node> unheld;
     for (const model::SurvivorBlock& block : growth.sample) {
       const Node node = last.FindOwner(block.address);
-      if (node != ObjectGraph::kNone && tree.IsHeld(node)) places.push_back(node);
+      if (node == ObjectGraph::kNone) continue;
+      (tree.IsHeld(node) ? places : unheld).push_back(node);
     }
-    const Vote vote = Elect(tree, places);
+    holder.lost = VoteForLoss(losses, unheld);
+    const Vote vote = Elect(tree, groups, places);
     holder.found = vote.found;
     holder.agreeing = vote.agreeing;
     if (vote.holder == HolderTree::kNone) {
       holder.why_not = vote.found == 0 ? "no survivor is reachable from a Python object"
                                        : "the survivors are held in different places";
     } else {
-      holder.holder = DescribePath(tree, vote, graph_nodes, input.live);
+      holder.holder = DescribePath(tree, vote, graph_nodes, input.births);
     }
     report.stacks.push_back(std::move(holder));
   }
+  ReportLosses(before, losses, &report);
   if (before == nullptr) return report;
 
   struct Tally {
     std::uint64_t before = 0;
     std::uint64_t after = 0;
     std::uint64_t bytes = 0;  // after less before, modulo 2^64: a damaged dump may say anything
+    std::uint64_t pooled = 0;
     std::int64_t growth() const { return static_cast<std::int64_t>(bytes); }
   };
   std::unordered_map<std::string_view, Tally> tallies;
@@ -177,6 +277,7 @@ HolderReport FindHolders(const HolderInput& input, const HolderOptions& options)
     Tally& tally = tallies[before->TypeName(node)];
     ++tally.before;
     tally.bytes -= before->bytes(node);
+    if (before->bytes(node) <= kMaxPooledBytes) tally.pooled -= before->bytes(node);
     known.insert(before->address(node));
   }
   for (Node node = ObjectGraph::kFirst; node < last.first_root(); ++node) {
@@ -184,11 +285,20 @@ HolderReport FindHolders(const HolderInput& input, const HolderOptions& options)
     Tally& tally = tallies[last.TypeName(node)];
     ++tally.after;
     tally.bytes += last.bytes(node);
+    if (last.bytes(node) <= kMaxPooledBytes) tally.pooled += last.bytes(node);
   }
   for (const auto& [type, tally] : tallies) {
     if (tally.after <= tally.before || tally.growth() <= 0) continue;
-    report.types.push_back(TypeGrowth{std::string(type), tally.before, tally.after, tally.growth(),
-                                      0, 0, std::nullopt});
+    report.types.push_back(TypeGrowth{std::string(type),
+                                      tally.before,
+                                      tally.after,
+                                      tally.growth(),
+                                      static_cast<std::int64_t>(tally.pooled),
+                                      0,
+                                      0,
+                                      std::nullopt,
+                                      {},
+                                      {}});
   }
   std::sort(report.types.begin(), report.types.end(), [](const TypeGrowth& a, const TypeGrowth& b) {
     return a.bytes != b.bytes ? a.bytes > b.bytes : a.type < b.type;
@@ -198,20 +308,26 @@ HolderReport FindHolders(const HolderInput& input, const HolderOptions& options)
   std::unordered_map<std::string_view, std::vector<Node>> fresh;
   for (const TypeGrowth& type : report.types) fresh[type.type];
   for (Node node = ObjectGraph::kFirst; node < last.first_root(); ++node) {
-    if (!last.IsObject(node) || known.contains(last.address(node)) || !tree.IsHeld(node)) continue;
+    if (!last.IsObject(node) || known.contains(last.address(node))) continue;
     const auto it = fresh.find(last.TypeName(node));
     if (it != fresh.end()) it->second.push_back(node);
   }
   for (TypeGrowth& type : report.types) {
     const std::vector<Node>& all = fresh[type.type];
+    std::vector<Node> sample;
     std::vector<Node> places;
     const std::size_t step = all.size() / options.objects_per_type + 1;
-    for (std::size_t i = 0; i < all.size(); i += step) places.push_back(all[i]);
-    const Vote vote = Elect(tree, places);
-    type.sampled = places.size();
+    for (std::size_t i = 0; i < all.size(); i += step) {
+      sample.push_back(all[i]);
+      if (tree.IsHeld(all[i])) places.push_back(all[i]);
+    }
+    type.lost = VoteForLoss(losses, sample);
+    type.makers = FindMakers(last, all, input.births);
+    const Vote vote = Elect(tree, groups, places);
+    type.sampled = sample.size();
     type.agreeing = vote.agreeing;
     if (vote.holder != HolderTree::kNone) {
-      type.holder = DescribePath(tree, vote, graph_nodes, input.live);
+      type.holder = DescribePath(tree, vote, graph_nodes, input.births);
     }
   }
   return report;

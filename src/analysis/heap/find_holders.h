@@ -9,6 +9,7 @@
 
 #include "analysis/heap/holders.h"
 #include "model/heap/object_graph.h"
+#include "model/sites/births.h"
 #include "model/sites/window_view.h"
 
 namespace memwhy::analysis {
@@ -25,8 +26,7 @@ struct HolderInput {
   double seconds_between = 0;
   model::ProcessId process;  // the dumps' process; other processes' stacks are left out
   const model::WindowView* view = nullptr;
-  const std::vector<model::LiveBlock>* live =
-      nullptr;  // by address, when `last` was taken; or null
+  const model::Births* births = nullptr;  // of what lived when `last` was taken; or null
 };
 HolderReport FindHolders(const HolderInput& input, const HolderOptions& options = {});
 

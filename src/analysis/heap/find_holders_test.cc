@@ -83,9 +83,8 @@ class App {
 };
 
 HolderReport Find(const ObjectGraph* before, const ObjectGraph& last, double seconds,
-                  const model::WindowView& view,
-                  const std::vector<model::LiveBlock>* live = nullptr) {
-  return FindHolders({before, &last, seconds, model::ProcessId{0}, &view, live});
+                  const model::WindowView& view, const model::Births* births = nullptr) {
+  return FindHolders({before, &last, seconds, model::ProcessId{0}, &view, births});
 }
 
 model::WindowView ViewOf(std::size_t blocks) {
@@ -146,9 +145,9 @@ TEST(FindHoldersTest, ABufferThatGrowsInPlaceNamesItsContainer) {
   App app("LOG");
   app.List(0);
   app.dump.Own(kContainer, kFirstBlock);
-  const std::vector<model::LiveBlock> live = {
-      {kFirstBlock, 4096, model::StackId{7}, wire::Allocator::kRealloc, model::ThreadId{0}, 1.0}};
-  const HolderReport report = Find(nullptr, app.Read(), 0, ViewOf(1), &live);
+  const model::Births births(
+      {{kFirstBlock, 4096, model::StackId{7}, wire::Allocator::kRealloc, model::ThreadId{0}, 1.0}});
+  const HolderReport report = Find(nullptr, app.Read(), 0, ViewOf(1), &births);
   ASSERT_TRUE(report.stacks.at(0).holder);
   EXPECT_EQ(report.stacks[0].holder->holder_text, "app.LOG");
   EXPECT_EQ(report.stacks[0].holder->filled_from, model::StackId{7});

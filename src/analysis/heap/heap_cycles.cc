@@ -2,6 +2,8 @@
 #include "analysis/heap/heap_cycles.h"
 
 #include <algorithm>
+#include <numeric>
+#include <optional>
 
 #include "analysis/graph/components.h"
 #include "analysis/graph/reachability.h"
@@ -35,6 +37,49 @@ CycleWhy WhyOf(const ObjectGraph& graph, const std::vector<Node>& members,
   if (has_del) return CycleWhy::kUncollectable;
   if (is_frozen) return CycleWhy::kFrozen;
   return graph.collector().is_enabled ? CycleWhy::kThreshold : CycleWhy::kDisabled;
+}
+
+// Whether nothing below such a cycle is ever freed.
+bool IsForGood(CycleWhy why) {
+  return why == CycleWhy::kUncollectable || why == CycleWhy::kNative || why == CycleWhy::kFrozen;
+}
+
+// Gives cycle `head` all garbage that its members lead to and that no cycle has yet.
+void ClaimBelow(const ObjectGraph& graph, const std::vector<Node>& members,
+                const std::vector<std::uint32_t>& number, std::uint32_t head,
+                std::vector<std::uint32_t>* heads) {
+  std::vector<Node> waiting = members;
+  for (const Node node : members) (*heads)[number[node]] = head;
+  while (!waiting.empty()) {
+    const Node node = waiting.back();
+    waiting.pop_back();
+    for (const Node to : graph.Targets(node)) {
+      if (number[to] == kNoNode || (*heads)[number[to]] != Garbage::kNoCycle) continue;
+      (*heads)[number[to]] = head;
+      waiting.push_back(to);
+    }
+  }
+}
+
+// Most retained first; `head` follows.
+void SortByRetained(Garbage* garbage, std::vector<std::uint32_t>* head) {
+  std::vector<std::uint32_t> order(garbage->cycles.size());
+  std::iota(order.begin(), order.end(), 0u);
+  std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+    const GarbageCycle& one = garbage->cycles[a];
+    const GarbageCycle& other = garbage->cycles[b];
+    return one.retained + one.device > other.retained + other.device;
+  });
+  std::vector<GarbageCycle> sorted;
+  std::vector<std::uint32_t> place(order.size());
+  for (const std::uint32_t old : order) {
+    place[old] = static_cast<std::uint32_t>(sorted.size());
+    sorted.push_back(std::move(garbage->cycles[old]));
+  }
+  garbage->cycles = std::move(sorted);
+  for (std::uint32_t& one : *head) {
+    if (one != Garbage::kNoCycle) one = place[one];
+  }
 }
 
 }  // namespace
@@ -90,12 +135,32 @@ Garbage FindGarbage(const ObjectGraph& graph) {
     members[components.component[i]].push_back(nodes[i]);
     component[nodes[i]] = components.component[i];
   }
+  // Blocks of C code that point to each other are no cycle of objects.
+  const auto is_cycle_at = [&](std::uint32_t c) {
+    const std::vector<Node>& own = members[c];
+    return (own.size() > 1 || has_loop[number[own.front()]]) &&
+           std::any_of(own.begin(), own.end(), [&](Node node) { return graph.IsObject(node); });
+  };
   // From the first cycles down: what hangs on a cycle and on no cycle above it.
   std::vector<bool> taken(nodes.size());
+  std::vector<std::optional<CycleWhy>> inherited(components.count);  // from cycles above
+  std::vector<std::uint32_t> head(nodes.size(), Garbage::kNoCycle);  // as cycles are found
   for (std::uint32_t c = components.count; c-- > 0;) {
     const std::vector<Node>& own = members[c];
-    const bool is_cycle = own.size() > 1 || has_loop[number[own.front()]];
+    const bool is_cycle = is_cycle_at(c);
+    std::optional<CycleWhy> why = inherited[c];
+    if (is_cycle && !why) why = WhyOf(graph, own, component);
+    if (why && IsForGood(*why)) {
+      for (const Node node : own) {
+        for (const Node to : graph.Targets(node)) {
+          if (number[to] != kNoNode && !inherited[component[to]]) inherited[component[to]] = why;
+        }
+      }
+    }
     if (!is_cycle) continue;
+    if (head[number[own.front()]] == Garbage::kNoCycle) {
+      ClaimBelow(graph, own, number, static_cast<std::uint32_t>(garbage.cycles.size()), &head);
+    }
     GarbageCycle cycle;
     cycle.members = own;
     for (const Node node : own) cycle.bytes += graph.bytes(node);
@@ -111,19 +176,17 @@ Garbage FindGarbage(const ObjectGraph& graph) {
       (is_device ? cycle.device : cycle.retained) += graph.bytes(node);
       for (const Node to : graph.Targets(node)) {
         if (number[to] == kNoNode || taken[number[to]]) continue;
-        const std::vector<Node>& other = members[component[to]];
-        if (component[to] != c && (other.size() > 1 || has_loop[number[to]])) continue;
+        if (component[to] != c && is_cycle_at(component[to])) continue;
         taken[number[to]] = true;
         stack.push_back(to);
       }
     }
-    cycle.why = WhyOf(graph, own, component);
+    cycle.why = *why;
     garbage.cycles.push_back(std::move(cycle));
   }
-  std::stable_sort(garbage.cycles.begin(), garbage.cycles.end(),
-                   [](const GarbageCycle& a, const GarbageCycle& b) {
-                     return a.retained + a.device > b.retained + b.device;
-                   });
+  SortByRetained(&garbage, &head);
+  garbage.head.assign(graph.size(), Garbage::kNoCycle);
+  for (std::size_t i = 0; i < nodes.size(); ++i) garbage.head[nodes[i]] = head[i];
   return garbage;
 }
 

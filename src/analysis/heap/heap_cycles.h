@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Garbage that waits for the collector: objects that hold each other while no root holds any of
-// them, by cycle, with the reason why they are still there.
+// them, by cycle, with the reason why they are still there. A cycle below one that the collector
+// will never free is not freed either: it has that one's reason.
 #pragma once
 
 #include <cstdint>
@@ -29,9 +30,14 @@ struct GarbageCycle {
 };
 
 struct Garbage {
+  static constexpr std::uint32_t kNoCycle = 0xffffffff;
+
   std::vector<GarbageCycle> cycles;  // most retained first
   std::uint64_t objects = 0;         // unreachable ones, in cycles or behind them
   std::uint64_t bytes = 0;
+  // By node: the first cycle of those that it hangs on, an index of `cycles`; kNoCycle: none.
+  // Empty when there is no garbage.
+  std::vector<std::uint32_t> head;
 };
 
 Garbage FindGarbage(const model::ObjectGraph& graph);

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cstddef>
 
 namespace memwhy::analysis {
 namespace {
@@ -154,6 +155,35 @@ std::string StepText(const ObjectGraph& graph, Node from, const ObjectGraph::Lab
   return " -> ?";
 }
 
+// A step, or a few, that repeat are said once and counted: a chain may have a million.
+void FoldRepeats(std::vector<std::string>* steps) {
+  constexpr std::size_t kMaxPeriod = 4;
+  constexpr std::size_t kFewestRepeats = 4;
+  std::vector<std::string> folded;
+  for (std::size_t i = 0; i < steps->size();) {
+    std::size_t period = 1;
+    std::size_t repeats = 1;
+    for (; period <= kMaxPeriod; ++period) {
+      repeats = 1;
+      while (i + (repeats + 1) * period <= steps->size() &&
+             std::equal(steps->begin() + static_cast<std::ptrdiff_t>(i),
+                        steps->begin() + static_cast<std::ptrdiff_t>(i + period),
+                        steps->begin() + static_cast<std::ptrdiff_t>(i + repeats * period))) {
+        ++repeats;
+      }
+      if (repeats >= kFewestRepeats) break;
+    }
+    if (repeats < kFewestRepeats) {
+      folded.push_back(std::move((*steps)[i++]));
+      continue;
+    }
+    for (std::size_t j = 0; j < period; ++j) folded.push_back(std::move((*steps)[i + j]));
+    folded.push_back(fmt::format(" (x {})", FormatCount(repeats)));
+    i += repeats * period;
+  }
+  *steps = std::move(folded);
+}
+
 }  // namespace
 
 HeapPaths::HeapPaths(const ObjectGraph& graph) : graph_(graph) {
@@ -235,10 +265,10 @@ HeapPath HeapPaths::To(Node node) const {
     }
     if (label.kind == EdgeKind::kNative) path.is_invisible_to_gc = true;
     in_attributes = label.kind == EdgeKind::kAttributes;
-    if (step.empty()) continue;
-    path.text += step;
-    path.steps.push_back(std::move(step));
+    if (!step.empty()) path.steps.push_back(std::move(step));
   }
+  FoldRepeats(&path.steps);
+  for (std::size_t i = 1; i < path.steps.size(); ++i) path.text += path.steps[i];
   return path;
 }
 

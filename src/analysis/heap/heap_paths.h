@@ -16,8 +16,9 @@ namespace memwhy::analysis {
 
 struct HeapPath {
   model::ObjectGraph::Node root = model::ObjectGraph::kNone;  // kNone: no root reaches it
-  std::vector<std::string> steps;                             // "module app", ".CACHE", "['user']"
-  std::string text;                                           // "app.CACHE['user']"
+  // "module app", ".CACHE", "['user']"; steps that repeat once, and " (x 6,300)" after them.
+  std::vector<std::string> steps;
+  std::string text;  // "app.CACHE['user']"
   // Of an unexplained root: whose memory refers to the first object; "" not known.
   std::string held_by;
   // Goes through a pointer that the garbage collector does not know.

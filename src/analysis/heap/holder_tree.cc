@@ -2,15 +2,13 @@
 #include "analysis/heap/holder_tree.h"
 
 #include <algorithm>
-#include <functional>
-#include <string_view>
+#include <unordered_map>
 
 namespace memwhy::analysis {
 namespace {
 
 using model::ObjectGraph;
 using wire::DumpRoot;
-using wire::EdgeKind;
 
 constexpr std::uint32_t kNoEdge = 0xffffffff;
 
@@ -84,47 +82,51 @@ ObjectGraph::Label HolderTree::StepOf(Node node) const {
                                 : graph_.LabelOf(paths_.ParentOf(node), edge_[node]);
 }
 
-HolderTree::Node HolderTree::CommonAncestor(Node a, Node b) const {
-  while (depth_[a] > depth_[b]) a = paths_.ParentOf(a);
-  while (depth_[b] > depth_[a]) b = paths_.ParentOf(b);
-  while (a != b) {
-    a = ParentOf(a);
-    b = ParentOf(b);
-    if (a == kNone || b == kNone) return kNone;
+HolderTree::Node HolderTree::CommonAncestor(std::span<const Node> nodes) const {
+  if (nodes.empty()) return kNone;
+  // Of each node above any of them: where its path meets that of the first one.
+  std::unordered_map<Node, Node> meeting;
+  for (Node at = nodes.front(); at != kNone; at = ParentOf(at)) meeting.emplace(at, at);
+  Node common = nodes.front();
+  std::vector<Node> climbed;
+  for (const Node node : nodes) {
+    climbed.clear();
+    Node at = node;
+    auto met = meeting.end();
+    for (; at != kNone && (met = meeting.find(at)) == meeting.end(); at = ParentOf(at)) {
+      climbed.push_back(at);
+    }
+    if (at == kNone) return kNone;
+    const Node meets = met->second;
+    for (const Node one : climbed) meeting.emplace(one, meets);
+    if (depth_[meets] < depth_[common]) common = meets;
   }
-  return a;
+  return common;
 }
 
-bool HolderTree::HangsBelow(Node node, Node holder) const {
-  while (node != kNone && depth_[node] > depth_[holder]) node = ParentOf(node);
-  return node == holder;
+std::size_t HolderTree::CountBelow(std::span<const Node> nodes, Node holder) const {
+  std::unordered_map<Node, bool> is_below{{holder, true}};
+  std::vector<Node> climbed;
+  std::size_t count = 0;
+  for (const Node node : nodes) {
+    climbed.clear();
+    bool below = false;
+    for (Node at = node; at != kNone && depth_[at] >= depth_[holder]; at = ParentOf(at)) {
+      if (const auto known = is_below.find(at); known != is_below.end()) {
+        below = known->second;
+        break;
+      }
+      climbed.push_back(at);
+    }
+    for (const Node one : climbed) is_below.emplace(one, below);
+    count += below ? 1 : 0;
+  }
+  return count;
 }
 
 HolderTree::Node HolderTree::NearestObject(Node node) const {
   while (graph_.IsBuffer(node) && ParentOf(node) != kNone) node = ParentOf(node);
   return node;
-}
-
-std::uint64_t HolderTree::MaskedPath(Node node) const {
-  std::uint64_t hash = 14695981039346656037ull;
-  const auto mix = [&hash](std::uint64_t value) {
-    hash = (hash ^ value) * 1099511628211ull;
-    hash ^= hash >> 31;
-  };
-  const std::hash<std::string_view> hash_of;
-  for (Node next = kNone; node != kNone; node = next) {
-    next = ParentOf(node);
-    const ObjectGraph::Label label = StepOf(node);
-    const bool is_name = label.kind == EdgeKind::kAttribute || label.kind == EdgeKind::kLocal ||
-                         label.kind == EdgeKind::kCell || label.kind == EdgeKind::kInternal;
-    // A key of an attribute dict is a name as well.
-    const bool is_attribute_key = label.kind == EdgeKind::kValue && next != kNone &&
-                                  StepOf(next).kind == EdgeKind::kAttributes;
-    mix(static_cast<std::uint64_t>(label.kind) << 40 | hash_of(graph_.TypeName(node)) >> 24);
-    if (is_name || is_attribute_key) mix(hash_of(label.text));
-    if (next == kNone) mix(root_[node]);
-  }
-  return hash;
 }
 
 }  // namespace memwhy::analysis

@@ -4,7 +4,9 @@
 // the tree in which survivors vote for a holder (docs/decisions/0006). Needs 16 bytes a node.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "analysis/heap/heap_paths.h"
@@ -36,13 +38,13 @@ class HolderTree {
   std::uint32_t depth(Node node) const { return depth_[node]; }
   // Reached nodes, each behind its parent.
   const std::vector<Node>& order() const { return order_; }
-  // The deepest node that both hang below (or are); kNone: only a root is common.
-  Node CommonAncestor(Node a, Node b) const;
-  bool HangsBelow(Node node, Node holder) const;
+  // The deepest node that all of them hang below (or are); kNone: only a root is common. Linear in
+  // the nodes above them.
+  Node CommonAncestor(std::span<const Node> nodes) const;
+  // How many of them hang below `holder`, or are it. Linear likewise.
+  std::size_t CountBelow(std::span<const Node> nodes, Node holder) const;
   // The node itself, or the nearest object above a native block.
   Node NearestObject(Node node) const;
-  // A path with keys and indexes masked, as a hash: places that differ only there are one group.
-  std::uint64_t MaskedPath(Node node) const;
 
  private:
   const model::ObjectGraph& graph_;

@@ -8,11 +8,20 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "analysis/heap/losses.h"
 #include "model/ids.h"
 
 namespace memwhy::analysis {
+
+// Objects each of which holds the one before.
+struct ChainPath {
+  std::string link;          // from one to the next: ".before"
+  std::string type;          // of each
+  std::uint64_t length = 0;  // objects
+};
 
 struct HolderPath {
   std::vector<std::string> path;  // "module app", ".CACHE", "['user']"; root first
@@ -21,11 +30,26 @@ struct HolderPath {
   std::string holder_text;        // up to the container that the survivors share: "app.CACHE"
   std::string holder_type;        // its type: "dict", "list", "app.Store"
   std::optional<std::uint64_t> holder_length;  // entries, where it has a length
-  std::string held_type;         // the Python object below which the block hangs: "torch.Tensor"
-  bool invisible_to_gc = false;  // some edge on the way is one that gc cannot see
-  bool through_graph = false;    // passes an autograd graph (grad_fn), seen from a tensor
+  // What hangs there: the type of the object below which the block hangs, "torch.Tensor", or of the
+  // program's own object around it.
+  std::string held_type;
+  std::optional<ChainPath> chain;  // the holder is the first of a chain
+  bool invisible_to_gc = false;    // some edge on the way is one that gc cannot see
+  bool through_graph = false;      // passes an autograd graph (grad_fn), seen from a tensor
   // The stack that last enlarged the holder's own buffer: the statement that puts things in.
   std::optional<model::StackId> filled_from;
+};
+
+// Survivors that nobody with a name holds, of one loss.
+struct LossVote {
+  std::uint32_t loss = Losses::kNone;  // an index of HolderReport::losses; kNone: of none
+  std::size_t agreeing = 0;            // survivors that belong to it
+};
+
+// Where the objects of a type were made, as far as their births are recorded.
+struct Makers {
+  std::size_t known = 0;                                       // objects whose birth is recorded
+  std::vector<std::pair<model::StackId, std::size_t>> stacks;  // most objects first
 };
 
 // For one stack of the window view.
@@ -37,6 +61,7 @@ struct StackHolder {
   std::size_t agreeing = 0;          // of them below `holder`
   std::optional<HolderPath> holder;  // of one representative; nullopt: none, or no agreement
   std::string why_not;               // when there is no holder
+  LossVote lost;
 };
 
 // For objects that live in pooled memory, by type: what two graphs of one process say.
@@ -45,17 +70,27 @@ struct TypeGrowth {
   std::uint64_t before = 0;  // objects
   std::uint64_t after = 0;
   std::int64_t bytes = 0;   // shallow, after - before
+  std::int64_t pooled = 0;  // of them, those of objects so small that they lie in pools
   std::size_t sampled = 0;  // new objects looked up
   std::size_t agreeing = 0;
   std::optional<HolderPath> holder;
+  LossVote lost;
+  Makers makers;
+};
+
+// A loss, as it was in both graphs.
+struct LossGrowth {
+  Loss loss;                            // of the last graph
+  std::optional<std::uint64_t> before;  // its count in the graph before; nullopt: there is none
 };
 
 struct HolderReport {
   std::vector<StackHolder> stacks;
   std::vector<TypeGrowth> types;  // by bytes, largest first
-  std::uint64_t objects = 0;      // in the last graph
-  double seconds_between = 0;     // of the two graphs; 0 when there is one
-  std::string why_not;            // "" or why there is no graph at all
+  std::vector<LossGrowth> losses;
+  std::uint64_t objects = 0;   // in the last graph
+  double seconds_between = 0;  // of the two graphs; 0 when there is one
+  std::string why_not;         // "" or why there is no graph at all
 };
 
 }  // namespace memwhy::analysis

@@ -2,32 +2,19 @@
 #include <fmt/core.h>
 
 #include <string>
+#include <utility>
 
 #include "analysis/application_frame.h"
+#include "analysis/container_kind.h"
 #include "analysis/describe.h"
 #include "analysis/rules/rules.h"
-#include "base/strings.h"
 
 namespace memwhy::analysis {
 namespace {
 
-std::string HowToBound(const WhoHolds& holder) {
-  if (Contains(holder.holder_type, "list") || Contains(holder.holder_type, "deque")) {
-    return "keep the last N only (collections.deque(maxlen=N)), or drop entries once they are used";
-  }
-  if (Contains(holder.holder_type, "set")) {
-    return "remove members when what they stand for ends";
-  }
-  return "evict the oldest entry beyond N (an OrderedDict with popitem(last=False), or a cache "
-         "with "
-         "a size and a time limit), or delete an entry when its owner ends";
-}
-
 Finding DescribeContainerGrowth(const Case& one, const Suspect& suspect) {
   Finding finding = DescribeSuspect(one, suspect);
   const WhoHolds& holder = *finding.who_holds;
-  finding.id = "py.container_growth";
-  finding.kind = Kind::kUnboundedContainer;
   finding.layer = Layer::kPython;
   const std::string what = finding.what.type.empty() ? "what" : "every " + finding.what.type;
   if (finding.who_allocated) {
@@ -42,7 +29,10 @@ Finding DescribeContainerGrowth(const Case& one, const Suspect& suspect) {
       "{} stops getting longer in a longer window: then it is a cache with a limit that was not "
       "reached within {}.",
       holder.holder, FormatSeconds(one.view.options.to));
-  finding.fix = fmt::format("Bound {}: {}.", holder.holder, HowToBound(holder));
+  ContainerKind kind = KindOfContainer(one, finding);
+  finding.id = kind.id;
+  finding.kind = kind.kind;
+  finding.fix = std::move(kind.fix);
   return finding;
 }
 
@@ -52,7 +42,7 @@ RuleOutcome CheckContainerGrowth(const Case& one) {
   RuleOutcome outcome;
   outcome.check.id = "py.container_growth";
   for (const Suspect& suspect : one.suspects) {
-    if (RuleOf(suspect) == SuspectRule::kContainer) {
+    if (RuleOf(one, suspect) == SuspectRule::kContainer) {
       outcome.findings.push_back(DescribeContainerGrowth(one, suspect));
     }
   }

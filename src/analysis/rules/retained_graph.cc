@@ -53,7 +53,7 @@ RuleOutcome CheckRetainedGraph(const Case& one) {
   RuleOutcome outcome;
   outcome.check.id = "torch.graph_retained";
   for (const Suspect& suspect : one.suspects) {
-    if (RuleOf(suspect) == SuspectRule::kGraph)
+    if (RuleOf(one, suspect) == SuspectRule::kGraph)
       outcome.findings.push_back(DescribeRetainedGraph(one, suspect));
   }
   if (!outcome.findings.empty()) {

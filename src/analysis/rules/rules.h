@@ -21,6 +21,15 @@ struct RuleOutcome {
 RuleOutcome CheckContainerGrowth(const Case& one);
 // Tensors whose autograd graph stays alive with them.
 RuleOutcome CheckRetainedGraph(const Case& one);
+// Objects that nobody has and whose reference count says otherwise: C code took one too many.
+RuleOutcome CheckLeakedReferences(const Case& one);
+// Objects that hold each other: until the collector comes, or for good.
+RuleOutcome CheckGarbageCycles(const Case& one);
+// Objects each of which holds the one before.
+RuleOutcome CheckChains(const Case& one);
+// Tasks, coroutines, threads that wait and do not end, with what they hold.
+RuleOutcome CheckTaskPiles(const Case& one);
+bool IsTaskPile(const Case& one, const Suspect& suspect);
 // A stack that grows and whose holder could not be proven, or is no container.
 RuleOutcome CheckUnreleasedGrowth(const Case& one);
 // pymalloc arenas that grow while no holder is proven.
@@ -38,8 +47,19 @@ RssRise WhyRssRises(const Case& one);
 // Of kLittleKept, how fast and how much it is.
 std::string DescribeLittleKept(const Case& one);
 
-// Which of the first three rules a suspect belongs to; each belongs to exactly one.
-enum class SuspectRule : unsigned char { kContainer, kGraph, kUnreleased };
-SuspectRule RuleOf(const Suspect& suspect);
+// Growth that no finding explains, and where it lies. Looks at what the other rules have found.
+RuleOutcome CheckUnexplained(const Case& one, const std::vector<Finding>& findings);
+
+// Which of the rules above a suspect belongs to; each belongs to exactly one.
+enum class SuspectRule : unsigned char {
+  kContainer,
+  kGraph,
+  kLostReference,
+  kCycle,
+  kChain,
+  kTaskPile,
+  kUnreleased
+};
+SuspectRule RuleOf(const Case& one, const Suspect& suspect);
 
 }  // namespace memwhy::analysis

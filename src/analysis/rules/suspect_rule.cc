@@ -29,12 +29,18 @@ bool IsTensor(std::string_view type) {
 
 }  // namespace
 
-SuspectRule RuleOf(const Suspect& suspect) {
+SuspectRule RuleOf(const Case& one, const Suspect& suspect) {
+  if (!suspect.losses.empty()) {
+    return suspect.losses.front()->loss.kind == LossKind::kCycle ? SuspectRule::kCycle
+                                                                 : SuspectRule::kLostReference;
+  }
   if (!suspect.holder) return SuspectRule::kUnreleased;
   if (suspect.holder->through_graph &&
       (suspect.holder->held_type.empty() || IsTensor(suspect.holder->held_type))) {
     return SuspectRule::kGraph;
   }
+  if (suspect.holder->chain) return SuspectRule::kChain;
+  if (IsTaskPile(one, suspect)) return SuspectRule::kTaskPile;
   return IsContainer(*suspect.holder) ? SuspectRule::kContainer : SuspectRule::kUnreleased;
 }
 

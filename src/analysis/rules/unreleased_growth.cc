@@ -47,7 +47,7 @@ RuleOutcome CheckUnreleasedGrowth(const Case& one) {
   RuleOutcome outcome;
   outcome.check.id = "site.unreleased_growth";
   for (const Suspect& suspect : one.suspects) {
-    if (RuleOf(suspect) == SuspectRule::kUnreleased) {
+    if (RuleOf(one, suspect) == SuspectRule::kUnreleased) {
       outcome.findings.push_back(DescribeUnreleasedGrowth(one, suspect));
     }
   }

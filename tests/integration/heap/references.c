@@ -81,6 +81,25 @@ static PyType_Slot old_slots[] = {{Py_tp_traverse, old_traverse}, {Py_tp_clear, 
 static PyType_Spec old_spec = {"references.Old", sizeof(Old), 0,
                                Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, old_slots};
 
+// Holds an object and does not tell the collector: a cycle through it is never freed.
+typedef struct {
+  PyObject_HEAD
+  PyObject* content;
+} Box;
+
+static void box_dealloc(PyObject* self) {
+  PyTypeObject* type = Py_TYPE(self);
+  Py_CLEAR(((Box*)self)->content);
+  PyObject_Free(self);
+  Py_DECREF(type);
+}
+
+static PyMemberDef box_members[] = {{"content", 6 /* T_OBJECT */, offsetof(Box, content), 0, ""},
+                                    {NULL, 0, 0, 0, NULL}};
+static PyType_Slot box_slots[] = {
+    {Py_tp_dealloc, box_dealloc}, {Py_tp_members, box_members}, {0, NULL}};
+static PyType_Spec box_spec = {"references.Box", sizeof(Box), 0, Py_TPFLAGS_DEFAULT, box_slots};
+
 static PyMethodDef methods[] = {{"leak", leak, METH_O, ""},
                                 {"keep_static", keep_static, METH_O, ""},
                                 {"keep_malloc", keep_malloc, METH_O, ""},
@@ -91,5 +110,7 @@ PyMODINIT_FUNC PyInit_references(void) {
   PyObject* self = PyModule_Create(&module);
   PyObject* old = self == NULL ? NULL : PyType_FromSpec(&old_spec);
   if (old == NULL || PyModule_AddObject(self, "Old", old) != 0) return NULL;
+  PyObject* box = PyType_FromSpec(&box_spec);
+  if (box == NULL || PyModule_AddObject(self, "Box", box) != 0) return NULL;
   return self;
 }

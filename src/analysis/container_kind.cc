@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analysis/container_kind.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "analysis/application_frame.h"
+#include "analysis/heap/type_rank.h"
+#include "base/strings.h"
+
+namespace memwhy::analysis {
+namespace {
+
+// Of frames whose module belongs to `package`: whether any was seen, and whether all are a
+// library's.
+bool IsLibrary(const Case& one, std::string_view package) {
+  bool is_seen = false;
+  for (std::uint32_t i = 0; i < one.stacks.frame_count(); ++i) {
+    const model::Frame& frame = one.stacks.frame(model::FrameId{i});
+    const std::string_view module = frame.module;
+    if (module.substr(0, module.find('.')) != package) continue;
+    if (IsApplicationFrame(frame)) return false;
+    is_seen = true;
+  }
+  return is_seen;
+}
+
+// The module below which the holder hangs; "" another root.
+std::string_view RootModule(const WhoHolds& holder) {
+  constexpr std::string_view kModule = "module ";
+  if (holder.path.empty() || !StartsWith(holder.path.front(), kModule)) return "";
+  return std::string_view(holder.path.front()).substr(kModule.size());
+}
+
+// Whether the user cannot change the container: it is the standard library's or a package's.
+bool IsForeign(const Case& one, const WhoHolds& holder) {
+  const std::string_view module = RootModule(holder);
+  if (module.empty() || module == "__main__") return false;
+  const std::string_view package = module.substr(0, module.find('.'));
+  return RankOf(std::string(package) + ".") == TypeRank::kStandardLibrary ||
+         IsLibrary(one, package);
+}
+
+std::string HowToBound(const WhoHolds& holder) {
+  if (Contains(holder.holder_type, "list") || Contains(holder.holder_type, "deque")) {
+    return "keep the last N only (collections.deque(maxlen=N)), or drop entries once they are used";
+  }
+  if (Contains(holder.holder_type, "set")) {
+    return "remove members when what they stand for ends";
+  }
+  return "evict the oldest entry beyond N (an OrderedDict with popitem(last=False), or a cache "
+         "with "
+         "a size and a time limit), or delete an entry when its owner ends";
+}
+
+bool IsFunction(std::string_view type) {
+  return type == "function" || type == "method" || type == "functools.partial" ||
+         type == "builtin_function_or_method";
+}
+
+}  // namespace
+
+ContainerKind KindOfContainer(const Case& one, const Finding& finding) {
+  const WhoHolds& holder = *finding.who_holds;
+  const std::string where =
+      finding.who_allocated ? " at " + CallableText(*finding.who_allocated) : "";
+  const std::string_view element = finding.what.type;
+  if (holder.holder == "gc.garbage") {
+    return {"py.uncollectable", Kind::kUncollectableCycle,
+            "Take gc.DEBUG_SAVEALL (or DEBUG_LEAK) out of gc.set_debug(): it keeps all that the "
+            "collector finds in gc.garbage."};
+  }
+  if (StartsWith(holder.holder_type, "functools._lru_cache_wrapper") ||
+      Contains(holder.text, ".<cache>")) {
+    return {"py.lru_method", Kind::kUnboundedContainer,
+            fmt::format("Give the cache of {} a maxsize that fits, or none at all where the "
+                        "arguments rarely repeat; on a method the key holds the instance: cache "
+                        "per instance (functools.cached_property, or a dict in the instance).",
+                        holder.holder)};
+  }
+  const bool is_metric = StartsWith(element, "prometheus_client.") ||
+                         StartsWith(element, "opentelemetry.") ||
+                         EndsWith(holder.holder, "._metrics");
+  if (is_metric) {
+    return {"py.metric_cardinality", Kind::kUnboundedContainer,
+            fmt::format("Each distinct set of label values is a time series that stays. Take the "
+                        "label whose values have no bound (an id, a path, a message) out of the "
+                        "metric{}.",
+                        where)};
+  }
+  const bool is_pile_of_functions =
+      IsFunction(element) &&
+      (Contains(holder.holder_type, "list") || Contains(holder.holder, "hook") ||
+       Contains(holder.holder, "callback") || Contains(holder.holder, "handler"));
+  if (is_pile_of_functions) {
+    return {"py.callback_accumulates", Kind::kUnboundedContainer,
+            fmt::format("Register once, not for each call{}; or take the callback out of {} when "
+                        "what it serves ends.",
+                        where, holder.holder)};
+  }
+  if (IsForeign(one, holder)) {
+    const std::string line =
+        holder.filled_by ? CallableText(*holder.filled_by)
+                         : (finding.who_allocated ? CallableText(*finding.who_allocated) : "");
+    return {"py.container_growth", Kind::kUnboundedContainer,
+            fmt::format("{} belongs to {}, which empties it only when the program says so: end, "
+                        "close or unregister what {} opens, or open it once.",
+                        holder.holder, RootModule(holder), line.empty() ? "the program" : line)};
+  }
+  return {"py.container_growth", Kind::kUnboundedContainer,
+          fmt::format("Bound {}: {}.", holder.holder, HowToBound(holder))};
+}
+
+}  // namespace memwhy::analysis

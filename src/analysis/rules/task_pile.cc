@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/core.h>
+
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "analysis/application_frame.h"
+#include "analysis/describe.h"
+#include "analysis/rules/rules.h"
+#include "base/strings.h"
+
+namespace memwhy::analysis {
+namespace {
+
+struct PileType {
+  std::string_view type;
+  std::string_view plural;
+};
+constexpr std::array<PileType, 5> kPiles = {{{"_asyncio.Task", "tasks"},
+                                             {"asyncio.tasks.Task", "tasks"},
+                                             {"threading.Thread", "threads"},
+                                             {"coroutine", "coroutines"},
+                                             {"greenlet.greenlet", "greenlets"}}};
+
+// The tasks or threads of which there are more at the end; nullptr: none.
+const TypeGrowth* GrowingPile(const Case& one, std::string_view* plural) {
+  if (one.holders == nullptr || one.holders->seconds_between <= 0) return nullptr;
+  for (const PileType& pile : kPiles) {
+    for (const TypeGrowth& type : one.holders->types) {
+      if (type.type != pile.type || type.after <= type.before) continue;
+      *plural = pile.plural;
+      return &type;
+    }
+  }
+  return nullptr;
+}
+
+// "Session.pump()" of " -> Session.pump()"; the last function on the path.
+std::string WaitingFunction(const WhoHolds& holder) {
+  std::string function;
+  for (const std::string& step : holder.path) {
+    const auto arrow = step.rfind(" -> ");
+    if (arrow != std::string::npos && step.ends_with("()")) function = step.substr(arrow + 4);
+  }
+  return function;
+}
+
+Finding DescribeTaskPile(const Case& one, const Suspect& suspect) {
+  Finding finding = DescribeSuspect(one, suspect);
+  std::string_view plural = "tasks";
+  const TypeGrowth* pile = GrowingPile(one, &plural);
+  finding.id = "py.task_or_thread_pile";
+  finding.kind = Kind::kUnboundedContainer;
+  finding.layer = Layer::kPython;
+  const std::string function = WaitingFunction(*finding.who_holds);
+  const auto& starter =
+      finding.who_holds->filled_by ? finding.who_holds->filled_by : finding.who_allocated;
+  const std::string started = starter ? ", started at " + CallableText(*starter) : std::string();
+  std::string subject = function.empty() ? std::string() : " in " + function;
+  if (pile != nullptr) {
+    finding.what.type = pile->type;
+    finding.what.count = pile->after - pile->before;
+    if (one.operations_per_second) {
+      finding.what.references_per_operation = static_cast<double>(*finding.what.count) /
+                                              one.holders->seconds_between /
+                                              *one.operations_per_second;
+    }
+    finding.title = fmt::format("{} {} wait{} and do not end{}: +{}", FormatCount(pile->after),
+                                plural, subject, started, RateText(one, finding));
+    finding.evidence.push_back(
+        {fmt::format("{}: {} before, {} after {}", pile->type, FormatCount(pile->before),
+                     FormatCount(pile->after), FormatSeconds(one.holders->seconds_between)),
+         static_cast<double>(*finding.what.count), "objects", "two heap graphs"});
+  }
+  finding.would_disprove = fmt::format(
+      "The number of {} falls again when what they wait for comes (a burst, a slow peer).", plural);
+  finding.fix = fmt::format(
+      "End them: close or cancel what they wait for when the request{} is done, give the wait a "
+      "timeout, or bound how many there may be (a semaphore, a pool).",
+      starter ? " that starts them in " + CallableText(*starter) : std::string());
+  return finding;
+}
+
+}  // namespace
+
+bool IsTaskPile(const Case& one, const Suspect& suspect) {
+  if (!suspect.holder) return false;
+  std::string_view plural;
+  const TypeGrowth* pile = GrowingPile(one, &plural);
+  if (pile == nullptr) return false;
+  if (suspect.holder->held_type == pile->type) return true;
+  // Between the holder and what it holds lies a function that waits: each of its own. A local of
+  // one waiting function, which holds all of them, is no pile.
+  const HolderPath& holder = *suspect.holder;
+  if (!StartsWith(holder.text, holder.holder_text)) return false;
+  const std::string_view below = std::string_view(holder.text).substr(holder.holder_text.size());
+  const auto arrow = below.find(" -> ");
+  return arrow != std::string_view::npos && below.find("()", arrow) != std::string_view::npos;
+}
+
+RuleOutcome CheckTaskPiles(const Case& one) {
+  RuleOutcome outcome;
+  outcome.check.id = "py.task_or_thread_pile";
+  for (const Suspect& suspect : one.suspects) {
+    if (RuleOf(one, suspect) == SuspectRule::kTaskPile) {
+      outcome.findings.push_back(DescribeTaskPile(one, suspect));
+    }
+  }
+  outcome.check.result = outcome.findings.empty() ? CheckResult::kPass : CheckResult::kFail;
+  outcome.check.why = outcome.findings.empty() ? "nothing that grows hangs on waiting tasks"
+                                               : outcome.findings.front().title;
+  return outcome;
+}
+
+}  // namespace memwhy::analysis
