@@ -12,17 +12,17 @@ REFERENCES = ROOT / "tests" / "integration" / "heap" / "references.c"
 SECONDS = 16
 
 
-@pytest.fixture(scope="module", autouse=True)
-def extension(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("references")
+# For each test anew: a fixture of the module would keep all of them in one process of pytest.
+@pytest.fixture(autouse=True)
+def extension(tmp_path, monkeypatch):
+    folder = tmp_path / "extension"
+    folder.mkdir()
     say = "import sysconfig; print(sysconfig.get_path('include'))"
     include = subprocess.check_output([PYTHON, "-c", say], text=True).strip()
     library = folder / "references.so"
     subprocess.run(["cc", "-O2", "-shared", "-fPIC", f"-I{include}", REFERENCES, "-o", library],
                    check=True, timeout=120)  # fmt: skip
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(folder))
-        yield
+    monkeypatch.setenv("PYTHONPATH", str(folder))
 
 
 def line_of(way):
