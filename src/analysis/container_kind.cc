@@ -51,8 +51,7 @@ std::string HowToBound(const WhoHolds& holder) {
     return "remove members when what they stand for ends";
   }
   return "evict the oldest entry beyond N (an OrderedDict with popitem(last=False), or a cache "
-         "with "
-         "a size and a time limit), or delete an entry when its owner ends";
+         "with a size and a time limit), or delete an entry when its owner ends";
 }
 
 bool IsFunction(std::string_view type) {

@@ -289,16 +289,12 @@ HolderReport FindHolders(const HolderInput& input, const HolderOptions& options)
   }
   for (const auto& [type, tally] : tallies) {
     if (tally.after <= tally.before || tally.growth() <= 0) continue;
-    report.types.push_back(TypeGrowth{std::string(type),
-                                      tally.before,
-                                      tally.after,
-                                      tally.growth(),
-                                      static_cast<std::int64_t>(tally.pooled),
-                                      0,
-                                      0,
-                                      std::nullopt,
-                                      {},
-                                      {}});
+    TypeGrowth& growth = report.types.emplace_back();
+    growth.type = type;
+    growth.before = tally.before;
+    growth.after = tally.after;
+    growth.bytes = tally.growth();
+    growth.pooled = static_cast<std::int64_t>(tally.pooled);
   }
   std::sort(report.types.begin(), report.types.end(), [](const TypeGrowth& a, const TypeGrowth& b) {
     return a.bytes != b.bytes ? a.bytes > b.bytes : a.type < b.type;
@@ -322,7 +318,7 @@ HolderReport FindHolders(const HolderInput& input, const HolderOptions& options)
       if (tree.IsHeld(all[i])) places.push_back(all[i]);
     }
     type.lost = VoteForLoss(losses, sample);
-    type.makers = FindMakers(last, all, input.births);
+    type.makers = FindMakers(last, sample, input.births);
     const Vote vote = Elect(tree, groups, places);
     type.sampled = sample.size();
     type.agreeing = vote.agreeing;

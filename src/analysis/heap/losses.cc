@@ -2,7 +2,6 @@
 #include "analysis/heap/losses.h"
 
 #include <algorithm>
-#include <map>
 #include <set>
 #include <string_view>
 #include <unordered_map>
@@ -69,12 +68,9 @@ Losses::Losses(const HolderTree& tree) {
 }
 
 std::uint32_t Losses::Number(const std::string& key, const Loss& loss) {
-  for (const auto& [known, number] : keys_) {
-    if (known == key) return number;
-  }
-  keys_.emplace_back(key, static_cast<std::uint32_t>(losses_.size()));
-  losses_.push_back(loss);
-  return keys_.back().second;
+  const auto [known, is_new] = keys_.try_emplace(key, static_cast<std::uint32_t>(losses_.size()));
+  if (is_new) losses_.push_back(loss);
+  return known->second;
 }
 
 void Losses::AddReferences(const HolderTree& tree) {
@@ -88,12 +84,10 @@ void Losses::AddReferences(const HolderTree& tree) {
     loss.kind = LossKind::kReference;
     loss.type = graph.TypeName(object.node);
     loss.proof = object.proof;
-    loss.held_by = object.held_by;
     const std::uint32_t number = Number(ReferenceKey(loss.type, IsHeldByCode(object)), loss);
     Loss& known = losses_[number];
     ++known.count;
     known.references += static_cast<std::uint64_t>(object.surplus);
-    if (known.held_by.empty()) known.held_by = object.held_by;
     proven.resize(losses_.size());
     if (object.proof == ReferenceProof::kCertain || object.proof == ReferenceProof::kScanned) {
       ++proven[number];
@@ -143,28 +137,24 @@ void Losses::AddCycles(const ObjectGraph& graph) {
 }
 
 LossCounts::LossCounts(const ObjectGraph& graph) {
-  std::map<std::string, std::uint64_t> counts;
   for (Node node = ObjectGraph::kFirst; node < graph.first_root(); ++node) {
     if (graph.IsObject(node) && graph.surplus(node) > 0) {
-      ++counts[ReferenceKey(graph.TypeName(node), false)];
+      ++counts_[ReferenceKey(graph.TypeName(node), false)];
     }
   }
   const Garbage garbage = FindGarbage(graph);
   for (std::size_t i = 0; i < garbage.cycles.size(); ++i) {
     const GarbageCycle& cycle = garbage.cycles[i];
     if (garbage.head[cycle.members.front()] != i) continue;
-    ++counts[CycleKey(cycle.why, TypesOf(graph, cycle.members))];
+    ++counts_[CycleKey(cycle.why, TypesOf(graph, cycle.members))];
   }
-  counts_.assign(counts.begin(), counts.end());
 }
 
 std::uint64_t LossCounts::CountOf(const Loss& like) const {
   const std::string key = like.kind == LossKind::kCycle ? CycleKey(like.why, like.types)
                                                         : ReferenceKey(like.type, false);
-  const auto at = std::lower_bound(
-      counts_.begin(), counts_.end(), key,
-      [](const auto& entry, const std::string& wanted) { return entry.first < wanted; });
-  return at != counts_.end() && at->first == key ? at->second : 0;
+  const auto at = counts_.find(key);
+  return at == counts_.end() ? 0 : at->second;
 }
 
 }  // namespace memwhy::analysis

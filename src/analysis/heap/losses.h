@@ -7,8 +7,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "analysis/heap/heap_cycles.h"
@@ -32,7 +32,6 @@ struct Loss {
   std::string closed_by;  // kCycle with kNative: the type that the collector cannot see into
   CycleWhy why = CycleWhy::kThreshold;               // kCycle
   ReferenceProof proof = ReferenceProof::kPossible;  // kReference: of most of them
-  std::string held_by;                               // kReference: where a pointer lies
   std::uint64_t count = 0;                           // cycles, or objects with lost references
   std::uint64_t references = 0;                      // kReference: lost ones
   std::uint64_t bytes = 0;                           // of them and all below
@@ -56,7 +55,7 @@ class Losses {
   std::uint32_t Number(const std::string& key, const Loss& loss);
 
   std::vector<Loss> losses_;
-  std::vector<std::pair<std::string, std::uint32_t>> keys_;
+  std::map<std::string, std::uint32_t> keys_;
   std::vector<std::uint32_t> of_;  // by node
 };
 
@@ -68,7 +67,7 @@ class LossCounts {
   std::uint64_t CountOf(const Loss& like) const;
 
  private:
-  std::vector<std::pair<std::string, std::uint64_t>> counts_;  // by key
+  std::map<std::string, std::uint64_t> counts_;  // by key
 };
 
 }  // namespace memwhy::analysis

@@ -38,17 +38,11 @@ Finding DescribeChainGrowth(const Case& one, const Suspect& suspect) {
 }  // namespace
 
 RuleOutcome CheckChains(const Case& one) {
-  RuleOutcome outcome;
-  outcome.check.id = "py.chain";
-  for (const Suspect& suspect : one.suspects) {
-    if (RuleOf(one, suspect) == SuspectRule::kChain) {
-      outcome.findings.push_back(DescribeChainGrowth(one, suspect));
-    }
-  }
-  outcome.check.result = outcome.findings.empty() ? CheckResult::kPass : CheckResult::kFail;
-  outcome.check.why = outcome.findings.empty() ? "nothing that grows is a chain of objects"
-                                               : outcome.findings.front().title;
-  return outcome;
+  return BlameSuspects(one,
+                       {.rule = SuspectRule::kChain,
+                        .id = "py.chain",
+                        .passed = "nothing that grows is a chain of objects"},
+                       DescribeChainGrowth);
 }
 
 }  // namespace memwhy::analysis

@@ -96,6 +96,13 @@ WhoHolds HeldByCycle(const Loss& loss) {
   return holds;
 }
 
+// The next step; it stays what it is where no dump was taken.
+void ListCycles(const Case& one, Finding* finding) {
+  if (one.recording.heap_dumps.empty()) return;
+  finding->next_step = {"memwhy heap cycles " + one.recording.heap_dumps.back(),
+                        "lists the cycles with their members"};
+}
+
 Finding DescribeGarbageCycles(const Case& one, const Suspect& suspect) {
   Finding finding = DescribeSuspect(one, suspect);
   const LossGrowth& lead = *suspect.losses.front();
@@ -123,10 +130,7 @@ Finding DescribeGarbageCycles(const Case& one, const Suspect& suspect) {
                     FormatBytes(lead.loss.bytes)),
         static_cast<double>(lead.loss.count), "cycles", "heap graph"}});
   finding.would_disprove = words.would_disprove;
-  if (!one.recording.heap_dumps.empty()) {
-    finding.next_step = {"memwhy heap cycles " + one.recording.heap_dumps.back(),
-                         "lists the cycles with their members"};
-  }
+  ListCycles(one, &finding);
   finding.fix = words.fix;
   return finding;
 }
@@ -189,10 +193,7 @@ Finding DescribeDebt(const Case& one, const LossGrowth& debt) {
   finding.would_disprove = words.would_disprove;
   finding.prediction =
       fmt::format("After gc.collect() the program uses {} less.", FormatBytes(debt.loss.bytes));
-  if (!one.recording.heap_dumps.empty()) {
-    finding.next_step = {"memwhy heap cycles " + one.recording.heap_dumps.back(),
-                         "lists the cycles with their members"};
-  }
+  ListCycles(one, &finding);
   finding.fix = words.fix;
   return finding;
 }
@@ -200,27 +201,18 @@ Finding DescribeDebt(const Case& one, const LossGrowth& debt) {
 }  // namespace
 
 RuleOutcome CheckGarbageCycles(const Case& one) {
-  RuleOutcome outcome;
-  outcome.check.id = "py.garbage_cycles";
-  for (const Suspect& suspect : one.suspects) {
-    if (RuleOf(one, suspect) == SuspectRule::kCycle) {
-      outcome.findings.push_back(DescribeGarbageCycles(one, suspect));
-    }
-  }
-  if (outcome.findings.empty()) {
-    if (const LossGrowth* debt = LargeDebt(one)) {
-      outcome.findings.push_back(DescribeDebt(one, *debt));
-    }
-  }
-  if (!outcome.findings.empty()) {
+  RuleOutcome outcome =
+      BlameSuspects(one,
+                    {.rule = SuspectRule::kCycle,
+                     .id = "py.garbage_cycles",
+                     .passed = "nothing that grows hangs on a cycle that nobody holds",
+                     .needs_graph = true},
+                    DescribeGarbageCycles);
+  if (!outcome.findings.empty()) return outcome;
+  if (const LossGrowth* debt = LargeDebt(one)) {
+    outcome.findings.push_back(DescribeDebt(one, *debt));
     outcome.check.result = CheckResult::kFail;
     outcome.check.why = outcome.findings.front().title;
-  } else if (one.holders == nullptr || !one.holders->why_not.empty()) {
-    outcome.check.result = CheckResult::kCouldNot;
-    outcome.check.why = "no heap graph";
-  } else {
-    outcome.check.result = CheckResult::kPass;
-    outcome.check.why = "nothing that grows hangs on a cycle that nobody holds";
   }
   return outcome;
 }

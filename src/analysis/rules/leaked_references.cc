@@ -72,8 +72,7 @@ Finding DescribeLeakedReferences(const Case& one, const Suspect& suspect) {
   }
   finding.fix = fmt::format(
       "Look for a missing Py_DECREF (or a stolen reference that is not given away) in the "
-      "extension "
-      "that {}; a newer version of it may have it. Until then call it less, or restart.",
+      "extension that {}; a newer version of it may have it. Until then call it less, or restart.",
       site.empty() ? "makes these objects" : site + " calls");
   return finding;
 }
@@ -81,24 +80,12 @@ Finding DescribeLeakedReferences(const Case& one, const Suspect& suspect) {
 }  // namespace
 
 RuleOutcome CheckLeakedReferences(const Case& one) {
-  RuleOutcome outcome;
-  outcome.check.id = "ext.leaked_reference";
-  for (const Suspect& suspect : one.suspects) {
-    if (RuleOf(one, suspect) == SuspectRule::kLostReference) {
-      outcome.findings.push_back(DescribeLeakedReferences(one, suspect));
-    }
-  }
-  if (!outcome.findings.empty()) {
-    outcome.check.result = CheckResult::kFail;
-    outcome.check.why = outcome.findings.front().title;
-  } else if (one.holders == nullptr || !one.holders->why_not.empty()) {
-    outcome.check.result = CheckResult::kCouldNot;
-    outcome.check.why = "no heap graph";
-  } else {
-    outcome.check.result = CheckResult::kPass;
-    outcome.check.why = "no growing type has references that nobody has";
-  }
-  return outcome;
+  return BlameSuspects(one,
+                       {.rule = SuspectRule::kLostReference,
+                        .id = "ext.leaked_reference",
+                        .passed = "no growing type has references that nobody has",
+                        .needs_graph = true},
+                       DescribeLeakedReferences);
 }
 
 }  // namespace memwhy::analysis

@@ -62,4 +62,16 @@ enum class SuspectRule : unsigned char {
 };
 SuspectRule RuleOf(const Case& one, const Suspect& suspect);
 
+// What a rule of suspects answers: a finding for each suspect of `rule`, and a check `id`, which
+// the first finding fails. Without findings it says `passed`, or, of a rule that `needs_graph`,
+// that there is no heap graph.
+struct SuspectCheck {
+  SuspectRule rule{};
+  const char* id = "";
+  const char* passed = "";
+  bool needs_graph = false;
+};
+RuleOutcome BlameSuspects(const Case& one, const SuspectCheck& check,
+                          Finding (*describe)(const Case&, const Suspect&));
+
 }  // namespace memwhy::analysis

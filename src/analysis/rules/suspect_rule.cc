@@ -44,4 +44,21 @@ SuspectRule RuleOf(const Case& one, const Suspect& suspect) {
   return IsContainer(*suspect.holder) ? SuspectRule::kContainer : SuspectRule::kUnreleased;
 }
 
+RuleOutcome BlameSuspects(const Case& one, const SuspectCheck& check,
+                          Finding (*describe)(const Case&, const Suspect&)) {
+  RuleOutcome outcome;
+  for (const Suspect& suspect : one.suspects) {
+    if (RuleOf(one, suspect) == check.rule) outcome.findings.push_back(describe(one, suspect));
+  }
+  const bool has_graph = one.holders != nullptr && one.holders->why_not.empty();
+  if (!outcome.findings.empty()) {
+    outcome.check = {check.id, CheckResult::kFail, outcome.findings.front().title};
+  } else if (check.needs_graph && !has_graph) {
+    outcome.check = {check.id, CheckResult::kCouldNot, "no heap graph"};
+  } else {
+    outcome.check = {check.id, CheckResult::kPass, check.passed};
+  }
+  return outcome;
+}
+
 }  // namespace memwhy::analysis

@@ -46,33 +46,32 @@ std::string WaitingFunction(const WhoHolds& holder) {
   return function;
 }
 
+// `suspect` is a pile, so one grows.
 Finding DescribeTaskPile(const Case& one, const Suspect& suspect) {
   Finding finding = DescribeSuspect(one, suspect);
-  std::string_view plural = "tasks";
-  const TypeGrowth* pile = GrowingPile(one, &plural);
+  std::string_view plural;
+  const TypeGrowth& pile = *GrowingPile(one, &plural);
   finding.id = "py.task_or_thread_pile";
   finding.kind = Kind::kUnboundedContainer;
   finding.layer = Layer::kPython;
+  finding.what.type = pile.type;
+  finding.what.count = pile.after - pile.before;
+  if (one.operations_per_second) {
+    finding.what.references_per_operation = static_cast<double>(*finding.what.count) /
+                                            one.holders->seconds_between /
+                                            *one.operations_per_second;
+  }
   const std::string function = WaitingFunction(*finding.who_holds);
   const auto& starter =
       finding.who_holds->filled_by ? finding.who_holds->filled_by : finding.who_allocated;
-  const std::string started = starter ? ", started at " + CallableText(*starter) : std::string();
-  std::string subject = function.empty() ? std::string() : " in " + function;
-  if (pile != nullptr) {
-    finding.what.type = pile->type;
-    finding.what.count = pile->after - pile->before;
-    if (one.operations_per_second) {
-      finding.what.references_per_operation = static_cast<double>(*finding.what.count) /
-                                              one.holders->seconds_between /
-                                              *one.operations_per_second;
-    }
-    finding.title = fmt::format("{} {} wait{} and do not end{}: +{}", FormatCount(pile->after),
-                                plural, subject, started, RateText(one, finding));
-    finding.evidence.push_back(
-        {fmt::format("{}: {} before, {} after {}", pile->type, FormatCount(pile->before),
-                     FormatCount(pile->after), FormatSeconds(one.holders->seconds_between)),
-         static_cast<double>(*finding.what.count), "objects", "two heap graphs"});
-  }
+  finding.title = fmt::format("{} {} wait{} and do not end{}: +{}", FormatCount(pile.after), plural,
+                              function.empty() ? std::string() : " in " + function,
+                              starter ? ", started at " + CallableText(*starter) : std::string(),
+                              RateText(one, finding));
+  finding.evidence.push_back(
+      {fmt::format("{}: {} before, {} after {}", pile.type, FormatCount(pile.before),
+                   FormatCount(pile.after), FormatSeconds(one.holders->seconds_between)),
+       static_cast<double>(*finding.what.count), "objects", "two heap graphs"});
   finding.would_disprove = fmt::format(
       "The number of {} falls again when what they wait for comes (a burst, a slow peer).", plural);
   finding.fix = fmt::format(
@@ -100,17 +99,11 @@ bool IsTaskPile(const Case& one, const Suspect& suspect) {
 }
 
 RuleOutcome CheckTaskPiles(const Case& one) {
-  RuleOutcome outcome;
-  outcome.check.id = "py.task_or_thread_pile";
-  for (const Suspect& suspect : one.suspects) {
-    if (RuleOf(one, suspect) == SuspectRule::kTaskPile) {
-      outcome.findings.push_back(DescribeTaskPile(one, suspect));
-    }
-  }
-  outcome.check.result = outcome.findings.empty() ? CheckResult::kPass : CheckResult::kFail;
-  outcome.check.why = outcome.findings.empty() ? "nothing that grows hangs on waiting tasks"
-                                               : outcome.findings.front().title;
-  return outcome;
+  return BlameSuspects(one,
+                       {.rule = SuspectRule::kTaskPile,
+                        .id = "py.task_or_thread_pile",
+                        .passed = "nothing that grows hangs on waiting tasks"},
+                       DescribeTaskPile);
 }
 
 }  // namespace memwhy::analysis
