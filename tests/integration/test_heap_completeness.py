@@ -20,7 +20,7 @@ HERE = ROOT / "tests" / "integration" / "heap"
 PACKAGES = Path(
     os.environ.get("MEMWHY_HEAP_PACKAGES", Path.home() / ".cache/memwhy/heap_packages")
 )
-DEAD = 2  # of live_blocks.states
+DEAD, YOUNG = 2, 3  # of live_blocks.states
 GROUPS = 12  # printed
 MOST_NOISE = 0.001  # of all objects: with references too many, proven or not, that nobody planted
 # Types whose objects have attribute values, or memory of C code, beyond sys.getsizeof.
@@ -166,7 +166,8 @@ def check_own_builder(memwhy, python, tmp_path, environment):
     for what in ("kept", "held", "lost"):
         assert not check_planted(found, said[what]), what
     # What a walk of Python's knows, and that has not died since, was found, and what was found lives.
-    assert [a for a, state in zip(missing, states[len(others) :]) if state != DEAD] == []
+    # Where a young block lies, what the walk saw has died.
+    assert [a for a, state in zip(missing, states[len(others) :]) if state not in (DEAD, YOUNG)] == []
     dead = [found[a]["type"] for a, state in zip(others, states) if state == DEAD]
     assert dead == []
     # Only what was lost is called so.
@@ -373,7 +374,7 @@ def test_large_service(memwhy, tmp_path):
     said = target.said
     assert said["modules"] >= 33 and facts["objects"] > 400_000
     assert facts["skipped"] == []
-    assert [a for a, state in zip(missing, states[len(others) :]) if state != DEAD] == []
+    assert [a for a, state in zip(missing, states[len(others) :]) if state not in (DEAD, YOUNG)] == []
     assert [found[a]["type"] for a, state in zip(others, states) if state == DEAD] == []
     listed, proven = unbalanced(memwhy, dump)
     lost = set(said["lost"])

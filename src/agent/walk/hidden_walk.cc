@@ -149,12 +149,13 @@ bool HiddenWalk<Sink>::FindStacks() noexcept {
 }
 
 // Whether the last object before `at` reaches over it: a tuple of n items whose first is a type
-// looks like an object with n references.
+// looks like an object with n references. No object reaches beyond its block: what lies before the
+// block of `at` may be no object at all, only a place to which some word points.
 template <typename Sink>
-bool HiddenWalk<Sink>::IsInside(Address at) noexcept {
+bool HiddenWalk<Sink>::IsInside(Address at, Address block) noexcept {
   // Bits stand for 16 bytes; objects outside of libraries begin at multiples of that.
   const Address before = state_.marks.SeenBefore(at);
-  if (before == 0) return false;
+  if (before == 0 || before < block) return false;
   const Address type = cpython::TypeOf(before);
   if (!state_.types.IsKnown(type)) return false;
   const DumpType* facts = state_.types.Get(type);
@@ -179,11 +180,12 @@ void HiddenWalk<Sink>::VisitRange(Address first, Address last) noexcept {
       if (state_.marks.IsSeen(at) || !state_.types.IsKnown(type) || free_.Contains(at)) continue;
       const DumpType* facts = state_.types.Get(type);
       if (facts == nullptr || IsSingleton(*facts)) continue;
-      if (!free_.CanBegin(at, static_cast<Address>(facts->before_bytes)) || IsInside(at)) continue;
+      const FreeMemory::Block block = free_.BlockOf(at);
+      if (!free_.CanBegin(at, static_cast<Address>(facts->before_bytes))) continue;
+      if (IsInside(at, block.begin)) continue;
       // Without a head of the collector's it was never an object of such a type.
       if (facts->kind == ObjectKind::kType || IsTracked(*facts, at)) continue;
       const std::int64_t extra = InlineBytes(*facts, at, state_.map);
-      const FreeMemory::Block block = free_.BlockOf(at);
       const Address most = (block.begin != 0 ? block.end : last) - at;
       if (extra < 0 || OwnBytes(*facts, at) + static_cast<Address>(extra) > most) continue;
       found[count++] = at;

@@ -23,7 +23,7 @@ class HiddenWalk {
 
  private:
   void VisitRange(cpython::Address first, cpython::Address last) noexcept;
-  bool IsInside(cpython::Address at) noexcept;
+  bool IsInside(cpython::Address at, cpython::Address block) noexcept;
   static bool IsThreadStack(const Mapping& mapping) noexcept;
   bool FindStacks() noexcept;
   void MarkStack(cpython::Address place, bool is_small_only) noexcept;

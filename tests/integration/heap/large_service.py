@@ -115,6 +115,7 @@ def main():
         if i % 2:
             also.append(thing)
     del thing
+    live_blocks.mark()
     save(walk(()), os.path.join(FOLDER, "known"))
     print(json.dumps({"pid": os.getpid(), "modules": len(modules), "lost": lost}), flush=True)
     live_blocks.wait_for_input()

@@ -4,17 +4,21 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdint.h>
 
-enum state { kUnknown = 0, kLive = 1, kDead = 2 };
+enum state { kUnknown = 0, kLive = 1, kDead = 2, kYoung = 3 };
 #define SLOTS (1u << 21)  // a power of two
 
 // `place` is the block's address shifted, with its state below: nothing that looks like a pointer.
 static struct {
   uintptr_t place;
-  size_t bytes;
+  unsigned bytes;
+  unsigned birth;
 } table[SLOTS];
+static unsigned births;
+static unsigned marked = UINT_MAX;
 static PyMemAllocatorEx originals[2];
 static int is_stopped;
 
@@ -30,7 +34,10 @@ static void note(void* block, enum state state, size_t bytes) {
   if (block == NULL || is_stopped) return;
   const size_t at = find((uintptr_t)block);
   table[at].place = (uintptr_t)block << 8 | state;
-  if (state == kLive) table[at].bytes = bytes;
+  if (state == kLive) {
+    table[at].bytes = bytes < UINT_MAX ? (unsigned)bytes : UINT_MAX;
+    table[at].birth = ++births;
+  }
 }
 
 static void* on_malloc(void* context, size_t size) {
@@ -63,7 +70,8 @@ static void on_free(void* context, void* block) {
 }
 
 // Of each address: 1 when an object there lies in a block that lives, 2 when its block was given
-// back, 0 when the block is older than this module or is none.
+// back, 3 when the block that lives there was born after mark(), so that what was there before has
+// died; 0 when the block is older than this module or is none.
 static PyObject* states(PyObject* self, PyObject* addresses) {
   (void)self;
   const Py_ssize_t count = PyList_Size(addresses);
@@ -73,14 +81,24 @@ static PyObject* states(PyObject* self, PyObject* addresses) {
     const uintptr_t address = PyLong_AsSize_t(PyList_GetItem(addresses, i));
     enum state found = kUnknown;
     // Before an object stand the collector's head, attributes and weak references.
-    for (uintptr_t before = 0; before <= 32 && found != kLive; before += 16) {
+    for (uintptr_t before = 0; before <= 32; before += 16) {
       const size_t at = find(address - before);
       const enum state state = table[at].place & 15;
-      if (state != kUnknown && table[at].bytes > before) found = state;
+      if (state == kUnknown || table[at].bytes <= before) continue;
+      found = state == kLive && table[at].birth > marked ? kYoung : state;
+      if (state == kLive) break;
     }
     PyList_SetItem(answer, i, PyLong_FromLong(found));
   }
   return answer;
+}
+
+// What is born from now on is young.
+static PyObject* mark(PyObject* self, PyObject* unused) {
+  (void)self;
+  (void)unused;
+  marked = births;
+  Py_RETURN_NONE;
 }
 
 // Waits for input and makes no object while it does; what comes and goes from then on is not noted.
@@ -97,6 +115,7 @@ static PyObject* wait_for_input(PyObject* self, PyObject* unused) {
 }
 
 static PyMethodDef methods[] = {{"states", states, METH_O, ""},
+                                {"mark", mark, METH_NOARGS, ""},
                                 {"wait_for_input", wait_for_input, METH_NOARGS, ""},
                                 {NULL, NULL, 0, NULL}};
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "live_blocks", "", -1, methods, 0, 0, 0, 0};

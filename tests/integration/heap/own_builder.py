@@ -221,6 +221,7 @@ def main():
     held = lose(MAKERS, references.keep_static, 5) + lose(MAKERS, references.keep_malloc, 5)
     lost = lose(MAKERS + unseen, references.leak, 10)
     dead = litter(MAKERS + unseen)
+    live_blocks.mark()
     known = walk(())
     save(known, os.path.join(FOLDER, "known"))
     del known
