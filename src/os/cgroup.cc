@@ -165,7 +165,7 @@ Result<CgroupMemory> ReadCgroupMemory(const FileSystem& fs, const CgroupLocation
       fs.ReadSmall(JoinPath(directory, is_v2 ? "memory.events" : "memory.oom_control"));
   if (events) memory.oom_kill = FindValue(*events, "oom_kill");
   ReadStat(fs, memory);
-  if (!memory.usage && !memory.limit && !memory.anon) {
+  if (!memory.usage && !memory.limit && !memory.anon && !memory.oom_kill) {
     return Error::Of("cgroup {} has no memory controller", directory);
   }
   return memory;
@@ -174,6 +174,68 @@ Result<CgroupMemory> ReadCgroupMemory(const FileSystem& fs, const CgroupLocation
 Result<CgroupMemory> ReadCgroupMemory(const FileSystem& fs, pid_t pid) {
   MEMWHY_TRY(const CgroupLocation location, FindMemoryCgroup(fs, pid));
   return ReadCgroupMemory(fs, location);
+}
+
+Result<CgroupLocation> LocateCgroup(const FileSystem& fs, const std::string& directory) {
+  CgroupLocation location;
+  location.directory = directory;
+  while (location.directory.size() > 1 && location.directory.back() == '/') {
+    location.directory.pop_back();
+  }
+  const auto has = [&](const std::string& folder, std::string_view name) {
+    return fs.Exists(JoinPath(folder, name));
+  };
+  const std::string& here = location.directory;
+  if (has(here, "memory.usage_in_bytes")) {
+    location.version = 1;
+  } else if (!has(here, "memory.current") && !has(here, "memory.events") &&
+             !has(here, "memory.stat")) {
+    return Error::Of(
+        "{} is no memory cgroup: it has neither memory.current (version 2) nor "
+        "memory.usage_in_bytes (version 1); give a directory below /sys/fs/cgroup",
+        directory);
+  }
+  // Up to the highest folder that is a memory cgroup, too.
+  const char* mark = location.version == 1 ? "memory.usage_in_bytes" : "memory.stat";
+  location.mount = here;
+  while (location.mount.rfind('/') != std::string::npos && location.mount.rfind('/') > 0) {
+    const std::string parent = location.mount.substr(0, location.mount.rfind('/'));
+    if (!has(parent, mark)) break;
+    location.mount = parent;
+  }
+  location.path = here.size() > location.mount.size() ? here.substr(location.mount.size()) : "/";
+  return location;
+}
+
+Result<model::OomCounters> ReadOomCounters(const FileSystem& fs, const std::string& directory) {
+  MEMWHY_TRY(const CgroupLocation location, LocateCgroup(fs, directory));
+  MEMWHY_TRY(const CgroupMemory memory, ReadCgroupMemory(fs, location));
+  model::OomCounters counters;
+  const std::string& here = location.directory;
+  counters.directory = here;
+  counters.version = location.version;
+  counters.oom_kills = memory.oom_kill;
+  counters.usage = memory.usage;
+  counters.peak = memory.peak;
+  counters.limit = memory.limit;
+  counters.limit_directory = memory.limit_directory;
+  if (location.version == 1) {
+    counters.limit_hits = ReadNumber(fs, here, "memory.failcnt");
+    if (const auto control = fs.ReadSmall(JoinPath(here, "memory.oom_control"))) {
+      if (const auto off = FindValue(*control, "oom_kill_disable"))
+        counters.is_killer_off = *off != 0;
+    }
+    return counters;
+  }
+  if (const auto events = fs.ReadSmall(JoinPath(here, "memory.events"))) {
+    counters.oom_events = FindValue(*events, "oom");
+    counters.group_kills = FindValue(*events, "oom_group_kill");
+    counters.limit_hits = FindValue(*events, "max");
+    counters.high_hits = FindValue(*events, "high");
+  }
+  if (const auto group = ReadNumber(fs, here, "memory.oom.group"))
+    counters.kills_group = *group != 0;
+  return counters;
 }
 
 }  // namespace memwhy::os

@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/file_system.h"
+#include "model/oom_counters.h"
 
 namespace memwhy::os {
 
@@ -52,5 +53,9 @@ void EachUpwards(const CgroupLocation& location, const Visit& visit) {
 Result<CgroupLocation> FindCgroup(const FileSystem& fs, pid_t pid, std::string_view controller);
 Result<CgroupMemory> ReadCgroupMemory(const FileSystem& fs, const CgroupLocation& location);
 Result<CgroupMemory> ReadCgroupMemory(const FileSystem& fs, pid_t pid);
+
+// The cgroup whose directory is given, wherever the hierarchy is mounted.
+Result<CgroupLocation> LocateCgroup(const FileSystem& fs, const std::string& directory);
+Result<model::OomCounters> ReadOomCounters(const FileSystem& fs, const std::string& directory);
 
 }  // namespace memwhy::os

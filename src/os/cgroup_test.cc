@@ -86,5 +86,51 @@ TEST(CgroupTest, ReadsTheOneOfThisProcess) {
   EXPECT_TRUE(fs.Exists(memory->location.directory));
 }
 
+TEST(CgroupTest, CountersOfVersion2) {
+  FakeFileSystem fs;
+  fs.AddFile("/sys/fs/cgroup/app/memory.stat", "anon 5\n")
+      .AddFile("/sys/fs/cgroup/app/w/memory.stat", "anon 4\n")
+      .AddFile("/sys/fs/cgroup/app/memory.max", "4096\n")
+      .AddFile("/sys/fs/cgroup/app/w/memory.max", "max\n")
+      .AddFile("/sys/fs/cgroup/app/w/memory.current", "4000\n")
+      .AddFile("/sys/fs/cgroup/app/w/memory.oom.group", "1\n")
+      .AddFile("/sys/fs/cgroup/app/w/memory.events",
+               "low 0\nhigh 2\nmax 7\noom 3\noom_kill 5\noom_group_kill 1\n");
+  const auto counters = ReadOomCounters(fs, "/sys/fs/cgroup/app/w/");
+  ASSERT_TRUE(counters) << counters.error().message();
+  EXPECT_EQ(counters->oom_kills, 5u);
+  EXPECT_EQ(counters->oom_events, 3u);
+  EXPECT_EQ(counters->group_kills, 1u);
+  EXPECT_EQ(counters->limit_hits, 7u);
+  EXPECT_EQ(counters->kills_group, true);
+  EXPECT_EQ(counters->limit, 4096u);
+  EXPECT_EQ(counters->limit_directory, "/sys/fs/cgroup/app");
+}
+
+TEST(CgroupTest, CountersOfVersion1) {
+  FakeFileSystem fs;
+  fs.AddFile("/cg/memory/app/memory.usage_in_bytes", "100\n")
+      .AddFile("/cg/memory/app/memory.limit_in_bytes", "9223372036854771712\n")
+      .AddFile("/cg/memory/app/memory.failcnt", "9\n")
+      .AddFile("/cg/memory/app/memory.oom_control",
+               "oom_kill_disable 1\nunder_oom 1\noom_kill 2\n");
+  const auto counters = ReadOomCounters(fs, "/cg/memory/app");
+  ASSERT_TRUE(counters) << counters.error().message();
+  EXPECT_EQ(counters->version, 1);
+  EXPECT_EQ(counters->oom_kills, 2u);
+  EXPECT_EQ(counters->limit_hits, 9u);
+  EXPECT_EQ(counters->is_killer_off, true);
+  EXPECT_EQ(counters->limit, std::nullopt);
+  EXPECT_EQ(counters->oom_events, std::nullopt);
+}
+
+TEST(CgroupTest, AFolderThatIsNoCgroupIsRefused) {
+  FakeFileSystem fs;
+  fs.AddFile("/tmp/x/file", "1");
+  const auto counters = ReadOomCounters(fs, "/tmp/x");
+  ASSERT_FALSE(counters);
+  EXPECT_NE(counters.error().message().find("no memory cgroup"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace memwhy::os

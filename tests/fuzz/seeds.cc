@@ -241,6 +241,61 @@ std::string Census() {
   return TextOf(dump.bytes()).substr(sizeof(wire::kDumpMagic) + 1);
 }
 
+// Kills as kernels of several times write them, and as programs do.
+void OomLogs(const std::string& folder) {
+  const auto write = [&](const std::string& name, const std::string& text) {
+    WriteSeed(folder, name, "\x0c" + text);  // in pieces of 13 bytes
+  };
+  const std::string now =
+      "[  849.654300] python3 invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0\n"
+      "[  849.654424] memory: usage 40960kB, limit 40960kB, failcnt 54\n"
+      "[  849.654434] Memory cgroup stats for /app:\n"
+      "[  849.772825] [  pid  ]   uid  tgid total_vm      rss rss_anon rss_file rss_shmem "
+      "pgtables_bytes swapents oom_score_adj name\n"
+      "[  849.772827] [  14410]     0 14410     1423     1000      904       96         0    "
+      "15564        0          -998 npm start\n"
+      "[  849.772834] oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,"
+      "oom_memcg=/app,task_memcg=/app/w,task=python3,pid=14415,uid=0\n"
+      "[  849.772858] Memory cgroup out of memory: Killed process 14415 (python3) "
+      "total-vm:57692kB, "
+      "anon-rss:47616kB, file-rss:6644kB, shmem-rss:0kB, UID:0 pgtables:152kB oom_score_adj:0\n";
+  const std::string old =
+      "Dec 11 10:48:09 node kernel: a invoked oom-killer: gfp_mask=0xd0, order=0\n"
+      "Dec 11 10:48:09 node kernel: Task in /d/9 killed as a result of limit of /d\n"
+      "Dec 11 10:48:09 node kernel: memory: usage 8kB, limit 8kB, failcnt 12\n"
+      "Dec 11 10:48:09 node kernel: [ pid ]   uid  tgid total_vm      rss nr_ptes swapents "
+      "oom_score_adj name\n"
+      "Dec 11 10:48:09 node kernel: [11554]     0 11554   262244   261000     520        0         "
+      "     0 a\n"
+      "Dec 11 10:48:09 node kernel: Memory cgroup out of memory: Kill process 11554 (a) score 9 or "
+      "sacrifice child\n"
+      "Dec 11 10:48:09 node kernel: Killed process 11554 (a), UID 0, total-vm:8kB, anon-rss:4kB, "
+      "file-rss:0kB\n";
+  write("6.18", now);
+  write("3.10", old);
+  write("both", now + old + now);
+  write("group", now +
+                     "[  849.772860] Tasks in /app are going to be killed due to "
+                     "memory.oom.group set\n" +
+                     now.substr(now.rfind("[  849.772858]")));
+  write("kmsg",
+        "3,1,5000003,-,caller=T9;Out of memory: Killed process 42 (a\\x0ab) total-vm:8kB, "
+        "anon-rss:4kB, file-rss:0kB\n SUBSYSTEM=x\n");
+  write(
+      "oomd",
+      "May 07 14:29:23 h systemd-oomd[1]: Considered 5 cgroups for killing, top candidates were:\n"
+      "May 07 14:29:23 h systemd-oomd[1]:   Path: /a.slice/b.scope\n"
+      "May 07 14:29:23 h systemd-oomd[1]:     Current Memory Usage: 43.3G\n"
+      "May 07 14:29:23 h systemd-oomd[1]: Killed /a.slice/b.scope due to memory pressure\n"
+      "May 07 14:29:23 h systemd[1]: b.scope: systemd-oomd killed 12 process(es) in this unit.\n"
+      "May 07 14:29:23 h systemd-oomd[1]: Marked /c.scope for killing due to memory pressure\n"
+      "May 07 14:29:24 h systemd[1]: c.scope: systemd-oomd killed 1 process(es) in this unit.\n");
+  write(
+      "earlyoom",
+      "a 27 19:46:06 p earlyoom[1]: sending SIGTERM to process 4711 uid 1000 \"py\": oom_score 8, "
+      "VmRSS 123 MiB\na 27 19:46:06 p earlyoom[1]: dryrun, not sending any signal\n");
+}
+
 // The text of each CPython, behind prefixes and cut by another writer.
 void GcLogs(const std::string& folder) {
   const auto write = [&](const std::string& name, const std::string& text) {
@@ -380,5 +435,6 @@ int main(int argc, char** argv) {
   HeapDumps(out + "/object_graph");
   LineTables(out + "/line_table");
   GcLogs(out + "/gc_log");
+  OomLogs(out + "/oom_log");
   return 0;
 }
