@@ -25,7 +25,7 @@ Address PeekSplit(const Layout& layout, Address dict, const char* name) noexcept
   const Address entries = keys + layout.keys_indices + static_cast<Address>(size * index_bytes);
   const auto count = Peek<std::int64_t>(keys, layout.keys_entry_count);
   for (std::int64_t i = 0; i < count && i < 64; ++i) {
-    const Address key = PeekPointer(entries + static_cast<Address>(i) * 24, 8);
+    const Address key = PeekPointer(entries + static_cast<Address>(i) * kEntryBytes, kEntryKey);
     if (key != 0 && TextIs(layout, key, name)) {
       return PeekPointer(values + static_cast<Address>(i) * 8, 0);
     }
@@ -44,10 +44,10 @@ Attributes FindAttributes(const Layout& layout, Address object) noexcept {
     if (offset > 0) found.dict = PeekPointer(object + static_cast<Address>(offset), 0);
     return found;
   }
-  const Address word = PeekPointer(object - 24, 0);
+  const Address word = PeekPointer(object - kManagedDictBefore, 0);
   if (layout.minor == 11) {
     found.dict = word;
-    found.values = PeekPointer(object - 32, 0);
+    found.values = PeekPointer(object - kManagedDictBefore - 8, 0);
   } else if (layout.minor == 12) {
     if ((word & 1) != 0) {
       found.values = word + 1;
@@ -56,10 +56,9 @@ Attributes FindAttributes(const Layout& layout, Address object) noexcept {
     }
   } else {
     found.dict = word;
-    // struct _dictvalues {uint8_t capacity, size, embedded, valid; PyObject* values[]}
     const Address inlined = object + Peek<Address>(type, kTypeBasicSize);
-    if ((flags & kFlagInlineValues) != 0 && Peek<std::uint8_t>(inlined, 3) != 0) {
-      found.values = inlined + 8;
+    if ((flags & kFlagInlineValues) != 0 && Peek<std::uint8_t>(inlined, layout.values_valid) != 0) {
+      found.values = inlined + layout.values_first;
     }
   }
   const Address keys = PeekPointer(type, layout.type_cached_keys);
@@ -76,7 +75,8 @@ Attributes FindAttributes(const Layout& layout, Address object) noexcept {
 Address PeekAttribute(const Layout& layout, Address object, const char* name) noexcept {
   const Attributes found = FindAttributes(layout, object);
   for (std::int64_t i = 0; found.values != 0 && i < found.count; ++i) {
-    const Address key = PeekPointer(found.entries + static_cast<Address>(i) * 16, 0);
+    const Address key =
+        PeekPointer(found.entries + static_cast<Address>(i) * kShortEntryBytes, kShortEntryKey);
     if (key != 0 && TextIs(layout, key, name)) {
       return PeekPointer(found.values + static_cast<Address>(i) * 8, 0);
     }

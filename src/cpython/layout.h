@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "cpython/object_offsets.h"
+
 namespace memwhy::cpython {
 
 inline constexpr std::uint32_t kAbsent = 0xffffffff;
@@ -60,11 +62,21 @@ struct Layout {
   std::uint32_t dict_keys;
   std::uint32_t dict_values;
   std::uint32_t dict_used;
+  std::uint32_t keys_log2_size;  // 3.11+
   std::uint32_t keys_log2_index_bytes;
   std::uint32_t keys_kind;  // 0 general (hash, key, value), 1 unicode (key, value), 2 split
   std::uint32_t keys_size;  // up to 3.10
+  std::uint32_t keys_usable;
   std::uint32_t keys_entry_count;
   std::uint32_t keys_indices;
+  // PyDictValues; before 3.13 there is nothing but the values
+  std::uint32_t values_capacity;
+  std::uint32_t values_embedded;
+  std::uint32_t values_valid;
+  std::uint32_t values_first;
+  // 3.12+: what the interpreter keeps of a built-in type, from the pointer to that on
+  std::uint32_t static_type_dict;
+  std::uint32_t static_type_subclasses;
   std::uint32_t type_cached_keys;  // PyHeapTypeObject
   std::uint32_t type_qualified_name;
   std::uint32_t type_heap_name;
@@ -107,29 +119,6 @@ struct Layout {
   Reference exception_references[8];
   Reference traceback_references[4];
 };
-
-// Offsets that every supported version shares (PyObject, PyVarObject, PyTypeObject, PyBytesObject:
-// part of the stable ABI's layout since 3.2).
-inline constexpr std::uint32_t kObjectType = 8;
-inline constexpr std::uint32_t kVarSize = 16;
-inline constexpr std::uint32_t kTypeName = 24;
-inline constexpr std::uint32_t kTypeBasicSize = 32;
-inline constexpr std::uint32_t kTypeItemSize = 40;
-inline constexpr std::uint32_t kTypeDealloc = 48;
-inline constexpr std::uint32_t kTypeFlags = 168;
-inline constexpr std::uint32_t kTypeTraverse = 184;
-inline constexpr std::uint32_t kTypeWeakListOffset = 208;
-inline constexpr std::uint32_t kTypeDel = 376;      // tp_del
-inline constexpr std::uint32_t kTypeMembers = 240;  // PyMemberDef*: 40 bytes each
-inline constexpr std::uint32_t kMemberType = 8;     // int
-inline constexpr std::uint32_t kMemberOffset = 16;
-inline constexpr std::uint32_t kMemberBytes = 40;
-inline constexpr std::uint32_t kTypeBase = 256;
-inline constexpr std::uint32_t kTypeDict = 264;
-inline constexpr std::uint32_t kTypeDictOffset = 288;
-inline constexpr std::uint32_t kTypeIsGc = 328;
-inline constexpr std::uint32_t kBytesData = 32;
-inline constexpr std::uint32_t kListItems = 24;  // PyObject**
 
 // Bits of tp_flags.
 inline constexpr std::uint64_t kFlagManagedWeakref = 1u << 3;  // 3.12

@@ -4,11 +4,6 @@
 namespace memwhy::cpython {
 namespace {
 
-// PyASCIIObject: length at 16, state bit-field at 32 (interned:2, kind:3, compact:1, ascii:1 up to
-// 3.13; 3.12 widened nothing before `kind`).
-constexpr std::uint32_t kLength = 16;
-constexpr std::uint32_t kState = 32;
-
 char* PutUtf8(char* out, const char* end, std::uint32_t c) noexcept {
   if (c >= 0xd800 && c < 0xe000) c = '?';
   if (c < 0x80) {
@@ -36,11 +31,11 @@ char* PutUtf8(char* out, const char* end, std::uint32_t c) noexcept {
 }  // namespace
 
 int PeekText(const Layout& layout, Address str, char* out, int room) noexcept {
-  const auto length = Peek<std::int64_t>(str, kLength);
-  const auto state = Peek<std::uint32_t>(str, kState);
-  const std::uint32_t kind = (state >> 2) & 7;
-  const bool compact = ((state >> 5) & 1) != 0;
-  const bool ascii = ((state >> 6) & 1) != 0;
+  const auto length = Peek<std::int64_t>(str, kStrLength);
+  const auto state = Peek<std::uint32_t>(str, kStrState);
+  const std::uint32_t kind = (state >> kStrKindShift) & 7;
+  const bool compact = ((state >> kStrCompactShift) & 1) != 0;
+  const bool ascii = ((state >> kStrAsciiShift) & 1) != 0;
   if (!compact || length < 0 || (kind != 1 && kind != 2 && kind != 4)) return -1;
   const Address data = str + (ascii ? layout.unicode_ascii_bytes : layout.unicode_compact_bytes);
   if (ascii) {
@@ -67,8 +62,8 @@ Address PeekEarlyKey(const Layout& layout, Address dict, const char* name) noexc
   const Address keys = PeekPointer(dict, layout.dict_keys);
   if (keys == 0) return 0;
   Address entries = keys + layout.keys_indices;
-  std::uint32_t entry_bytes = 24;
-  std::uint32_t key_at = 8;
+  std::uint32_t entry_bytes = kEntryBytes;
+  std::uint32_t key_at = kEntryKey;
   if (layout.keys_size != kAbsent) {
     const auto size = Peek<std::int64_t>(keys, layout.keys_size);
     const int index_bytes = size <= 0xff ? 1 : size <= 0xffff ? 2 : size <= 0xffffffff ? 4 : 8;
@@ -76,8 +71,8 @@ Address PeekEarlyKey(const Layout& layout, Address dict, const char* name) noexc
   } else {
     entries += Address{1} << Peek<std::uint8_t>(keys, layout.keys_log2_index_bytes);
     if (Peek<std::uint8_t>(keys, layout.keys_kind) != 0) {
-      entry_bytes = 16;
-      key_at = 0;
+      entry_bytes = kShortEntryBytes;
+      key_at = kShortEntryKey;
     }
   }
   auto count = Peek<std::int64_t>(keys, layout.keys_entry_count);
@@ -88,12 +83,12 @@ Address PeekEarlyKey(const Layout& layout, Address dict, const char* name) noexc
     const Address key = PeekPointer(entry, key_at);
     const Address value = PeekPointer(entry, key_at + 8);
     if (key == 0 || value == 0) continue;
-    const auto state = Peek<std::uint32_t>(key, kState);
+    const auto state = Peek<std::uint32_t>(key, kStrState);
     // A dict of general keys may hold anything; a str has its flag in its type.
     const auto flags = Peek<std::uint64_t>(TypeOf(key), kTypeFlags);
-    if ((flags & (1u << 28)) == 0) continue;  // Py_TPFLAGS_UNICODE_SUBCLASS
-    if (((state >> 6) & 1) == 0) continue;    // the name is ASCII
-    const auto length = Peek<std::int64_t>(key, kLength);
+    if ((flags & kFlagStr) == 0) continue;
+    if (((state >> kStrAsciiShift) & 1) == 0) continue;  // the name is ASCII
+    const auto length = Peek<std::int64_t>(key, kStrLength);
     if (length != static_cast<std::int64_t>(wanted)) continue;
     const void* text = reinterpret_cast<const void*>(key + layout.unicode_ascii_bytes);
     if (std::memcmp(text, name, wanted) == 0) return value;

@@ -23,9 +23,9 @@ constexpr int kMaxListed = 100'000;  // states of all interpreters; more is a lo
 Address KeyState() noexcept {
   const Interpreter& python = g_agent.python;
   const Address key = python.runtime + python.layout->runtime_auto_key;
-  if (Peek<int>(key, 0) == 0) return 0;
+  if (Peek<int>(key, cpython::kTssIsCreated) == 0) return 0;
   return reinterpret_cast<Address>(
-      pthread_getspecific(static_cast<pthread_key_t>(Peek<unsigned>(key, 4))));
+      pthread_getspecific(static_cast<pthread_key_t>(Peek<unsigned>(key, cpython::kTssKey))));
 }
 
 Address CopyPointer(Address base, std::uint32_t offset) noexcept {

@@ -33,7 +33,8 @@ std::size_t ReadModule(const ThreadState& t, Address frame, char* out,
   if (globals == 0) return 0;
   const Address name = cpython::PeekEarlyKey(layout, globals, "__name__");
   if (name == 0) return 0;
-  if ((Peek<std::uint64_t>(cpython::TypeOf(name), cpython::kTypeFlags) & (1u << 28)) == 0) return 0;
+  if ((Peek<std::uint64_t>(cpython::TypeOf(name), cpython::kTypeFlags) & cpython::kFlagStr) == 0)
+    return 0;
   const int n = cpython::PeekText(layout, name, out, static_cast<int>(room));
   return n < 0 ? 0 : static_cast<std::size_t>(n);
 }

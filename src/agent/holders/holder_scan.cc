@@ -210,8 +210,9 @@ class Scan {
       }
     }
     if (type == api.str_type || type == api.type_type) return false;
-    const Address name = PeekPointer(place - 8, 0);
-    const Address version = PeekPointer(place - 16, 0);
+    const Address entry = place - cpython::kTypeCacheValue;
+    const Address name = PeekPointer(entry, cpython::kTypeCacheName);
+    const Address version = PeekPointer(entry, cpython::kTypeCacheVersion);
     return version >> 32 == 0 && version != 0 && heap_.IsObject(name) &&
            cpython::TypeOf(name) == api.str_type;
   }

@@ -17,13 +17,13 @@ Address TextOf(const cpython::Layout& layout, Address object) noexcept {
   const auto flags = cpython::Peek<std::uint64_t>(cpython::TypeOf(object), cpython::kTypeFlags);
   if ((flags & cpython::kFlagBytes) != 0) return object + cpython::kBytesData;
   if ((flags & cpython::kFlagStr) == 0) return 0;
-  const auto state = cpython::Peek<std::uint32_t>(object, 32);
-  const bool is_compact = (state >> 5 & 1) != 0;
-  const bool is_ascii = (state >> 6 & 1) != 0;
+  const auto state = cpython::Peek<std::uint32_t>(object, cpython::kStrState);
+  const bool is_compact = (state >> cpython::kStrCompactShift & 1) != 0;
+  const bool is_ascii = (state >> cpython::kStrAsciiShift & 1) != 0;
   if (!is_compact) return 0;
   if (is_ascii) return object + static_cast<Address>(layout.unicode_ascii_bytes);
-  // PyCompactUnicodeObject: utf8_length, utf8.
-  return cpython::PeekPointer(object, static_cast<std::uint32_t>(layout.unicode_ascii_bytes) + 8);
+  return cpython::PeekPointer(
+      object, static_cast<std::uint32_t>(layout.unicode_ascii_bytes) + cpython::kStrUtf8AfterHead);
 }
 
 }  // namespace

@@ -16,8 +16,8 @@ using cpython::Address;
 using cpython::Peek;
 using cpython::PeekPointer;
 
-constexpr std::uint32_t kPoolOverhead = 48;
-constexpr std::uint32_t kSizeClasses = 32;
+constexpr std::uint32_t kPoolOverhead = cpython::kPoolHeaderBytes;
+constexpr std::uint32_t kSizeClasses = cpython::kPoolSizeClasses;
 constexpr std::uint32_t kMaxPoolBytes = 1u << 20;
 
 // PYTHONMALLOC=debug, python -X dev: {size, big-endian; 'r', 'm' or 'o'; seven times 0xfd} lie
@@ -33,20 +33,19 @@ bool IsBehindDebugHead(Address address) noexcept {
 
 }  // namespace
 
-// struct pool_header: count 0, freeblock 8, szidx 36, nextoffset 40.
 void FreeMemory::LoadPool(Address pool, std::uint32_t pool_bytes) noexcept {
-  const auto count = Peek<std::uint32_t>(pool, 0);
-  const auto size_class = Peek<std::uint32_t>(pool, 36);
+  const auto count = Peek<std::uint32_t>(pool, cpython::kPoolCount);
+  const auto size_class = Peek<std::uint32_t>(pool, cpython::kPoolSizeClass);
   if (count == 0) {
     free_.Add(pool + kPoolOverhead, pool + pool_bytes);
     return;
   }
-  const std::uint32_t block = (size_class + 1) * 16;
-  const auto next = Peek<std::uint32_t>(pool, 40);
+  const std::uint32_t block = (size_class + 1) * cpython::kPoolAlignment;
+  const auto next = Peek<std::uint32_t>(pool, cpython::kPoolNextOffset);
   if (size_class >= kSizeClasses || next > pool_bytes) return;
   free_.Add(pool + (next < kPoolOverhead ? kPoolOverhead : next), pool + pool_bytes);
-  Address free = PeekPointer(pool, 8);
-  for (std::uint32_t left = pool_bytes / 16; free != 0 && left > 0; --left) {
+  Address free = PeekPointer(pool, cpython::kPoolFreeBlock);
+  for (std::uint32_t left = pool_bytes / cpython::kPoolAlignment; free != 0 && left > 0; --left) {
     if (free < pool + kPoolOverhead || free + block > pool + pool_bytes) return;
     free_.Add(free, free + block);
     free = PeekPointer(free, 0);
@@ -104,9 +103,9 @@ bool FreeMemory::IsBegin(Address address) noexcept {
   if (next == arenas_.begin() || address - next[-1] >= arena_bytes_) return true;
   const Address pool = address & ~(pool_bytes_ - 1);
   if (pool < next[-1] || address < pool + kPoolOverhead) return false;
-  const auto size_class = Peek<std::uint32_t>(pool, 36);
+  const auto size_class = Peek<std::uint32_t>(pool, cpython::kPoolSizeClass);
   if (size_class >= kSizeClasses) return false;
-  return (address - pool - kPoolOverhead) % ((size_class + 1) * 16) == 0;
+  return (address - pool - kPoolOverhead) % ((size_class + 1) * cpython::kPoolAlignment) == 0;
 }
 
 bool FreeMemory::CanBegin(Address address, Address before) noexcept {
@@ -122,9 +121,9 @@ FreeMemory::Block FreeMemory::BlockOf(Address address) noexcept {
              next != arenas_.begin() && address - next[-1] < arena_bytes_) {
     const Address pool = address & ~(pool_bytes_ - 1);
     if (pool < next[-1] || address < pool + kPoolOverhead) return {};
-    const auto size_class = Peek<std::uint32_t>(pool, 36);
+    const auto size_class = Peek<std::uint32_t>(pool, cpython::kPoolSizeClass);
     if (size_class >= kSizeClasses) return {};
-    const Address bytes = (size_class + 1) * 16;
+    const Address bytes = (size_class + 1) * cpython::kPoolAlignment;
     block.begin = address - (address - pool - kPoolOverhead) % bytes;
     block.end = block.begin + bytes;
     block.sure_end = block.end - 8;

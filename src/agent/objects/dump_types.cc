@@ -20,7 +20,7 @@ using wire::EdgeKind;
 constexpr std::uint32_t kMaxTypes = 1 << 16;
 constexpr std::size_t kTypeBytes = 400;  // of a type object that we look at
 constexpr std::int64_t kMaxBasicBytes = 1 << 20;
-constexpr std::int64_t kHeadBytes = 16;  // of each object: its references and its type
+constexpr std::int64_t kHeadBytes = cpython::kObjectBytes;
 
 const char* PlainName(Address type) noexcept {
   return reinterpret_cast<const char*>(PeekPointer(type, cpython::kTypeName));
@@ -201,10 +201,9 @@ void DumpTypes::LearnMembers(DumpType& facts) noexcept {
   if (facts.type == api.traceback_type) {
     add_all(layout.traceback_references, EdgeKind::kAttribute, "");
   }
-  // PyModuleObject, 3.8 to 3.14: md_dict 16, md_def, md_state, md_weaklist, md_name 48.
-  if (DerivesFrom(facts.type, "module") && facts.basic_bytes >= 56) {
-    AddMember(facts, 16, EdgeKind::kAttributes, "__dict__");
-    AddMember(facts, 48, EdgeKind::kInternal, "md_name");
+  if (DerivesFrom(facts.type, "module") && facts.basic_bytes >= cpython::kModuleName + 8) {
+    AddMember(facts, cpython::kModuleDict, EdgeKind::kAttributes, "__dict__");
+    AddMember(facts, cpython::kModuleName, EdgeKind::kInternal, "md_name");
   }
   if (facts.kind == ObjectKind::kArray) {
     // PyArrayObject_fields: base 48, descr 56; mem_handler 88 from numpy 1.22 on.
@@ -215,10 +214,11 @@ void DumpTypes::LearnMembers(DumpType& facts) noexcept {
       AddMember(facts, 88, EdgeKind::kInternal, "mem_handler");
     }
   }
-  if (facts.type == api.cell_type) AddMember(facts, 16, EdgeKind::kAttribute, "cell_contents");
+  if (facts.type == api.cell_type)
+    AddMember(facts, cpython::kCellContents, EdgeKind::kAttribute, "cell_contents");
   if (facts.type == api.method_type) {
-    AddMember(facts, 16, EdgeKind::kAttribute, "__func__");
-    AddMember(facts, 24, EdgeKind::kAttribute, "__self__");
+    AddMember(facts, cpython::kMethodFunction, EdgeKind::kAttribute, "__func__");
+    AddMember(facts, cpython::kMethodSelf, EdgeKind::kAttribute, "__self__");
   }
   if (DerivesFrom(facts.type, api.exception_type)) {
     for (const cpython::Reference* list = layout.exception_references; list->name != nullptr;
@@ -245,7 +245,7 @@ void DumpTypes::LearnMembers(DumpType& facts) noexcept {
       const int type = Peek<int>(member, cpython::kMemberType);
       const auto offset = Peek<std::int64_t>(member, cpython::kMemberOffset);
       if (type != kObjectMember && type != kObjectExMember) continue;
-      if (offset < 16 || offset + 8 > facts.basic_bytes) continue;
+      if (offset < kHeadBytes || offset + 8 > facts.basic_bytes) continue;
       AddMember(facts, static_cast<std::uint32_t>(offset),
                 std::strcmp(name, "__dict__") == 0 ? EdgeKind::kAttributes : EdgeKind::kAttribute,
                 name);
@@ -291,7 +291,7 @@ void DumpTypes::Learn(DumpType& facts) noexcept {
   if (facts.is_collected) facts.before_bytes += layout.gc_head_bytes;
   // What lies before the gc head: 3.11 values and dict, 3.12+ dict and the list of weak references.
   if (has_managed || (layout.minor >= 12 && (flags & cpython::kFlagManagedWeakref) != 0)) {
-    facts.before_bytes += 16;
+    facts.before_bytes += 2 * sizeof(Address);
   }
   facts.fixed_bytes += facts.before_bytes;
 
@@ -326,7 +326,7 @@ void DumpTypes::Learn(DumpType& facts) noexcept {
   } else {
     const Address solid = SolidBase(type);
     const auto solid_bytes =
-        solid == 0 ? std::int64_t{16} : Peek<std::int64_t>(solid, cpython::kTypeBasicSize);
+        solid == 0 ? kHeadBytes : Peek<std::int64_t>(solid, cpython::kTypeBasicSize);
     if (facts.is_collected && type != solid && (solid == 0 || solid == api.object_type)) {
       facts.kind = ObjectKind::kInstance;
     } else if (facts.is_collected && facts.traverse != nullptr) {
@@ -336,7 +336,7 @@ void DumpTypes::Learn(DumpType& facts) noexcept {
       const void* own = Peek<void*>(solid, cpython::kTypeTraverse);
       const bool is_plain_base = facts.is_dict || facts.is_list || facts.is_tuple || facts.is_set;
       facts.is_searched =
-          own == nullptr ? solid_bytes > 16 && !is_plain_base && !IsKnownEmpty(solid) &&
+          own == nullptr ? solid_bytes > kHeadBytes && !is_plain_base && !IsKnownEmpty(solid) &&
                                (Peek<std::uint64_t>(solid, cpython::kTypeFlags) &
                                 (cpython::kFlagInt | cpython::kFlagStr | cpython::kFlagBytes)) == 0
                          : !IsTrusted(own) || LeavesOut(PlainName(solid));
@@ -344,7 +344,7 @@ void DumpTypes::Learn(DumpType& facts) noexcept {
       const bool is_plain =
           (flags & (cpython::kFlagInt | cpython::kFlagStr | cpython::kFlagBytes)) != 0 ||
           DerivesFrom(type, api.float_type) || DerivesFrom(type, api.complex_type) ||
-          facts.basic_bytes <= 16;
+          facts.basic_bytes <= kHeadBytes;
       facts.kind = is_plain && !facts.is_owned ? ObjectKind::kLeaf : ObjectKind::kOpaque;
       facts.is_searched = !is_plain && !IsKnownEmpty(type);
     }
@@ -402,7 +402,7 @@ bool DumpTypes::ReadsLikeType(Address type) noexcept {
   const Address meta = cpython::TypeOf(type);
   if (meta != g_python_api.type_type && !ReadsLikeMetaclass(meta)) return false;
   const auto basic = Peek<std::int64_t>(type, cpython::kTypeBasicSize);
-  return basic >= 16 && basic <= kMaxBasicBytes &&
+  return basic >= kHeadBytes && basic <= kMaxBasicBytes &&
          map_->IsReadable(PeekPointer(type, cpython::kTypeName), 1);
 }
 

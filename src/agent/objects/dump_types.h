@@ -59,7 +59,6 @@ struct NamedMember {
 
 struct DumpType {
   static constexpr std::uint32_t kMaxMembers = 24;
-  static constexpr std::uint32_t kZoneFlag = 24;
 
   cpython::Address type = 0;
   std::uint32_t id = 0;
@@ -73,7 +72,7 @@ struct DumpType {
   bool is_list = false;
   bool is_tuple = false;
   bool is_deque = false;
-  bool has_optional_zone = false;  // datetime's: a byte at kZoneFlag says whether there is a tzinfo
+  bool has_optional_zone = false;  // datetime's: kDatetimeHasZone says whether there is one
   bool is_set = false;
   bool is_context_variable = false;
   bool has_function_name = false;

@@ -21,17 +21,18 @@ bool IsConstant(const DumpType& facts, Address object) noexcept {
   if (facts.type == api.int_type) {
     const auto size = Peek<std::int64_t>(object, cpython::kVarSize);
     if (size == 0) return true;
-    const auto digit = Peek<std::uint32_t>(object, 24);
+    const auto digit = Peek<std::uint32_t>(object, cpython::kIntDigits);
     return (size == 1 && digit <= 256) || (size == -1 && digit <= 5);
   }
   if (facts.type == api.str_type || facts.type == api.bytes_type ||
       facts.kind == ObjectKind::kTuple) {
-    const auto length = Peek<std::int64_t>(object, 16);
+    const auto length = Peek<std::int64_t>(object, cpython::kVarSize);
     return facts.kind == ObjectKind::kTuple ? length == 0 : length <= 1;
   }
   if (facts.type == api.bool_type || facts.type == api.none_type) return true;
   // Ellipsis, NotImplemented
-  return !facts.is_owned && facts.basic_bytes == 16 && facts.type != api.object_type;
+  return !facts.is_owned && facts.basic_bytes == cpython::kObjectBytes &&
+         facts.type != api.object_type;
 }
 
 }  // namespace memwhy::agent

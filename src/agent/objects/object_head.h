@@ -20,7 +20,7 @@ inline std::uint64_t ReferenceCountOf(cpython::Address object) noexcept {
 inline bool IsTracked(const DumpType& facts, cpython::Address object) noexcept {
   if (!facts.is_collected) return false;
   if (facts.is_gc != nullptr && facts.is_gc(reinterpret_cast<void*>(object)) == 0) return false;
-  return cpython::PeekPointer(object - TheLayout().gc_head_bytes, 0) != 0;
+  return cpython::PeekPointer(object - TheLayout().gc_head_bytes, cpython::kGcNext) != 0;
 }
 
 // Whether the interpreter itself never lets it go: its reference count says nothing.

@@ -62,7 +62,9 @@ void ObjectReader::ReadAttributes(const DumpType& facts, Address object, bool is
   edges.AddNamed(is_dict_told ? found.dict : 0, {EdgeKind::kAttributes, "__dict__", 0});
   for (std::int64_t i = 0; found.values != 0 && i < found.count; ++i) {
     const Address value = PeekPointer(found.values + static_cast<Address>(i) * 8, 0);
-    const Address key = PeekPointer(found.entries + static_cast<Address>(i) * 16, 0);
+    const Address key =
+        PeekPointer(found.entries + static_cast<Address>(i) * cpython::kShortEntryBytes,
+                    cpython::kShortEntryKey);
     // Of an object with a dict the traversal leaves the values to the dict, from 3.13.3 on.
     const bool is_told = value != 0 && (is_complete || edges.Untell(value) || is_dict_told);
     edges.AddNamed(is_told ? value : 0, {EdgeKind::kAttribute, nullptr, key});
@@ -85,10 +87,12 @@ void ObjectReader::ReadInstance(DumpType& facts, Address object, EdgeList& edges
   if (facts.has_attributes) {
     edges.AddNamed(found.dict, {EdgeKind::kAttributes, "__dict__", 0});
     for (std::int64_t i = 0; i < count; ++i) {
-      edges.AddNamed(
-          PeekPointer(found.values + static_cast<Address>(i) * 8, 0),
-          {EdgeKind::kAttribute, nullptr,
-           edges.has_shape ? 0 : PeekPointer(found.entries + static_cast<Address>(i) * 16, 0)});
+      edges.AddNamed(PeekPointer(found.values + static_cast<Address>(i) * 8, 0),
+                     {EdgeKind::kAttribute, nullptr,
+                      edges.has_shape ? 0
+                                      : PeekPointer(found.entries + static_cast<Address>(i) *
+                                                                        cpython::kShortEntryBytes,
+                                                    cpython::kShortEntryKey)});
     }
   }
 }
@@ -141,10 +145,10 @@ void ObjectReader::ReadType(Address type, EdgeList& edges) noexcept {
   if (keys == 0) return;
   const Address entries = keys + layout.keys_indices + static_cast<Address>(IndexBytes(keys));
   const auto count = Peek<std::int64_t>(keys, layout.keys_entry_count);
-  const bool is_short = HasShortEntries(keys);
+  const std::uint32_t entry_bytes = EntryBytes(keys);
   for (std::int64_t i = 0; i < count && i < 1024; ++i) {
-    const Address key = is_short ? PeekPointer(entries + static_cast<Address>(i) * 16, 0)
-                                 : PeekPointer(entries + static_cast<Address>(i) * 24, 8);
+    const Address key =
+        PeekPointer(entries + static_cast<Address>(i) * entry_bytes, KeyAt(entry_bytes));
     if (key != 0 && types_.IsObject(key)) edges.Add(key);
   }
 }
@@ -289,7 +293,7 @@ void ObjectReader::ReadGenerator(Address generator, EdgeList& edges) noexcept {
 // lru_cache_object begins with the list's root {object, previous, next, ...}; its traversal tells
 // what the links refer to, and not that the list holds each link once more than the dict does.
 void ObjectReader::ReadLruCache(Address cache, EdgeList& edges) noexcept {
-  constexpr std::uint32_t kNext = 24;
+  constexpr std::uint32_t kNext = cpython::kLruNext;  // of the cache, too: it is a link
   constexpr std::int64_t kMaxLinks = std::int64_t{1} << 32;
   std::int64_t count = 0;
   for (Address link = PeekPointer(cache, kNext); link != 0 && link != cache && count < kMaxLinks;
@@ -322,13 +326,13 @@ void ObjectReader::ReadArray(Address array, EdgeList& edges) noexcept {
   }
 }
 
-// PyHamtNode_Bitmap: ob_size 16, bitmap 24, array 32 of {key, value}, or {null, node behind it}.
+// PyHamtNode_Bitmap: an array of {key, value}, or {null, node behind it}.
 void ObjectReader::ReadHamtNode(Address node, EdgeList& edges) noexcept {
   const auto count = Peek<std::int64_t>(node, cpython::kVarSize);
   if (count < 0 || count > 64) return;
   edges.rest = ShapeRest::kPairs;
   for (std::int64_t i = 0; i < count; ++i) {
-    edges.Add(PeekPointer(node + 32 + static_cast<Address>(i) * 8, 0));
+    edges.Add(PeekPointer(node + cpython::kHamtItems + static_cast<Address>(i) * 8, 0));
   }
 }
 
@@ -407,7 +411,7 @@ void ObjectReader::Read(DumpType& facts, Address object, EdgeList& edges) noexce
   if (facts.is_list) TakeOutBase(object, g_python_api.list_type, edges);
   if (facts.is_tuple) TakeOutBase(object, g_python_api.tuple_type, edges);
   if (facts.kind == ObjectKind::kWeakref) {
-    edges.weak = PeekPointer(object, 16);
+    edges.weak = PeekPointer(object, cpython::kWeakrefObject);
     ReadAttributes(facts, object, false, edges);
     edges.AddTold();
     return;
@@ -421,12 +425,13 @@ void ObjectReader::Read(DumpType& facts, Address object, EdgeList& edges) noexce
     return;
   }
   const std::size_t traversed = edges.told_count();
-  const bool is_searched = facts.is_searched && (!facts.has_optional_zone ||
-                                                 Peek<char>(object, DumpType::kZoneFlag) != 0);
+  const bool is_searched =
+      facts.is_searched &&
+      (!facts.has_optional_zone || Peek<char>(object, cpython::kDatetimeHasZone) != 0);
   if (is_searched) {
     const Address weak = facts.weak_list > 0 ? object + static_cast<Address>(facts.weak_list) : 0;
     const Address end = object + static_cast<Address>(facts.basic_bytes);
-    SearchWords(object, object + 16, end, weak, edges);
+    SearchWords(object, object + cpython::kObjectBytes, end, weak, edges);
     if (facts.is_greenlet) SearchGreenlet(object, edges);
     if (facts.has_storage) TellTensorObjects(facts, object, edges);
   }
@@ -459,7 +464,7 @@ void ObjectReader::Read(DumpType& facts, Address object, EdgeList& edges) noexce
     edges.rest = ShapeRest::kPairs;
     for (std::int64_t i = 0; i < table.count; ++i) {
       const Address entry = table.entries + static_cast<Address>(i) * table.entry_bytes;
-      const Address key = PeekPointer(entry, table.entry_bytes == 24 ? 8 : 0);
+      const Address key = PeekPointer(entry, KeyAt(table.entry_bytes));
       const Address value = table.values != 0
                                 ? PeekPointer(table.values + static_cast<Address>(i) * 8, 0)
                                 : PeekPointer(entry, table.entry_bytes - 8);

@@ -37,19 +37,20 @@ std::int64_t RuleBytes(const DumpType& facts, Address object, const MemoryMap& m
       // From 3.12 on ob_size is lv_tag: digits << 3 | flags.
       const auto size = Peek<std::int64_t>(object, cpython::kVarSize);
       std::int64_t digits = layout.minor >= 12 ? size >> 3 : size < 0 ? -size : size;
-      if (digits == 0 && layout.minor >= 11) digits = 1;      // zero has one since
-      const std::int64_t own = (facts.basic_bytes - 24) / 4;  // 3.12+: one digit is in the type's
+      if (digits == 0 && layout.minor >= 11) digits = 1;  // zero has one since
+      const std::int64_t own = (facts.basic_bytes - cpython::kIntDigits) /
+                               cpython::kIntDigitBytes;  // 3.12+: one digit is in the type's
       if (digits > own && digits < kObjectSizeMostItems)
-        bytes = 4 * (digits - (own > 0 && own < 2 ? own : 0));
+        bytes = cpython::kIntDigitBytes * (digits - (own > 0 && own < 2 ? own : 0));
       break;
     }
     case ObjectSize::kStr: {
-      const auto length = Peek<std::int64_t>(object, 16);
+      const auto length = Peek<std::int64_t>(object, cpython::kStrLength);
       if (length < 0 || length > kObjectSizeMostItems) break;
-      const auto state = Peek<std::uint32_t>(object, 32);
-      const std::uint32_t kind = (state >> 2) & 7;
-      const bool is_compact = ((state >> 5) & 1) != 0;
-      const bool is_ascii = ((state >> 6) & 1) != 0;
+      const auto state = Peek<std::uint32_t>(object, cpython::kStrState);
+      const std::uint32_t kind = (state >> cpython::kStrKindShift) & 7;
+      const bool is_compact = ((state >> cpython::kStrCompactShift) & 1) != 0;
+      const bool is_ascii = ((state >> cpython::kStrAsciiShift) & 1) != 0;
       const std::int64_t text = (length + 1) * (is_ascii ? 1 : kind);
       const std::int64_t head = !is_compact ? facts.basic_bytes  // its text lies apart
                                 : is_ascii  ? layout.unicode_ascii_bytes
@@ -58,13 +59,11 @@ std::int64_t RuleBytes(const DumpType& facts, Address object, const MemoryMap& m
       break;
     }
     case ObjectSize::kOrderedDict:
-      // PyODictObject: od_fast_nodes 64 of od_fast_nodes_size 72; a node is {key, hash, next,
-      // prev}.
-      if (PeekPointer(object, 64) != 0) {
-        const auto fast = Peek<std::int64_t>(object, 72);
+      if (PeekPointer(object, cpython::kOrderedFastNodes) != 0) {
+        const auto fast = Peek<std::int64_t>(object, cpython::kOrderedFastNodesSize);
         if (fast > 0 && fast < kObjectSizeMostItems) bytes += 8 * fast;
       }
-      bytes += 32 * Peek<std::int64_t>(object, layout.dict_used);
+      bytes += cpython::kOrderedNodeBytes * Peek<std::int64_t>(object, layout.dict_used);
       [[fallthrough]];
     case ObjectSize::kDict: {
       const Address keys = KeyTableOf(object);
@@ -73,45 +72,46 @@ std::int64_t RuleBytes(const DumpType& facts, Address object, const MemoryMap& m
       if (log2 < 3 || log2 > 40) break;  // the empty table that all share
       const Address values = PeekPointer(object, layout.dict_values);
       if (values == 0) {
-        bytes += layout.keys_indices + IndexBytes(keys) +
-                 UsableEntries(log2) * (HasShortEntries(keys) ? 16 : 24);
+        bytes += layout.keys_indices + IndexBytes(keys) + UsableEntries(log2) * EntryBytes(keys);
       } else if (!FindTable(object).is_embedded) {
         bytes += UsableEntries(log2) * 8;
       }
       break;
     }
     case ObjectSize::kList: {
-      const auto allocated = Peek<std::int64_t>(object, 32);
+      const auto allocated = Peek<std::int64_t>(object, cpython::kListAllocated);
       if (allocated > 0 && allocated < kObjectSizeMostItems) bytes = 8 * allocated;
       break;
     }
     case ObjectSize::kSet: {
-      // PySetObject: fill 16, used 24, mask 32, table 40, ..., smalltable
-      const auto mask = Peek<std::int64_t>(object, 32);
-      if (mask > 7 && mask < kObjectSizeMostItems) bytes = (mask + 1) * 16;
+      // The first few entries lie in the object.
+      const auto mask = Peek<std::int64_t>(object, cpython::kSetMask);
+      if (mask >= cpython::kSetInlineEntries && mask < kObjectSizeMostItems) {
+        bytes = (mask + 1) * cpython::kSetEntryBytes;
+      }
       break;
     }
     case ObjectSize::kByteArray: {
-      const auto allocated = Peek<std::int64_t>(object, 24);
+      const auto allocated = Peek<std::int64_t>(object, cpython::kByteArrayAllocated);
       if (allocated > 0 && allocated < kObjectSizeMostItems) bytes = allocated;
       break;
     }
     case ObjectSize::kArray: {
-      // arrayobject: ob_size 16, ob_item 24, allocated 32, ob_descr 40 {char typecode, int
-      // itemsize}
-      const auto allocated = Peek<std::int64_t>(object, 32);
-      const Address kind = PeekPointer(object, 40);
+      const auto allocated = Peek<std::int64_t>(object, cpython::kArrayAllocated);
+      const Address kind = PeekPointer(object, cpython::kArrayItem);
       if (allocated <= 0 || allocated > kObjectSizeMostItems || !map.IsReadable(kind, 8)) break;
-      const auto item = Peek<std::int32_t>(kind, 4);
+      const auto item = Peek<std::int32_t>(kind, cpython::kArrayItemBytes);
       if (item > 0 && item <= 16) bytes = allocated * item;
       break;
     }
     case ObjectSize::kDeque: {
-      // Blocks of 64 items and two links; the first item stands at leftindex of its block.
+      // Blocks of items; the first item stands at leftindex of its block.
+      constexpr std::int64_t kItems = cpython::kDequeBlockItems;
       const auto length = Peek<std::int64_t>(object, cpython::kVarSize);
-      const auto left = Peek<std::int64_t>(object, 40);
-      if (length >= 0 && length < kObjectSizeMostItems && left >= 0 && left <= 64) {
-        bytes = 528 * (length == 0 ? 1 : (left + length + 63) / 64);
+      const auto left = Peek<std::int64_t>(object, cpython::kDequeLeftIndex);
+      if (length >= 0 && length < kObjectSizeMostItems && left >= 0 && left <= kItems) {
+        bytes =
+            cpython::kDequeBlockBytes * (length == 0 ? 1 : (left + length + kItems - 1) / kItems);
       }
       break;
     }
@@ -152,14 +152,18 @@ std::int64_t ValueBytes(const DumpType& facts, Address object) noexcept {
   // 3.13 has them in the object, before in a block of their own: a head and the values.
   const Address keys = PeekPointer(facts.type, layout.type_cached_keys);
   // Before 3.13: as many as the table had room for, behind a head of a byte each and two more.
-  const std::int64_t capacity = layout.minor >= 13
-                                    ? std::int64_t{Peek<std::uint8_t>(found.values - 8, 0)}
-                                    : Peek<std::int64_t>(keys, 16) + found.count;  // dk_usable
+  const std::int64_t capacity =
+      layout.minor >= 13 ? std::int64_t{Peek<std::uint8_t>(found.values - layout.values_first,
+                                                           layout.values_capacity)}
+                         : Peek<std::int64_t>(keys, layout.keys_usable) + found.count;
   if (capacity < 0 || capacity >= 256) return 0;
-  return 8 * capacity + (layout.minor >= 13 ? 8 : (capacity + 2 + 7) / 8 * 8);
+  return 8 * capacity +
+         (layout.minor >= 13 ? std::int64_t{layout.values_first} : (capacity + 2 + 7) / 8 * 8);
 }
 
-bool IsTextApart(Address str) noexcept { return (Peek<std::uint32_t>(str, 32) >> 5 & 1) == 0; }
+bool IsTextApart(Address str) noexcept {
+  return (Peek<std::uint32_t>(str, cpython::kStrState) >> cpython::kStrCompactShift & 1) == 0;
+}
 
 }  // namespace
 
@@ -191,10 +195,8 @@ std::int64_t InlineBytes(const DumpType& facts, Address object, const MemoryMap&
 }
 
 Address BufferBehind(const DumpType& facts, Address object) noexcept {
-  constexpr std::uint32_t kByteArrayStart = 32;  // ob_alloc 24, ob_bytes 32
-  constexpr std::uint32_t kArrayItems = 24;
-  if (facts.size == ObjectSize::kByteArray) return PeekPointer(object, kByteArrayStart);
-  if (facts.size == ObjectSize::kArray) return PeekPointer(object, kArrayItems);
+  if (facts.size == ObjectSize::kByteArray) return PeekPointer(object, cpython::kByteArrayBuffer);
+  if (facts.size == ObjectSize::kArray) return PeekPointer(object, cpython::kArrayItems);
   // A compact text lies in its object; another's pointer is the last member of PyUnicodeObject.
   const std::int64_t text_at = g_agent.python.layout->unicode_compact_bytes;
   return IsTextApart(object) ? PeekPointer(object, static_cast<std::uint32_t>(text_at)) : 0;

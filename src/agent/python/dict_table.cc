@@ -16,7 +16,7 @@ constexpr std::int64_t kDictTableMostItems = std::int64_t{1} << 40;  // a length
 
 int KeysLog2(Address keys) noexcept {
   const cpython::Layout& layout = TheLayout();
-  if (layout.keys_size == cpython::kAbsent) return Peek<std::uint8_t>(keys, 8);  // dk_log2_size
+  if (layout.keys_size == cpython::kAbsent) return Peek<std::uint8_t>(keys, layout.keys_log2_size);
   const auto size = Peek<std::int64_t>(keys, layout.keys_size);
   return size <= 1 ? 0 : 63 - __builtin_clzll(static_cast<std::uint64_t>(size));
 }
@@ -39,6 +39,10 @@ bool HasShortEntries(Address keys) noexcept {
   return layout.keys_kind != cpython::kAbsent && Peek<std::uint8_t>(keys, layout.keys_kind) != 0;
 }
 
+std::uint32_t EntryBytes(Address keys) noexcept {
+  return HasShortEntries(keys) ? cpython::kShortEntryBytes : cpython::kEntryBytes;
+}
+
 Address KeyTableOf(Address dict) noexcept { return PeekPointer(dict, TheLayout().dict_keys); }
 
 DictTable FindTable(Address dict) noexcept {
@@ -49,14 +53,13 @@ DictTable FindTable(Address dict) noexcept {
   table.values = PeekPointer(dict, layout.dict_values);
   table.entries = keys + layout.keys_indices + static_cast<Address>(IndexBytes(keys));
   table.count = Peek<std::int64_t>(keys, layout.keys_entry_count);
-  if (HasShortEntries(keys)) table.entry_bytes = 16;
+  table.entry_bytes = EntryBytes(keys);
   if (table.values != 0) {
     if (layout.minor >= 13) {
-      // struct _dictvalues {uint8_t capacity, size, embedded, valid; PyObject* values[]}
-      table.is_embedded = Peek<std::uint8_t>(table.values, 2) != 0;
-      const std::int64_t capacity = Peek<std::uint8_t>(table.values, 0);
+      table.is_embedded = Peek<std::uint8_t>(table.values, layout.values_embedded) != 0;
+      const std::int64_t capacity = Peek<std::uint8_t>(table.values, layout.values_capacity);
       if (table.count > capacity) table.count = capacity;
-      table.values += 8;
+      table.values += layout.values_first;
     }
   }
   if (table.count < 0 || table.count > kDictTableMostItems) table.count = 0;

@@ -13,10 +13,10 @@ namespace memwhy::agent {
 // The entries of a dict.
 struct DictTable {
   cpython::Address entries = 0;
-  std::int64_t count = 0;          // entries, some of them empty
-  std::uint32_t entry_bytes = 24;  // {hash, key, value}, or {key, value} of 16
-  cpython::Address values = 0;     // split: value i belongs to entry i
-  bool is_embedded = false;        // 3.13+: the values lie in the instance and are its own
+  std::int64_t count = 0;  // entries, some of them empty
+  std::uint32_t entry_bytes = cpython::kEntryBytes;
+  cpython::Address values = 0;  // split: value i belongs to entry i
+  bool is_embedded = false;     // 3.13+: the values lie in the instance and are its own
 };
 DictTable FindTable(cpython::Address dict) noexcept;
 
@@ -25,7 +25,12 @@ DictTable FindTable(cpython::Address dict) noexcept;
 int KeysLog2(cpython::Address keys) noexcept;
 std::int64_t IndexBytes(cpython::Address keys) noexcept;
 bool HasShortEntries(cpython::Address keys) noexcept;
+std::uint32_t EntryBytes(cpython::Address keys) noexcept;
 std::int64_t UsableEntries(int log2) noexcept;
 cpython::Address KeyTableOf(cpython::Address dict) noexcept;
+// Where the key lies in an entry of so many bytes; its value is the entry's last word.
+constexpr std::uint32_t KeyAt(std::uint32_t entry_bytes) {
+  return entry_bytes == cpython::kEntryBytes ? cpython::kEntryKey : cpython::kShortEntryKey;
+}
 
 }  // namespace memwhy::agent

@@ -26,8 +26,8 @@ bool PeekSmallInt(cpython::Address number, std::int64_t* value) noexcept {
   if (digits < 0 || digits > 2) return false;
   *value = 0;
   for (std::int64_t i = digits - 1; i >= 0; --i) {
-    const auto at = static_cast<std::uint32_t>(24 + 4 * i);
-    *value = (*value << 30) | cpython::Peek<std::uint32_t>(number, at);
+    const auto digit = cpython::kIntDigitBytes * static_cast<std::uint32_t>(i);
+    *value = (*value << 30) | cpython::Peek<std::uint32_t>(number, cpython::kIntDigits + digit);
   }
   if (is_negative) *value = -*value;
   return true;

@@ -112,7 +112,7 @@ void DumpNames::PutKey(Address key) noexcept {
   if (facts->size == ObjectSize::kStr) {
     text = key;
   } else if (facts->is_context_variable) {
-    text = PeekPointer(key, 16);  // PyContextVar.var_name
+    text = PeekPointer(key, cpython::kContextVarName);
   } else if (facts->size != ObjectSize::kInt) {
     return;
   }

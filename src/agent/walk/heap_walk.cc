@@ -242,8 +242,7 @@ bool HeapWalk<Sink>::IsInterned(const DictTable& table) const noexcept {
   }
   for (std::int64_t i = 0; i < table.count; ++i) {
     const Address entry = table.entries + static_cast<Address>(i) * table.entry_bytes;
-    if (PeekPointer(entry, table.entry_bytes == 24 ? 8 : 0) !=
-        PeekPointer(entry, table.entry_bytes - 8)) {
+    if (PeekPointer(entry, KeyAt(table.entry_bytes)) != PeekPointer(entry, table.entry_bytes - 8)) {
       return false;
     }
   }
@@ -268,7 +267,7 @@ void HeapWalk<Sink>::VisitDict(DumpType& facts, Address dict) noexcept {
     return;
   }
   const std::int64_t extra = ExtraBytes(facts, dict, state_.map);
-  const std::uint32_t key_at = table.entry_bytes == 24 ? 8 : 0;
+  const std::uint32_t key_at = KeyAt(table.entry_bytes);
   if (table.values == 0) {
     sink_.OnDict(facts, dict, table, extra);
     PushLevel({table.entries, 0, table.count * 2, table.entry_bytes, key_at, false, facts.id});

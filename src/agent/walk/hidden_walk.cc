@@ -39,9 +39,9 @@ std::uint64_t EndOfFreeList(Address block) noexcept { return block >> 12; }
 
 // From the object's address on, without what it has beside its type's size.
 Address OwnBytes(const DumpType& facts, Address object) noexcept {
-  constexpr Address kZoneBytes = 8;  // of the reference to a tzinfo, the last member
-  const bool has_less = facts.has_optional_zone && Peek<char>(object, DumpType::kZoneFlag) == 0;
-  return static_cast<Address>(facts.own_bytes()) - (has_less ? kZoneBytes : 0);
+  const bool has_less =
+      facts.has_optional_zone && Peek<char>(object, cpython::kDatetimeHasZone) == 0;
+  return static_cast<Address>(facts.own_bytes()) - (has_less ? cpython::kDatetimeZoneBytes : 0);
 }
 
 }  // namespace
@@ -171,7 +171,7 @@ void HiddenWalk<Sink>::VisitRange(Address first, Address last) noexcept {
     Address found[4096 / 16];
     std::size_t count = 0;
     for (Address at = (begin + 15) & ~Address{15}; at + 16 <= end; at += 16) {
-      const Address type = PeekPointer(at, 8);
+      const Address type = PeekPointer(at, cpython::kObjectType);
       const std::size_t bit = FilterBit(type);
       if ((filter_[bit >> 6] >> (bit & 63) & 1) == 0) continue;
       const auto references = Peek<std::uint64_t>(at, 0);

@@ -47,7 +47,7 @@ int ListWalk<Sink>::OnVisited(void* object, void* self) noexcept {
   auto* lists = static_cast<ListWalk*>(self);
   const std::uint32_t gc_head = TheLayout().gc_head_bytes;
   const Address head = reinterpret_cast<Address>(object) - gc_head;
-  const Address before = PeekPointer(head, 8) & ~kLinkFlags;
+  const Address before = PeekPointer(head, cpython::kGcPrevious) & ~kLinkFlags;
   if (before != lists->last_ && !lists->heads_.Push(before)) {
     lists->walk_.Skip(reinterpret_cast<Address>(object),
                       SkipReason::kFault);  // and what follows it
@@ -69,7 +69,9 @@ void ListWalk<Sink>::FetchBehind(Address next) const noexcept {
   Fetch(after);
   Fetch(after + 64);
   for (const std::uint32_t word : kWords) Fetch(PeekPointer(next + gc_head, word));
-  if (TheLayout().minor == 11) Fetch(PeekPointer(next - 16, 0));
+  if (TheLayout().minor == 11) {
+    Fetch(PeekPointer(next + gc_head - cpython::kManagedDictBefore - 8, 0));
+  }
 }
 
 // False: the head is none, so the collector's structures are not as we know them.

@@ -70,8 +70,7 @@ void RootWalk<Sink>::EachEntry(Address dict, const Each& each) noexcept {
   }
   for (std::int64_t i = 0; i < table.count; ++i) {
     const Address entry = table.entries + static_cast<Address>(i) * table.entry_bytes;
-    each(PeekPointer(entry, table.entry_bytes == 24 ? 8 : 0),
-         PeekPointer(entry, table.entry_bytes - 8));
+    each(PeekPointer(entry, KeyAt(table.entry_bytes)), PeekPointer(entry, table.entry_bytes - 8));
   }
 }
 
@@ -263,7 +262,6 @@ void RootWalk<Sink>::VisitGreenlet(Address greenlet) noexcept {
 // type itself has a number where its subclasses were.
 template <typename Sink>
 void RootWalk<Sink>::VisitSubclasses(Address interpreter) noexcept {
-  constexpr std::uint32_t kSubclasses = 360;  // of PyTypeObject
   constexpr Address kMaxTypes = 1 << 12;
   const cpython::Layout& layout = TheLayout();
   const auto is_dict = [this](Address value) {
@@ -274,15 +272,11 @@ void RootWalk<Sink>::VisitSubclasses(Address interpreter) noexcept {
   for (Address at = interpreter; at + 40 <= interpreter + layout.interpreter_bytes; at += 8) {
     const Address type = PeekPointer(at, 0);
     if ((type & 7) != 0 || type < 4096 || !state_.types.IsKnown(type)) continue;
-    const Address number = PeekPointer(type, kSubclasses);
+    const Address number = PeekPointer(type, cpython::kTypeSubclasses);
     if (number == 0 || number > kMaxTypes) continue;
-    // Two or three ints stand between, by version.
-    for (const std::uint32_t dict : {16u, 24u}) {
-      const Address subclasses = PeekPointer(at, dict + 8);
-      if (!is_dict(PeekPointer(at, dict)) || !is_dict(subclasses)) continue;
-      state_.edges.Add(subclasses);
-      break;
-    }
+    const Address subclasses = PeekPointer(at, layout.static_type_subclasses);
+    if (!is_dict(PeekPointer(at, layout.static_type_dict)) || !is_dict(subclasses)) continue;
+    state_.edges.Add(subclasses);
   }
   walk_.VisitRoot({.kind = DumpRoot::kInterpreter,
                    .counts = RootCounts::kEach,

@@ -8,8 +8,6 @@
 namespace memwhy::recorder {
 namespace {
 
-constexpr std::uint32_t kAlignment = 16;
-constexpr std::uint32_t kSizeClasses = 32;
 constexpr std::uint32_t kMinPool = 4096;
 constexpr std::uint32_t kMaxPool = 1u << 20;
 constexpr std::uint32_t kMaxArena = 64u << 20;
@@ -56,8 +54,8 @@ void ReadBatch(pid_t pid, std::uint32_t pool_bytes, std::span<const PoolPlace> p
 
 std::optional<Bytes> PoolUse(const PoolHeader& pool, std::uint32_t pool_bytes) {
   if (pool.ref_count == 0) return 0;
-  if (pool.size_index >= kSizeClasses) return std::nullopt;
-  const Bytes block = (Bytes{pool.size_index} + 1) * kAlignment;
+  if (pool.size_index >= cpython::kPoolSizeClasses) return std::nullopt;
+  const Bytes block = (Bytes{pool.size_index} + 1) * cpython::kPoolAlignment;
   const Bytes bytes = Bytes{pool.ref_count} * block;
   if (bytes > pool_bytes - sizeof(PoolHeader)) return std::nullopt;
   return bytes;

@@ -2,22 +2,23 @@
 //
 // What the pools of pymalloc's arenas hold, read from outside while the
 // target runs. Invariant: a pool that changes under the walk is counted as unreadable, never
-// guessed; pages that are not in memory are not touched. Layout: CPython,
-// Include/internal/pycore_obmalloc.h, struct pool_header; the same 48 bytes from 3.8 to 3.14.
+// guessed; pages that are not in memory are not touched.
 #pragma once
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include "cpython/object_offsets.h"
 #include "model/recording.h"
 
 namespace memwhy::recorder {
 
-// The 48 bytes at a pool's start.
+// What lies at a pool's start: struct pool_header.
 struct PoolHeader {
   std::uint32_t ref_count;  // live blocks
   std::uint32_t padding;
@@ -29,7 +30,9 @@ struct PoolHeader {
   std::uint32_t next_offset;
   std::uint32_t max_next_offset;
 };
-static_assert(sizeof(PoolHeader) == 48);
+static_assert(sizeof(PoolHeader) == cpython::kPoolHeaderBytes);
+static_assert(offsetof(PoolHeader, ref_count) == cpython::kPoolCount);
+static_assert(offsetof(PoolHeader, size_index) == cpython::kPoolSizeClass);
 
 // Bytes of live blocks in the pool: 0 when it is unused, nullopt when the header is implausible.
 std::optional<Bytes> PoolUse(const PoolHeader& pool, std::uint32_t pool_bytes);
