@@ -31,6 +31,7 @@
 #include "os/pagemap.h"
 #include "os/process.h"
 #include "recorder/launcher.h"
+#include "recorder/ring/ring_folder.h"
 #include "report/parts/session_json.h"
 #include "wire/ring.h"
 
@@ -247,6 +248,43 @@ Check CheckDisk(const std::string& folder) {
   return check;
 }
 
+// Where the rings of a session in this folder would lie, and what killed recordings left.
+Check CheckRings(const std::string& folder) {
+  Check check{"rings", State::kOk, "", "", true};
+  const auto plan = recorder::PlanRings(folder, wire::kMaxPoolBytes);
+  if (!plan) {
+    check.state = State::kNo;
+    check.says = plan.error().message();
+    check.advice =
+        "choose a place on ext4, xfs or tmpfs with -o, or name one in MEMWHY_RING_PLACES";
+    return check;
+  }
+  if (plan->parent.empty()) {
+    check.says =
+        fmt::format("in the session: {} keeps pages that were reserved", plan->session.disk);
+  } else {
+    check.state = State::kLimited;
+    check.says =
+        fmt::format("in {} ({}, {} free): {} is on {}, which {}", plan->parent, plan->promise.disk,
+                    FormatBytes(plan->free), folder, plan->session.disk, plan->session.why);
+    check.advice = plan->promise.is_memory
+                       ? "rings there take memory and do not outlive a restart of the machine"
+                       : "nothing else changes; choose another place for the session with -o";
+  }
+  const auto left = recorder::FindLeftRings();
+  if (!left.empty()) {
+    check.state = State::kLimited;
+    check.says += fmt::format("; {} folder(s) of killed recordings, such as {}", left.size(),
+                              left.front().folder);
+    check.advice =
+        left.front().session.empty()
+            ? "remove it"
+            : fmt::format("open its session ({}), which takes the events home, or remove it",
+                          left.front().session);
+  }
+  return check;
+}
+
 // Executables of PATH that are a CPython, by "python3", "python3.N".
 std::vector<std::string> FindPythons() {
   std::vector<std::string> found;
@@ -339,14 +377,11 @@ int RunDoctor(const DoctorOptions& options) {
     return Fail(kExitUsage, fmt::format("there is no process {}", options.pid));
   }
   char folder[4096];
-  std::vector<Check> checks = {CheckAgent(),
-                               CheckDisk(getcwd(folder, sizeof(folder)) == nullptr ? "." : folder),
-                               CheckKernel(),
-                               CheckClock(),
-                               CheckTrace(options.pid),
-                               CheckPagemap(options.pid),
-                               CheckCgroup(options.pid),
-                               CheckPerf()};
+  const std::string here = getcwd(folder, sizeof(folder)) == nullptr ? "." : folder;
+  std::vector<Check> checks = {
+      CheckAgent(), CheckDisk(here),         CheckRings(here),          CheckKernel(),
+      CheckClock(), CheckTrace(options.pid), CheckPagemap(options.pid), CheckCgroup(options.pid),
+      CheckPerf()};
   for (Check& check : CheckPythons()) checks.push_back(std::move(check));
   bool is_possible = true;
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();

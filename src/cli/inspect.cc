@@ -24,6 +24,7 @@
 #include "session/block_file.h"
 #include "session/dump_file.h"
 #include "session/pieces.h"
+#include "session/ring_place.h"
 #include "session/ring_snapshot.h"
 #include "session/stream_decoder.h"
 
@@ -292,7 +293,7 @@ int RunInspect(const InspectOptions& options) {
   int code = kExitOk;
   if (IsDirectory(options.path)) {
     code = inspector.Blocks(JoinPath(options.path, session::kBlocksFile));
-    for (const std::string& ring : session::FindRings(options.path)) {
+    for (const std::string& ring : session::FindAllRings(options.path)) {
       if (code == kExitOk) code = inspector.Ring(ring);
     }
   } else if (StartsWith(Basename(options.path), wire::kRingPrefix)) {

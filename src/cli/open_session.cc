@@ -8,10 +8,14 @@
 
 #include "base/bytes.h"
 #include "base/terminal_text.h"
+#include "session/ring_place.h"
 
 namespace memwhy::cli {
 
 Result<std::unique_ptr<session::Session>> OpenSession(const std::string& path) {
+  if (auto moved = session::BringRingsHome(path); !moved) {
+    Warn("the last events of {} stay outside of it: {}", path, moved.error().message());
+  }
   MEMWHY_TRY(auto session, session::Session::Open(path));
   const model::Recording& recording = session->recording();
   if (!recording.damage.empty()) {

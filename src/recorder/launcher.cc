@@ -99,7 +99,8 @@ std::vector<std::string> TargetEnvironment(const LaunchOptions& options,
     std::string_view text = *entry;
     if (StartsWith(text, "MEMWHY_SESSION=") || StartsWith(text, "MEMWHY_POOL_BYTES=") ||
         StartsWith(text, "MEMWHY_FOLLOW=") || StartsWith(text, "MEMWHY_MODES=") ||
-        StartsWith(text, "MEMWHY_TALLY=") || StartsWith(text, "MEMWHY_ADDED=")) {
+        StartsWith(text, "MEMWHY_TALLY=") || StartsWith(text, "MEMWHY_ADDED=") ||
+        StartsWith(text, "MEMWHY_RINGS=")) {
       continue;
     }
     if (ConsumePrefix(text, "LD_PRELOAD=")) {
@@ -114,6 +115,7 @@ std::vector<std::string> TargetEnvironment(const LaunchOptions& options,
   preload += theirs;
   if (!preload.empty()) result.push_back("LD_PRELOAD=" + preload);
   result.push_back("MEMWHY_SESSION=" + options.session);
+  result.push_back("MEMWHY_RINGS=" + options.rings);
   result.push_back("MEMWHY_POOL_BYTES=" + std::to_string(options.pool_bytes));
   result.push_back("MEMWHY_FOLLOW=" + options.follow);
   if (!options.tally.empty()) result.push_back("MEMWHY_TALLY=" + options.tally);

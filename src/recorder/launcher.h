@@ -26,6 +26,7 @@ class SignalRelay;
 struct LaunchOptions {
   std::vector<std::string> argv;  // not empty
   std::string session;            // absolute
+  std::string rings;              // absolute; where agents make their rings
   std::string agent;              // absolute
   std::uint64_t pool_bytes = 0;
   std::string follow = "fork";  // none, fork, all

@@ -16,16 +16,18 @@ LaunchOptions Options(std::vector<std::string> argv) {
   LaunchOptions options;
   options.argv = std::move(argv);
   options.session = "/s.mwy";
+  options.rings = "/r";
   options.agent = "/agent.so";
   options.pool_bytes = 4096;
   return options;
 }
 
 TEST(LauncherTest, TheEnvironmentStaysAndOursIsAdded) {
-  const char* const environment[] = {"A=1", "LD_PRELOAD=/other.so", "MEMWHY_SESSION=/old", nullptr};
+  const char* const environment[] = {"A=1", "LD_PRELOAD=/other.so", "MEMWHY_SESSION=/old",
+                                     "MEMWHY_RINGS=/other", nullptr};
   EXPECT_THAT(TargetEnvironment(Options({"x"}), environment),
               ElementsAre("A=1", "LD_PRELOAD=/agent.so:/other.so", "MEMWHY_SESSION=/s.mwy",
-                          "MEMWHY_POOL_BYTES=4096", "MEMWHY_FOLLOW=fork"));
+                          "MEMWHY_RINGS=/r", "MEMWHY_POOL_BYTES=4096", "MEMWHY_FOLLOW=fork"));
 }
 
 TEST(LauncherTest, ObjectDomainsAreAskedForByMode) {

@@ -28,6 +28,7 @@
 #include "recorder/redact/redact.h"
 #include "recorder/ring/clock_pair.h"
 #include "recorder/ring/disk_reserve.h"
+#include "recorder/ring/ring_folder.h"
 #include "recorder/ring/ring_owner.h"
 #include "recorder/run_environment.h"
 #include "recorder/say.h"
@@ -90,6 +91,7 @@ class Runner::Impl {
   SignalRelay relay_;
   RealFileSystem fs_;
   std::string session_;
+  std::unique_ptr<RingFolder> rings_;
   std::unique_ptr<session::SessionWriter> writer_;
   std::unique_ptr<TargetSet> targets_;  // writes with writer_
   std::unique_ptr<Folder> folder_;      // rewrites the file of writer_
@@ -99,7 +101,7 @@ class Runner::Impl {
   std::uint64_t next_discover_ns_ = 0;
   std::uint64_t next_drain_ns_ = 0;
   UniqueFd child_end_;         // readable when the child is gone
-  UniqueFd inotify_;           // of the session directory: new rings
+  UniqueFd inotify_;           // of the folder of rings: new ones
   std::vector<pollfd> polls_;  // kept for its memory
   int heap_dumps_ = 0;
   struct Objects {
@@ -134,12 +136,19 @@ Result<void> Runner::Impl::Start() {
   // Nothing of a recording that does not come about stays behind.
   const auto undo = [&](const Error& error) {
     writer_.reset();
+    rings_.reset();
     unlink(JoinPath(session_, session::kBlocksFile).c_str());
     rmdir(session_.c_str());
     return error;
   };
   MEMWHY_TRY(writer_, session::SessionWriter::Create(session_));
-  if (auto room = CheckRoom(session_, launch.pool_bytes); !room) return undo(room.error());
+  auto rings = RingFolder::Make(session_, launch.pool_bytes);
+  if (!rings) return undo(rings.error());
+  rings_ = *std::move(rings);
+  launch.rings = rings_->path();
+  launch.pool_bytes = rings_->pool_bytes();
+  auto room = CheckRoom(session_, rings_->is_elsewhere() ? 0 : launch.pool_bytes);
+  if (!room) return undo(room.error());
   // Only what we have by now: rings and analysis come later and are not meant.
   mlockall(MCL_CURRENT | MCL_ONFAULT);
 
@@ -152,6 +161,7 @@ Result<void> Runner::Impl::Start() {
   fact.recorder_pid = static_cast<std::uint32_t>(getpid());
   if (const auto stat = os::ReadProcessStat(fs_, getpid())) fact.recorder_start = stat->start_ticks;
   fact.clock = CounterPair();
+  fact.rings = rings_->Note();
   if (auto written = writer_->AddFact(session::ToJson(fact)); !written) {
     return undo(written.error());
   }
@@ -163,13 +173,13 @@ Result<void> Runner::Impl::Start() {
             .has_value());
   }
   inotify_.Reset(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-  if (inotify_) inotify_add_watch(inotify_.get(), session_.c_str(), IN_MOVED_TO);
+  if (inotify_) inotify_add_watch(inotify_.get(), launch.rings.c_str(), IN_MOVED_TO);
   auto child = Launch(launch, &relay_);
   if (!child) return undo(child.error());
   child_ = *child;
   child_end_.Reset(static_cast<int>(syscall(SYS_pidfd_open, child_, 0)));
   LetGoOfInheritedFiles(options_.keeps_stdout);
-  targets_ = std::make_unique<TargetSet>(session_, writer_.get(), &fs_);
+  targets_ = std::make_unique<TargetSet>(session_, launch.rings, writer_.get(), &fs_);
   targets_->SetChild(child_, options_.follow == "all");
   targets_->SetTally(std::move(tally));
   folder_ = std::make_unique<Folder>(options_.fold, session_, writer_.get(),
@@ -410,6 +420,12 @@ Result<ExitStatus> Runner::Impl::Finish(StopTarget how) {
     static_cast<void>(writer_->AddFact(session::NoteToJson(folder_->trouble())).has_value());
   }
   unlink(JoinPath(session_, "claimed").c_str());
+  if (!rings_->Remove()) {
+    Say(
+        fmt::format("the last events are in {}; they move into the session when it is opened and "
+                    "its disk has room for them",
+                    rings_->path()));
+  }
 
   ExitStatus status;
   status.is_signal = WIFSIGNALED(*child_status_);

@@ -40,8 +40,9 @@ std::string EndedText(int wait_status) {
 
 }  // namespace
 
-TargetSet::TargetSet(std::string session, session::SessionWriter* writer, const FileSystem* fs)
-    : session_(std::move(session)), writer_(writer), fs_(fs) {
+TargetSet::TargetSet(std::string session, std::string rings, session::SessionWriter* writer,
+                     const FileSystem* fs)
+    : session_(std::move(session)), rings_(std::move(rings)), writer_(writer), fs_(fs) {
   reserve_.Make(session_);
 }
 
@@ -53,7 +54,7 @@ void TargetSet::SetChild(pid_t child, bool follows_all) {
 }
 
 bool TargetSet::HasNewcomer() const {
-  for (const std::string& path : session::FindRings(session_)) {
+  for (const std::string& path : session::FindRings(rings_)) {
     struct stat status{};
     if (stat(path.c_str(), &status) == 0 && !known_rings_.contains({path, status.st_ino})) {
       return true;
@@ -64,7 +65,7 @@ bool TargetSet::HasNewcomer() const {
 
 void TargetSet::Discover() {
   std::vector<std::unique_ptr<RingMap>> rings;
-  for (const std::string& path : session::FindRings(session_)) {
+  for (const std::string& path : session::FindRings(rings_)) {
     struct stat status{};
     if (stat(path.c_str(), &status) != 0) continue;
     if (!known_rings_.emplace(path, status.st_ino).second) continue;

@@ -30,8 +30,9 @@ namespace memwhy::recorder {
 
 class TargetSet {
  public:
-  // `writer` and `fs` outlive the set.
-  TargetSet(std::string session, session::SessionWriter* writer, const FileSystem* fs);
+  // `rings` is the folder in which agents make their rings. `writer` and `fs` outlive the set.
+  TargetSet(std::string session, std::string rings, session::SessionWriter* writer,
+            const FileSystem* fs);
 
   // The program started. Its end is told by its parent, which alone can wait for it.
   // `follows_all`: every CPython below it is to be recorded.
@@ -93,6 +94,7 @@ class TargetSet {
   std::string EndedOf(Target* target);
 
   const std::string session_;
+  const std::string rings_;
   session::SessionWriter* writer_;
   const FileSystem* fs_;
   std::vector<std::unique_ptr<Target>> targets_;

@@ -102,6 +102,7 @@ json ToJson(const SessionFact& fact) {
           {"mode", fact.mode},
           {"recorder_pid", fact.recorder_pid},
           {"recorder_start", fact.recorder_start},
+          {"rings", fact.rings},
           {"clock", fact.clock ? ToJson(*fact.clock) : json(nullptr)}};
 }
 
@@ -239,10 +240,12 @@ void AddSession(const json& fact, Facts* facts) {
   session.started = String(fact, "started");
   session.mode = String(fact, "mode");
   session.recorder_pid = Uint32(fact, "recorder_pid");
+  session.rings = String(fact, "rings");
   session.recorder_start = Uint(fact, "recorder_start");
   session.clock = AsClockPair(Member(fact, "clock"));
   if (session.clock) facts->clock.push_back(*session.clock);
-  Keep(facts, sizeof(session), session.command, session.host, session.started, session.mode);
+  Keep(facts, sizeof(session), session.command, session.host, session.started, session.mode,
+       session.rings);
   facts->session = std::move(session);
 }
 

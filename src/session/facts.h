@@ -5,7 +5,7 @@
 // added; unknown types and members are skipped. Facts of one process may be repeated: the last
 // wins.
 //
-//   session      monotonic_ns command host started mode recorder_pid recorder_start
+//   session      monotonic_ns command host started mode recorder_pid recorder_start rings
 //   process      process pid parent start_ticks clock_kind clock_shift clock [clock, monotonic_ns]
 //                fork_clock python command note private [begin, end] arena_bytes pool_bytes
 //   process_end  process monotonic_ns clock ended lost_events lost_bytes waited_ns detached_ns
@@ -51,6 +51,7 @@ struct SessionFact {
   std::uint32_t recorder_pid = 0;
   std::uint64_t recorder_start = 0;  // field 22 of /proc/PID/stat
   std::optional<ClockPair> clock;    // time-stamp counter
+  std::string rings;                 // a note: where they were kept, and why; "" in the session
 };
 
 struct ProcessFact {

@@ -11,6 +11,7 @@
 #include "model/missing_note.h"
 #include "os/process.h"
 #include "session/pieces.h"
+#include "session/ring_place.h"
 
 namespace memwhy::session {
 namespace {
@@ -40,7 +41,8 @@ Result<std::unique_ptr<Session>> Session::Open(const std::string& path) {
   // which offsets tell, and never missed.
   std::vector<RingSnapshot> rings;
   std::vector<std::string> bad_rings;
-  for (const std::string& ring_path : FindRings(directory)) {
+  const RingPlace place = FindRingPlace(directory);
+  for (const std::string& ring_path : FindAllRings(directory)) {
     auto ring = ReadRing(ring_path);
     if (ring) {
       rings.push_back(*std::move(ring));
@@ -53,6 +55,10 @@ Result<std::unique_ptr<Session>> Session::Open(const std::string& path) {
   session->recording_.path = directory;
   session->ReadBlocks();
   for (const std::string& what : bad_rings) session->AddDamage(what);
+  if (!place.trouble.empty()) {
+    session->facts_.notes.push_back(fmt::format("{}the last moments, whose rings lie elsewhere: {}",
+                                                model::kMissingNote, place.trouble));
+  }
   for (RingSnapshot& ring : rings) session->AddRing(std::move(ring));
   session->BuildRecording();
   return session;
@@ -390,6 +396,9 @@ void Session::BuildEnd() {
     recording_.notes.push_back(
         fmt::format("{}: of the first {} only the sums of each site are kept, no single events",
                     recording_.folded->why, FormatSeconds(recording_.folded->until)));
+  }
+  if (facts_.session && !facts_.session->rings.empty()) {
+    recording_.notes.push_back(facts_.session->rings);
   }
   recording_.watched_from = 0;
   if (facts_.window) {

@@ -55,6 +55,12 @@ bool HasBytes(const ChunkCopy& chunk) {
          chunk.committed <= wire::kChunkBytes && chunk.thread < kMaxThreads;
 }
 
+Result<UniqueFd> OpenRingFile(const std::string& path) {
+  UniqueFd fd(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!fd) return Error::FromErrno(errno, "cannot open " + path);
+  return fd;
+}
+
 }  // namespace
 
 Result<RingInfo> CopyRingHeader(const wire::RingHeader& header, std::uint64_t file_bytes) {
@@ -126,17 +132,41 @@ std::string EndedText(const RingInfo& info) {
   return fmt::format("exit:{}", info.state == wire::AgentState::kEnded ? info.exit_code : 0);
 }
 
-Result<RingSnapshot> ReadRing(const std::string& path) {
-  UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return Error::FromErrno(errno, "cannot open " + path);
+Result<RingInfo> ReadRingInfo(int fd) {
   struct stat status{};
-  if (fstat(fd.get(), &status) != 0) return Error::FromErrno(errno, "cannot look at " + path);
+  if (fstat(fd, &status) != 0) return Error::FromErrno(errno, "cannot look at a ring");
+  if (!S_ISREG(status.st_mode)) return Error("it is no regular file");
   const auto header = std::make_unique<wire::RingHeader>();
-  if (!ReadAt(fd.get(), 0, static_cast<void*>(header.get()), sizeof(wire::RingHeader))) {
-    return Error::Of("{} is too short for a ring", path);
+  if (!ReadAt(fd, 0, static_cast<void*>(header.get()), sizeof(wire::RingHeader))) {
+    return Error("it is too short for a ring");
   }
+  return CopyRingHeader(*header, static_cast<std::uint64_t>(status.st_size));
+}
+
+Result<RingInfo> ReadRingInfo(const std::string& path) {
+  MEMWHY_TRY(const UniqueFd fd, OpenRingFile(path));
+  auto info = ReadRingInfo(fd.get());
+  return info ? std::move(info) : info.error().With("{}", path);
+}
+
+Result<std::vector<CommittedChunk>> ReadCommitted(int fd, std::uint32_t chunk_count) {
+  std::vector<ChunkCopy> chunks(chunk_count);
+  if (!ReadAt(fd, 4096, chunks.data(), chunk_count * sizeof(ChunkCopy))) {
+    return Error("cannot read the chunks of a ring");
+  }
+  std::vector<CommittedChunk> committed;
+  for (std::uint32_t i = 0; i < chunk_count; ++i) {
+    if (HasBytes(chunks[i])) committed.push_back({i, chunks[i].committed});
+  }
+  return committed;
+}
+
+Result<RingSnapshot> ReadRing(const std::string& path) {
+  MEMWHY_TRY(const UniqueFd fd, OpenRingFile(path));
   RingSnapshot snapshot;
-  MEMWHY_TRY(snapshot.info, CopyRingHeader(*header, static_cast<std::uint64_t>(status.st_size)));
+  auto info = ReadRingInfo(fd.get());
+  if (!info) return info.error().With("{}", path);
+  snapshot.info = *std::move(info);
   const std::uint32_t count = snapshot.info.chunk_count;
   std::vector<ChunkCopy> chunks(count);
   if (!ReadAt(fd.get(), 4096, chunks.data(), count * sizeof(ChunkCopy))) {
@@ -165,13 +195,13 @@ Result<RingSnapshot> ReadRing(const std::string& path) {
   return snapshot;
 }
 
-std::vector<std::string> FindRings(const std::string& session) {
+std::vector<std::string> FindRings(const std::string& folder) {
   std::vector<std::string> rings;
-  const auto names = RealFileSystem().ListDir(session);
+  const auto names = RealFileSystem().ListDir(folder);
   if (!names) return rings;
   for (const std::string& name : *names) {
     if (StartsWith(name, wire::kRingPrefix) && !EndsWith(name, ".tmp")) {
-      rings.push_back(JoinPath(session, name));
+      rings.push_back(JoinPath(folder, name));
     }
   }
   return rings;

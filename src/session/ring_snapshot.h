@@ -62,9 +62,20 @@ struct RingSnapshot {
   std::vector<RingPiece> pieces;  // by thread, then offset
 };
 
+// Never through a link; an error where it is no regular file.
 Result<RingSnapshot> ReadRing(const std::string& path);
+Result<RingInfo> ReadRingInfo(const std::string& path);
+Result<RingInfo> ReadRingInfo(int fd);
 
-// Ring files of a session directory, full paths; unfinished ones (".tmp") are left out.
-std::vector<std::string> FindRings(const std::string& session);
+// A chunk that holds bytes, all below its ring's size.
+struct CommittedChunk {
+  std::uint32_t index = 0;
+  std::uint32_t bytes = 0;
+};
+Result<std::vector<CommittedChunk>> ReadCommitted(int fd, std::uint32_t chunk_count);
+
+// Ring files of a folder, full paths; unfinished ones (".tmp") are left out. Those of a session may
+// lie elsewhere: FindAllRings (ring_place.h).
+std::vector<std::string> FindRings(const std::string& folder);
 
 }  // namespace memwhy::session

@@ -411,7 +411,7 @@ UNDEFINED = """__environ __errno_location __libc_current_sigrtmax __libc_current
     program_invocation_name pthread_attr_destroy pthread_attr_init pthread_attr_setdetachstate
     pthread_attr_setstack pthread_create pthread_getcpuclockid pthread_getspecific pthread_key_create pthread_self
     pthread_setspecific pthread_sigmask pwrite read rename setitimer sigaction sigaddset sigaltstack
-    sigemptyset sigfillset siglongjmp sigprocmask stat strchr strchrnul strcmp strlen strncmp
+    sigemptyset sigfillset siglongjmp sigprocmask stat statfs strchr strchrnul strcmp strlen strncmp
     strnlen strrchr strstr strtol strtoul strtoull unlink write"""
 WEAK = set(
     "_ITM_deregisterTMCloneTable _ITM_registerTMCloneTable __cxa_finalize __gmon_start__".split()

@@ -18,7 +18,7 @@ END = "<!-- end of what table.py makes -->"
 
 # What the driver of a kind sees of the program, beside what every run leaves.
 SEEN = {"signals": "signals, stops, streams", "requests": "the answer of `heap dump`",
-        "files": "modes of files"}
+        "files": "modes of files", "disks": "the kill", "limits": "signals and limits"}
 # dump(pid, 3, "it is stopped"): what a driver asks, and must be told.
 DUMP = re.compile(r'dump\(\w+, (\d)((?:, f?"[^"]*")*)\)')
 

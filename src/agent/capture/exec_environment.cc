@@ -121,7 +121,10 @@ void ExecEnvironment::Decide(const ProgramFile& program) noexcept {
     return;
   }
   if (!is_wanted || AgentPath()[0] == 0) return;
-  if (program.is_cpython && !IsWritable(session)) unseen_ = wire::Unseen::kNoAccess;
+  const char* rings = GivenVariable(kRings);
+  if (program.is_cpython && !IsWritable(rings != nullptr ? rings : session)) {
+    unseen_ = wire::Unseen::kNoAccess;
+  }
   adds_ = entry_ == nullptr || !is_first_ || (missing_ & (1u << kSession)) != 0;
 }
 

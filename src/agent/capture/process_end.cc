@@ -82,18 +82,18 @@ ExecNote::~ExecNote() {
 
 bool InstallExitNote() noexcept { return on_exit(&OnExit, nullptr) == 0; }
 
-void WriteRingPath(char* out, std::size_t room, const char* session, std::uint64_t start_ticks,
+void WriteRingPath(char* out, std::size_t room, const char* rings, std::uint64_t start_ticks,
                    std::uint64_t image) noexcept {
   TextBuffer path(out, room);
-  path.Text(session).Text("/ring.").Number(static_cast<std::uint64_t>(getpid())).Text(".");
+  path.Text(rings).Text("/ring.").Number(static_cast<std::uint64_t>(getpid())).Text(".");
   path.Number(start_ticks);
   if (image != 0) path.Text(".").Number(image);
 }
 
-void EndEarlierImages(const char* session, std::uint64_t start_ticks) noexcept {
+void EndEarlierImages(const char* rings, std::uint64_t start_ticks) noexcept {
   char path[1024];
   for (std::uint64_t image = 0; image < kMaxEarlierImages; ++image) {
-    WriteRingPath(path, sizeof(path), session, start_ticks, image);
+    WriteRingPath(path, sizeof(path), rings, start_ticks, image);
     if (access(path, F_OK) == 0) EndImage(path, start_ticks);
   }
 }

@@ -28,12 +28,12 @@ class ExecNote {
   wire::RingHeader* ring_;
 };
 
-// This process executed this program, and an image before it left a ring in the session: that is
+// This process executed this program, and an image before it left a ring in that folder: that is
 // over. Context: the constructor.  Allocates: never.
-void EndEarlierImages(const char* session, std::uint64_t start_ticks) noexcept;
+void EndEarlierImages(const char* rings, std::uint64_t start_ticks) noexcept;
 
 // The file of this process's ring; `image` counts the programs that it executed.
-void WriteRingPath(char* out, std::size_t room, const char* session, std::uint64_t start_ticks,
+void WriteRingPath(char* out, std::size_t room, const char* rings, std::uint64_t start_ticks,
                    std::uint64_t image) noexcept;
 
 }  // namespace memwhy::agent

@@ -36,8 +36,8 @@ void RevokeIn(int folder, const char* name) noexcept {
 
 }  // namespace
 
-void RevokePermits(const char* session) noexcept {
-  const int folder = open(session, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+void RevokePermits(const char* rings) noexcept {
+  const int folder = open(rings, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder < 0) return;
   alignas(dirent64) char entries[4096];
   for (long bytes = 0; (bytes = syscall(SYS_getdents64, folder, entries, sizeof(entries))) > 0;) {

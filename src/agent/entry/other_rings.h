@@ -8,6 +8,6 @@ namespace memwhy::agent {
 
 // Revokes the clock permits (wire/clock_permit.h) in all of them, which last while a process is
 // alone. By reads and writes of the files: a mapping could fault.
-void RevokePermits(const char* session) noexcept;
+void RevokePermits(const char* rings) noexcept;
 
 }  // namespace memwhy::agent

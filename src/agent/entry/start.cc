@@ -4,11 +4,13 @@
 // ring file, hooks the interpreter. Any doubt ends in kModeDormant: the target runs as without us.
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <pthread.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -55,7 +57,9 @@ namespace {
 using wire::RingHeader;
 
 constexpr std::uint64_t kChildPoolBytes = 16u << 20;  // of a forked child: there may be many
+constexpr std::uint64_t kMemoryPoolBytes = 2u << 20;  // the same where a ring is memory
 char g_session[768];                                  // absolute path of the session directory
+char g_rings[768];                                    // the same of the folder of rings
 std::uint64_t* g_inherited_arenas = nullptr;          // in a forked child, until its ring exists
 std::uint32_t g_inherited_arena_count = 0;
 
@@ -127,10 +131,24 @@ bool WantsObjects() noexcept {
   return modes != nullptr && std::strstr(modes, "objects") != nullptr;
 }
 
+// Rings that are not in the session may lie in a tmpfs (/dev/shm): then they take memory at once.
+bool TakesMemory(struct statfs* disk) noexcept {
+  return std::strcmp(g_rings, g_session) != 0 && statfs(g_rings, disk) == 0 &&
+         disk->f_type == TMPFS_MAGIC;
+}
+
+// The program, and others, need what is in there: half of it is theirs.
+bool LeavesMemory(std::uint64_t bytes) noexcept {
+  struct statfs disk{};
+  if (!TakesMemory(&disk) || disk.f_blocks == 0) return true;  // 0: without a limit
+  const auto block = static_cast<std::uint64_t>(disk.f_bsize);
+  return disk.f_bavail * block >= bytes + disk.f_blocks * block / 2;
+}
+
 // Creates and maps the ring file under a temporary name. Null on failure, nothing left behind.
 RingHeader* CreateRing(const char* path, std::uint32_t chunk_count) noexcept {
   const std::uint64_t bytes = wire::RingFileBytes(chunk_count);
-  if (!MayMakeFileOf(bytes)) return nullptr;
+  if (!MayMakeFileOf(bytes) || !LeavesMemory(bytes)) return nullptr;
   const int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) return nullptr;
   // Real blocks, not a hole: a full disk must fail here and not at a later store.
@@ -215,7 +233,7 @@ bool MayRecord(const char* session) noexcept {
 // Where this process's ring goes; an earlier image of the same process may have left one.
 void ChooseRingPath(char* out, std::size_t room, std::uint64_t start) noexcept {
   for (std::uint64_t image = 0; image < 1000; ++image) {
-    WriteRingPath(out, room, g_session, start, image);
+    WriteRingPath(out, room, g_rings, start, image);
     if (access(out, F_OK) != 0) return;
   }
 }
@@ -245,7 +263,7 @@ void NoteUnseen(wire::Unseen why) noexcept {
 }
 
 void NoteNoRing() noexcept {
-  if (access(g_session, W_OK) != 0) return NoteUnseen(wire::Unseen::kNoAccess);
+  if (access(g_rings, W_OK) != 0) return NoteUnseen(wire::Unseen::kNoAccess);
   NoteUnseen(MayMakeRingOf(wire::kMinPoolBytes) ? wire::Unseen::kNoRing : wire::Unseen::kFileLimit);
 }
 
@@ -325,8 +343,12 @@ bool Start() noexcept {
   if (session == nullptr || session[0] != '/') return false;
   if (std::strlen(session) >= sizeof(g_session)) return false;
   TextBuffer(g_session, sizeof(g_session)).Text(session);
+  const char* rings = GivenVariable(kRings);
+  if (rings == nullptr) rings = session;
+  if (rings[0] != '/' || std::strlen(rings) >= sizeof(g_rings)) return false;
+  TextBuffer(g_rings, sizeof(g_rings)).Text(rings);
   if (const char* tally = GivenVariable(kTally); tally != nullptr) MapTally(tally);
-  EndEarlierImages(g_session, ReadStatField(kStartTicksField));
+  EndEarlierImages(g_rings, ReadStatField(kStartTicksField));
   g_agent.follow = ReadFollow();
   if (!FindPython(g_agent.python)) return false;  // a shell, a tool: nothing to do here
   if (RecorderIsGone()) return false;
@@ -346,7 +368,7 @@ bool Start() noexcept {
   if (is_dormant) NoteUnseen(wire::Unseen::kFreeThreaded);
   if (is_dormant || !InstallThreadEnd()) return false;
   // Our ring has its name already: the recorder finds us, or this after it looked.
-  RevokePermits(g_session);
+  RevokePermits(g_rings);
   if (madvise(g_mode_memory, sizeof(g_mode_memory), MADV_WIPEONFORK) != 0) return false;
   if (g_agent.python.layout != nullptr) WatchCodeObjects();
   InstallArenaHook();
@@ -362,9 +384,11 @@ bool StartInChild() noexcept {
   if (g_agent.follow == Follow::kNone || RecorderIsGone()) return false;
   RingHeader* parents = g_agent.ring;
   const std::uint64_t parents_bytes = wire::RingFileBytes(g_agent.chunk_count);
+  struct statfs disk{};
+  const std::uint64_t limit = TakesMemory(&disk) ? kMemoryPoolBytes : kChildPoolBytes;
   const std::uint64_t pool = PoolBytes();
   ForgetThreadsAfterFork();
-  if (!OpenRing(pool < kChildPoolBytes ? pool : kChildPoolBytes, false)) {
+  if (!OpenRing(pool < limit ? pool : limit, false)) {
     NoteNoRing();
     g_agent.ring = parents;
     return false;

@@ -8,7 +8,8 @@
 namespace memwhy::agent {
 
 const char* const kVariablePrefixes[kVariables] = {
-    "MEMWHY_SESSION=", "MEMWHY_POOL_BYTES=", "MEMWHY_FOLLOW=", "MEMWHY_MODES=", "MEMWHY_TALLY="};
+    "MEMWHY_SESSION=", "MEMWHY_POOL_BYTES=", "MEMWHY_FOLLOW=",
+    "MEMWHY_MODES=",   "MEMWHY_TALLY=",      "MEMWHY_RINGS="};
 
 namespace {
 

@@ -10,7 +10,7 @@
 
 namespace memwhy::agent {
 
-enum Variable : int { kSession, kPoolBytes, kFollow, kModes, kTally, kVariables };
+enum Variable : int { kSession, kPoolBytes, kFollow, kModes, kTally, kRings, kVariables };
 
 // "MEMWHY_SESSION=", ...
 extern const char* const kVariablePrefixes[kVariables];

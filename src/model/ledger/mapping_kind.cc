@@ -46,14 +46,17 @@ const Mapping* Containing(std::span<const Mapping> mappings, std::uint64_t addre
 
 MappingKind KindOf(const Mapping& mapping) {
   const std::string_view name = mapping.name;
-  if (StartsWith(name, "/memfd:memwhy-")) return MappingKind::kMemwhy;
+  // Rings lie in /dev/shm where a disk does not keep their pages.
+  if (StartsWith(name, "/memfd:memwhy-") || wire::IsRingName(Basename(name))) {
+    return MappingKind::kMemwhy;
+  }
   if (StartsWith(name, "/dev/shm/") || StartsWith(name, "/memfd:") || StartsWith(name, "/SYSV") ||
       StartsWith(name, "/dev/zero") || StartsWith(name, "[anon_shmem")) {
     return MappingKind::kSharedMemory;
   }
   if (StartsWith(name, "/")) {
     const std::string_view base = Basename(name);
-    if (StartsWith(base, "libmemwhy_agent") || wire::IsRingName(base)) return MappingKind::kMemwhy;
+    if (StartsWith(base, "libmemwhy_agent")) return MappingKind::kMemwhy;
     return MappingKind::kFile;
   }
   if (StartsWith(name, "[v")) return MappingKind::kFile;  // vdso, vvar, vsyscall

@@ -11,6 +11,7 @@
 #include "os/smaps.h"
 #include "recorder/dump/heap_dump_run.h"
 #include "recorder/dump/meeting_place.h"
+#include "session/ring_place.h"
 #include "wire/ring.h"
 
 namespace memwhy::recorder {
@@ -58,7 +59,9 @@ Result<std::string> FindUsableRing(const FileSystem& fs, pid_t pid) {
 
 Result<std::string> FindSessionOf(const FileSystem& fs, pid_t pid) {
   MEMWHY_TRY(const std::string ring, FindRingOf(fs, pid));
-  return OurPath(fs, pid, ring.substr(0, ring.rfind('/')));
+  const std::string folder = OurPath(fs, pid, ring.substr(0, ring.rfind('/')));
+  const std::string session = session::SessionOfRings(folder);
+  return session.empty() ? folder : OurPath(fs, pid, session);
 }
 
 Result<HeapDumpOutcome> TakeHeapDump(const FileSystem& fs, const HeapDumpOptions& options,

@@ -66,8 +66,75 @@ if child == 0:
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """, **more)
 
+# All that a process and its children have of signals and limits, in their own eyes and in the
+# kernel's. The kernel's set of caught signals is compared where nothing of ours can be: behind an
+# exec of a program that is no CPython.
+TRAITS = """
+import os, resource, signal, subprocess, sys
+KERNEL = 'grep -E "^(Sig[PBIC]|Shd)" /proc/self/status; cat /proc/self/limits'
+WRITES = 'ulimit -S -f 1; exec head -c 1000000 /dev/zero >large'
+def own(who):
+    lines = open("/proc/self/status").read().splitlines()
+    print(who, {int(number): str(signal.getsignal(number)).partition(" at ")[0]
+                for number in sorted(signal.valid_signals())
+                if signal.getsignal(number) is not signal.SIG_DFL},
+          [line for line in lines if line.startswith(("SigIgn", "SigBlk", "SigPnd", "ShdPnd"))],
+          sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])),
+          open("/proc/self/limits").read(), flush=True)
+kept = [known_block() for _ in range(5)]
+own("program" if len(sys.argv) == 1 else "executed")
+if len(sys.argv) > 1:
+    sys.exit(0)
+child = os.fork()
+if child == 0:
+    kept += [known_block() for _ in range(5)]
+    own("forked")
+    os._exit(0)
+os.waitpid(child, 0)
+for restores in (True, False):
+    for command in (["sh", "-c", KERNEL], [sys.executable, __file__, "again"],
+                    ["sh", "-c", WRITES]):
+        done = subprocess.run(command, restore_signals=restores, capture_output=True, text=True)
+        print(restores, command[-1] == WRITES, done.returncode, done.stdout, done.stderr)
+shell = ["/bin/sh", "-c", KERNEL]
+sys.stdout.flush()
+os.waitpid(os.posix_spawn(shell[0], shell, os.environ), 0)
+os.waitpid(os.posix_spawn(shell[0], shell, os.environ, setsigdef=[signal.SIGXFSZ]), 0)
+os.system(KERNEL)
+try:
+    open("large", "wb", buffering=0).write(bytes(2 << 30))
+except OSError as error:
+    print(error.errno)
+"""
+
+# Executes the command with signals ignored and blocked, and limits of its own.
+PREPARES = """
+import os, resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.{disposition})
+for number in (signal.SIGHUP, signal.SIGTTIN, signal.SIGRTMIN + 2):
+    signal.signal(number, signal.SIG_IGN)
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+signal.pthread_sigmask(signal.SIG_BLOCK, [{blocked}])
+for name, value in (("NOFILE", 200), ("FSIZE", 100_000_000), ("CORE", 0), ("NPROC", 5000)):
+    hard = resource.getrlimit(getattr(resource, "RLIMIT_" + name))[1]
+    soft = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(getattr(resource, "RLIMIT_" + name), (soft, hard))
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+def traits(name, what, disposition, blocked=""):
+    driver = PREPARES.format(disposition=disposition, blocked=blocked)
+    return Situation(name=name, what=what, program=TRAITS, driver=driver, known=20)
+
 
 SITUATIONS = [
+    Situation(name="traits", what="signals and limits of a program and of all its children",
+              program=TRAITS.replace("2 << 30", "10"), known=20),
+    traits("traits-prepared", "the same with signals and limits set before the command", "SIG_DFL"),
+    traits("traits-ignored", "the same with too large files ignored (SIGXFSZ)", "SIG_IGN"),
+    traits("traits-blocked", "the same with signals blocked, SIGXFSZ among them", "SIG_DFL",
+           "signal.SIGXFSZ, signal.SIGUSR1, signal.SIGRTMIN"),
     limited("file-size-of-itself", "a program that limits the size of its files", SELF,
             "RLIMIT_FSIZE", 1000, 10),
     limited("file-size-of-forked", "forked workers that may write no file (RLIMIT_FSIZE 0)", FORKS,
