@@ -16,12 +16,14 @@
 #include "base/strings.h"
 #include "base/terminal_text.h"
 #include "cli/cli.h"
-#include "cli/live_ledger.h"
 #include "cli/open_session.h"
 #include "model/ledger/build_ledger.h"
+#include "monitor/live_ledger.h"
+#include "monitor/tree_ledger.h"
 #include "report/ledger/ledger_json.h"
 #include "report/ledger/ledger_rows.h"
 #include "report/ledger/ledger_text.h"
+#include "report/parts/wrap.h"
 
 namespace memwhy::cli {
 namespace {
@@ -37,18 +39,23 @@ struct ProcessLedgers {
   std::vector<model::Ledger> ledgers;
 };
 
+report::Json ExplainDocument(const model::Recording& recording,
+                             const std::vector<ProcessLedgers>& all) {
+  report::Json document = report::LedgerDocument(report::SessionJson(recording), {});
+  for (const ProcessLedgers& process : all) {
+    for (const model::Ledger& ledger : process.ledgers) {
+      report::Json entry = report::LedgerJson(ledger);
+      entry["pid"] = process.pid;
+      document["ledgers"].push_back(std::move(entry));
+    }
+  }
+  return document;
+}
+
 void PrintExplain(const model::Recording& recording, const std::vector<ProcessLedgers>& all,
                   bool json) {
   if (json) {
-    report::Json document = report::LedgerDocument(report::SessionJson(recording), {});
-    for (const ProcessLedgers& process : all) {
-      for (const model::Ledger& ledger : process.ledgers) {
-        report::Json entry = report::LedgerJson(ledger);
-        entry["pid"] = process.pid;
-        document["ledgers"].push_back(std::move(entry));
-      }
-    }
-    PrintLine("{}", report::DumpJson(document));
+    PrintLine("{}", report::DumpJson(ExplainDocument(recording, all)));
     return;
   }
   for (const ProcessLedgers& process : all) {
@@ -102,9 +109,91 @@ int ExplainSession(const ExplainOptions& options) {
   return kExitOk;
 }
 
+report::Json MemberJson(const monitor::TreeMember& member) {
+  const auto known = [](const std::optional<Bytes>& bytes) {
+    return bytes ? report::Json(*bytes) : report::Json(nullptr);
+  };
+  return report::Json{{"pid", member.pid},
+                      {"parent", member.parent},
+                      {"name", member.name},
+                      {"program", member.label},
+                      {"rss", member.rss},
+                      {"pss", known(member.pss)},
+                      {"pss_anon", known(member.pss_anon)},
+                      {"pss_file", known(member.pss_file)},
+                      {"pss_shmem", known(member.pss_shmem)},
+                      {"uss", known(member.uss)},
+                      {"swap", known(member.swap)}};
+}
+
+void PrintTree(const monitor::TreeLook& tree) {
+  const auto shown = [](const std::optional<Bytes>& bytes) {
+    return bytes ? FormatBytes(*bytes) : std::string("unknown");
+  };
+  std::string text = fmt::format("{:>8} {:>9} {:>9} {:>9} {:>9} {:>9}  {}\n", "pid", "rss", "pss",
+                                 "anon", "file", "shmem", "program");
+  monitor::TreeMember sum;
+  sum.pss = sum.pss_anon = sum.pss_file = sum.pss_shmem = 0;
+  for (const monitor::TreeMember& member : tree.members) {
+    text += fmt::format("{:>8} {:>9} {:>9} {:>9} {:>9} {:>9}  {}\n", member.pid,
+                        FormatBytes(member.rss), shown(member.pss), shown(member.pss_anon),
+                        shown(member.pss_file), shown(member.pss_shmem),
+                        CutBytes(EscapeName(member.label), 19));
+    sum.rss += member.rss;
+    *sum.pss += member.pss.value_or(0);
+    *sum.pss_anon += member.pss_anon.value_or(0);
+    *sum.pss_file += member.pss_file.value_or(0);
+    *sum.pss_shmem += member.pss_shmem.value_or(0);
+  }
+  text +=
+      fmt::format("{:>8} {:>9} {:>9} {:>9} {:>9} {:>9}\n", "sum", FormatBytes(sum.rss),
+                  shown(sum.pss), shown(sum.pss_anon), shown(sum.pss_file), shown(sum.pss_shmem));
+  text += report::Wrap("",
+                       "pss divides pages that processes share among them; rss counts them "
+                       "once per process. anon, file and shmem are parts of pss.");
+  for (const std::string& note : tree.notes) text += report::Wrap("  ", EscapeName(note) + ".");
+  PrintLines(stdout, text + "\n");
+}
+
+int ExplainTree(const ExplainOptions& options, pid_t pid) {
+  const RealFileSystem fs;
+  const auto tree = monitor::LookAtTree(fs, pid);
+  if (!tree) return Fail(kExitEnvironment, tree.error().message());
+  model::Recording recording;
+  std::vector<ProcessLedgers> all;
+  for (const monitor::TreeMember& member : tree->members) {
+    auto look = monitor::LookAtProcess(fs, member.pid);
+    // It may have ended meanwhile, or be another user's.
+    if (!look) continue;
+    if (member.pid == pid) recording = look->recording;
+    std::erase_if(look->ledgers,
+                  [](const model::Ledger& ledger) { return ledger.account == "cgroup"; });
+    all.push_back({static_cast<std::uint32_t>(member.pid), std::move(look->ledgers)});
+  }
+  const auto number = static_cast<std::uint32_t>(pid);
+  if (tree->cgroup) all.push_back({number, {*tree->cgroup}});
+  if (!options.json) {
+    PrintTree(*tree);
+    PrintExplain(recording,
+                 {ProcessLedgers{number, tree->cgroup ? std::vector<model::Ledger>{*tree->cgroup}
+                                                      : std::vector<model::Ledger>{}}},
+                 false);
+    return kExitOk;
+  }
+  report::Json document = ExplainDocument(recording, all);
+  document["processes"] = report::Json::array();
+  for (const monitor::TreeMember& member : tree->members) {
+    document["processes"].push_back(MemberJson(member));
+  }
+  document["cgroup"] = report::TextOrNull(tree->cgroup_directory);
+  document["notes"] = tree->notes;
+  PrintLine("{}", report::DumpJson(document));
+  return kExitOk;
+}
+
 int ExplainProcess(const ExplainOptions& options, pid_t pid) {
   const RealFileSystem fs;
-  auto look = LookAtProcess(fs, pid);
+  auto look = monitor::LookAtProcess(fs, pid);
   if (!look) return Fail(kExitEnvironment, look.error().message());
   const auto number = static_cast<std::uint32_t>(pid);
   PrintExplain(look->recording, {ProcessLedgers{number, look->ledgers}}, options.json);
@@ -117,7 +206,7 @@ int RunExplain(const ExplainOptions& options) {
   if (*pid == 0 || *pid > INT32_MAX) {
     return Fail(kExitUsage, options.subject + " is not a process id");
   }
-  if (options.tree) return NotBuiltYet("--tree of a live process", "the fleet view");
+  if (options.tree) return ExplainTree(options, static_cast<pid_t>(*pid));
   return ExplainProcess(options, static_cast<pid_t>(*pid));
 }
 
@@ -126,7 +215,8 @@ void AddExplainCommand(CLI::App& app, int* exit_code) {
   CLI::App* command = app.add_subcommand("explain", "Where rss and the cgroup charge went");
   command->add_option("subject", options->subject, "A process id, or a session directory")
       ->required();
-  command->add_flag("--tree", options->tree, "Every process of the session, not only the first");
+  command->add_flag("--tree", options->tree,
+                    "With all descendants and their memory cgroup; of a session every process");
   command->add_flag("--json", options->json, "Print memwhy.ledger/1");
   command->callback([=] { *exit_code = RunExplain(*options); });
 }

@@ -103,6 +103,8 @@ void ReadStat(const FileSystem& fs, CgroupMemory& memory) {
     memory.anon = FindValue(*stat, "anon");
     memory.file = FindValue(*stat, "file");
     memory.shmem = FindValue(*stat, "shmem");
+    memory.inactive_file = FindValue(*stat, "inactive_file");
+    memory.sock = FindValue(*stat, "sock");
     memory.kernel = FindValue(*stat, "kernel");
     if (!memory.kernel) {
       // Before Linux 5.18 there is no sum; these are its parts.
@@ -116,6 +118,7 @@ void ReadStat(const FileSystem& fs, CgroupMemory& memory) {
     memory.anon = FindValue(*stat, "total_rss");
     memory.file = FindValue(*stat, "total_cache");
     memory.shmem = FindValue(*stat, "total_shmem");
+    memory.inactive_file = FindValue(*stat, "total_inactive_file");
     memory.kernel = ReadNumber(fs, directory, "memory.kmem.usage_in_bytes");
   }
 }

@@ -36,6 +36,8 @@ struct CgroupMemory {
   std::optional<Bytes> file;  // includes shmem
   std::optional<Bytes> shmem;
   std::optional<Bytes> kernel;
+  std::optional<Bytes> inactive_file;  // page cache that goes first; v1: total_inactive_file
+  std::optional<Bytes> sock;           // v2: buffers of the network, not in `kernel`
 };
 
 Result<CgroupLocation> FindMemoryCgroup(const FileSystem& fs, pid_t pid);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "os/smaps.h"
 
+#include <algorithm>
+
 #include "base/strings.h"
 
 namespace memwhy::os {
@@ -110,6 +112,63 @@ Result<std::vector<Vma>> ParseSmaps(std::string_view text) {
     }
   }
   return mappings;
+}
+
+Result<SmapsRollup> ReadSmapsRollup(const FileSystem& fs, pid_t pid) {
+  SmapsRollup sums;
+  const auto text = fs.ReadSmall(fmt::format("/proc/{}/smaps_rollup", pid));
+  if (text && text->find("\nPss_Anon:") != std::string::npos) {
+    struct RollupField {
+      std::string_view key;
+      Bytes SmapsRollup::* member;
+    };
+    constexpr RollupField kRollupFields[] = {
+        {"Rss", &SmapsRollup::rss},
+        {"Pss", &SmapsRollup::pss},
+        {"Pss_Anon", &SmapsRollup::pss_anon},
+        {"Pss_File", &SmapsRollup::pss_file},
+        {"Pss_Shmem", &SmapsRollup::pss_shmem},
+        {"Private_Clean", &SmapsRollup::private_clean},
+        {"Private_Dirty", &SmapsRollup::private_dirty},
+        {"Swap", &SmapsRollup::swap},
+    };
+    std::string_view rest = *text;
+    while (!rest.empty()) {
+      const std::size_t newline = rest.find('\n');
+      std::string_view line = rest.substr(0, newline);
+      rest.remove_prefix(newline == std::string_view::npos ? rest.size() : newline + 1);
+      const std::size_t colon = line.find(':');
+      if (colon == std::string_view::npos) continue;
+      const std::string_view key = line.substr(0, colon);
+      line.remove_prefix(colon + 1);
+      for (const RollupField& field : kRollupFields) {
+        if (field.key != key) continue;
+        if (const auto kib = ParseUint(NextField(line))) sums.*field.member = *kib * 1024;
+      }
+    }
+    return sums;
+  }
+  MEMWHY_TRY(const auto vmas, ReadSmaps(fs, pid));
+  for (const Vma& vma : vmas) {
+    sums.rss += vma.rss;
+    sums.pss += vma.pss;
+    sums.private_clean += vma.private_clean;
+    sums.private_dirty += vma.private_dirty;
+    sums.swap += vma.swap;
+    const bool is_file = vma.inode != 0;
+    const Bytes shared_memory = vma.is_shared() && is_file ? vma.pss : 0;
+    const Bytes anonymous = is_file ? std::min(vma.anonymous, vma.pss) : vma.pss;
+    const bool is_shmem =
+        vma.is_shared() && (vma.name.starts_with("/dev/shm/") || vma.name.starts_with("/memfd:") ||
+                            vma.name.starts_with("/SYSV") || vma.name.starts_with("/dev/zero"));
+    if (is_shmem) {
+      sums.pss_shmem += shared_memory;
+    } else {
+      sums.pss_anon += vma.is_shared() ? 0 : anonymous;
+      sums.pss_file += vma.pss - (vma.is_shared() ? 0 : anonymous);
+    }
+  }
+  return sums;
 }
 
 Result<std::vector<Vma>> ReadSmaps(const FileSystem& fs, pid_t pid) {

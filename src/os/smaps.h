@@ -46,4 +46,19 @@ Result<std::vector<Vma>> ParseSmaps(std::string_view text);
 Result<std::vector<Vma>> ReadSmaps(const FileSystem& fs, pid_t pid);
 Result<std::vector<Vma>> ReadMaps(const FileSystem& fs, pid_t pid);
 
+// Sums over all mappings. Where the kernel does not tell pages of files from others in them
+// (before Linux 5.3), they are summed from smaps: the private changed pages of files count as
+// anonymous there.
+struct SmapsRollup {
+  Bytes rss = 0;
+  Bytes pss = 0;
+  Bytes pss_anon = 0;
+  Bytes pss_file = 0;
+  Bytes pss_shmem = 0;
+  Bytes private_clean = 0;
+  Bytes private_dirty = 0;
+  Bytes swap = 0;
+};
+Result<SmapsRollup> ReadSmapsRollup(const FileSystem& fs, pid_t pid);
+
 }  // namespace memwhy::os

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A look at a live process without an agent: what smaps and the memory cgroup tell, the rest named
-// as not recorded. Reads only; the kernel holds the target's mmap lock for reading while it writes
-// smaps.
+// A look at a live process without an agent: what smaps, the memory cgroup and malloc's heaps tell,
+// the rest named as not recorded. Reads only, never stops the target; the kernel holds its mmap
+// lock for reading while it writes smaps.
 #pragma once
 
 #include <sys/types.h>
@@ -14,7 +14,7 @@
 #include "model/ledger/ledger.h"
 #include "model/recording.h"
 
-namespace memwhy::cli {
+namespace memwhy::monitor {
 
 struct LiveLook {
   model::Recording recording;  // what the session object needs; mode "live"
@@ -23,4 +23,4 @@ struct LiveLook {
 
 Result<LiveLook> LookAtProcess(const FileSystem& fs, pid_t pid);
 
-}  // namespace memwhy::cli
+}  // namespace memwhy::monitor
