@@ -195,31 +195,42 @@ std::string HolderText(const WhoHolds& holder) {
 }
 
 std::string RateText(const Case& one, const Finding& finding) {
+  return RateText(OperationName(one), finding);
+}
+
+std::string RateText(const std::string& operation_name, const Finding& finding) {
   if (finding.growth_bytes_per_operation) {
     return fmt::format("{} per {}", FormatBytes(ToBytes(*finding.growth_bytes_per_operation)),
-                       OperationName(one));
+                       operation_name);
   }
   return fmt::format("{} per minute", FormatBytes(ToBytes(finding.growth_bytes_per_second * 60)));
 }
 
-std::string Prediction(const Case& one, double bytes_per_second) {
+std::string Prediction(const Outlook& outlook, double bytes_per_second) {
   std::string text = fmt::format("If nothing changes: {} in the next hour",
                                  FormatSignedBytes(std::llround(bytes_per_second * 3600)));
-  if (one.operations_per_second) {
+  if (outlook.operations_per_second) {
     text += fmt::format(
-        " at {:.3g} {}s per second, {} per 1,000 {}s", *one.operations_per_second,
-        OperationName(one),
-        FormatSignedBytes(std::llround(bytes_per_second / *one.operations_per_second * 1000)),
-        OperationName(one));
+        " at {:.3g} {}s per second, {} per 1,000 {}s", *outlook.operations_per_second,
+        outlook.operation_name,
+        FormatSignedBytes(std::llround(bytes_per_second / *outlook.operations_per_second * 1000)),
+        outlook.operation_name);
   }
-  if (one.limit && one.charged && *one.limit > *one.charged && bytes_per_second > 0) {
-    const double left = static_cast<double>(*one.limit - *one.charged) / bytes_per_second;
-    text += fmt::format("; the cgroup's limit of {} is reached in {}", FormatBytes(*one.limit),
+  const bool has_room =
+      outlook.limit && outlook.charged && *outlook.limit > *outlook.charged && bytes_per_second > 0;
+  if (has_room) {
+    const double left = static_cast<double>(*outlook.limit - *outlook.charged) / bytes_per_second;
+    text += fmt::format("; the cgroup's limit of {} is reached in {}", FormatBytes(*outlook.limit),
                         FormatSeconds(left));
   } else {
     text += "; no cgroup limit is known";
   }
   return text + ".";
+}
+
+std::string Prediction(const Case& one, double bytes_per_second) {
+  return Prediction({one.operations_per_second, OperationName(one), one.limit, one.charged},
+                    bytes_per_second);
 }
 
 Severity SeverityOf(const Case& one, double bytes_per_second) {

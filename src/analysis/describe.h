@@ -17,7 +17,16 @@ Finding DescribeSuspect(const Case& one, const Suspect& suspect);
 // "12.7 KiB per request"; "4.20 MiB per minute" where operations are not known.
 std::string RateText(const Case& one, const Finding& finding);
 
+std::string RateText(const std::string& operation_name, const Finding& finding);
+
 // What another hour brings, and when the limit is reached.
+struct Outlook {
+  std::optional<double> operations_per_second;
+  std::string operation_name;
+  std::optional<Bytes> limit;  // of the cgroup
+  std::optional<Bytes> charged;
+};
+std::string Prediction(const Outlook& outlook, double bytes_per_second);
 std::string Prediction(const Case& one, double bytes_per_second);
 
 // From the growth per hour against rss, and from the time until the limit.

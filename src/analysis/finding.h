@@ -13,6 +13,7 @@
 #include "analysis/growth.h"
 #include "base/bytes.h"
 #include "model/frame.h"
+#include "model/ids.h"
 
 namespace memwhy::analysis {
 
@@ -108,6 +109,13 @@ struct NextStep {
   std::string why;
 };
 
+// What a process has of a finding.
+struct FindingProcess {
+  std::uint32_t pid = 0;
+  double growth_bytes_per_second = 0;
+  Bytes bytes_at_stake = 0;
+};
+
 struct Finding {
   std::string id;  // of the rule
   std::string title;
@@ -128,12 +136,30 @@ struct Finding {
   std::string prediction;
   NextStep next_step;
   std::string fix;
+  std::vector<FindingProcess> processes;  // most growth first; of a single process one
 };
 
 struct Check {
   std::string id;
   CheckResult result = CheckResult::kNotApplicable;
   std::string why;
+};
+
+// How one process of a recording came out.
+struct ProcessRow {
+  model::ProcessId process;
+  std::uint32_t pid = 0;
+  std::optional<std::uint32_t> parent;
+  std::string command;
+  std::string role;                 // "worker 2 of 2, started by PID 4711"; "" of the only one
+  std::optional<VerdictWord> word;  // nullopt: not judged
+  std::string why;                  // why it was not judged, or what is missing
+  double growth_bytes_per_second = 0;
+  std::optional<Bytes> rss_start;  // of its window
+  std::optional<Bytes> rss_end;
+  double from = 0;  // its window
+  double to = 0;
+  bool has_heap_dump = false;
 };
 
 struct Verdict {
@@ -149,6 +175,12 @@ struct Verdict {
   std::string operation_name;                   // "request"; "" without marks
   std::optional<double> operations_per_second;  // nullopt without marks
   std::optional<double> wanted_seconds;         // kInconclusive: a recording so long would tell
+  model::ProcessId process;                     // whose numbers these are
+  double growth_rate = 0;                       // bytes per second: of all that grows
+  std::string missing;                          // kInconclusive for lack of data: what is missing
+  std::optional<Bytes> limit;                   // of the cgroup, with what is charged of it
+  std::optional<Bytes> charged;
+  std::vector<ProcessRow> processes;  // of a recording with several, most growth first
 };
 
 }  // namespace memwhy::analysis

@@ -101,6 +101,7 @@ void ConcludeGrowing(const Case& one, Verdict& verdict) {
 void Judge(const Case& one, Verdict& verdict) {
   if (const auto missing = WhatIsMissing(one)) {
     verdict.findings.clear();
+    verdict.missing = missing->why;
     ConcludeInconclusive(one, verdict, missing->why, missing->wanted_seconds);
     return;
   }
@@ -155,6 +156,10 @@ Verdict Conclude(const model::Recording& recording, const model::StackTree& stac
   verdict.operations = view.operations_total;
   verdict.operation_name = view.operations_name;
   verdict.operations_per_second = one.operations_per_second;
+  verdict.process = MainProcess(recording);
+  verdict.growth_rate = one.growth_rate;
+  verdict.limit = one.limit;
+  verdict.charged = one.charged;
   verdict.checks = CaptureChecks(one);
   for (const auto& rule : {CheckContainerGrowth, CheckRetainedGraph, CheckLeakedReferences,
                            CheckGarbageCycles, CheckChains, CheckTaskPiles, CheckUnreleasedGrowth,
@@ -179,6 +184,12 @@ Verdict Conclude(const model::Recording& recording, const model::StackTree& stac
                             std::pair(b.growth_bytes_per_second, b.bytes_at_stake);
                    });
   Judge(one, verdict);
+  if (verdict.process.value < recording.processes.size()) {
+    for (Finding& finding : verdict.findings) {
+      finding.processes = {{recording.processes[verdict.process.value].pid,
+                            finding.growth_bytes_per_second, finding.bytes_at_stake}};
+    }
+  }
   return verdict;
 }
 

@@ -15,9 +15,8 @@
 #include <vector>
 
 #include "base/bytes.h"
-#include "base/file_system.h"
 #include "diagnose/native_blocks.h"
-#include "os/statm.h"
+#include "diagnose/process_growth.h"
 #include "recorder/runner.h"
 
 namespace memwhy::diagnose {
@@ -27,6 +26,8 @@ using recorder::Runner;
 
 constexpr double kProgress_s = 5;
 constexpr double kPoll_s = 0.05;
+constexpr double kNote_s = 0.5;          // between two looks at how processes grow
+constexpr std::size_t kMaxDumped = 4;    // processes, of those that grow most
 constexpr double kFirstDump_s = 10;      // without a deadline; then at twice the time each
 constexpr double kWaitForPython_s = 30;  // at least, before nobody is there to watch
 // How long small objects are recorded before the last heap dump.
@@ -45,10 +46,11 @@ class Watch {
   // False when the program ended or the user interrupted.
   Result<bool> Until(double time) {
     while (true) {
-      const double next = std::min(time, next_progress_);
+      const double next = std::min({time, next_progress_, next_note_});
       MEMWHY_TRY(const Runner::Stop stop, runner_.RunUntil(next));
       is_interrupted_ = is_interrupted_ || stop == Runner::Stop::kInterrupted;
       if (stop != Runner::Stop::kDeadline) return false;
+      if (runner_.Elapsed() >= next_note_) Note();
       if (runner_.Elapsed() >= next_progress_) Progress();
       if (runner_.Elapsed() >= time) return true;
     }
@@ -64,16 +66,21 @@ class Watch {
     return true;
   }
 
-  // Small objects are recorded until EndObjects, `seconds` from here on. What goes wrong is said
-  // and costs the lines of the objects, not the diagnosis.
-  Result<void> BeginObjects(double seconds) {
+  // Of the processes that have grown since then small objects are recorded until EndObjects,
+  // `seconds` from here on. What goes wrong is said and costs the lines of the objects, not the
+  // diagnosis.
+  Result<void> BeginObjects(double seconds, double since) {
     if (seconds < kMinPeriod_s) return {};
     options_.say(fmt::format(
         "small objects are recorded for {:.0f} s: the program is slower meanwhile", seconds));
-    if (auto begun = runner_.BeginObjects(); !begun) {
-      return Say("small objects are not recorded: " + begun.error().message());
+    for (const recorder::RecordedProcess& process : Chosen(since)) {
+      if (auto begun = runner_.BeginObjects(process.process); !begun) {
+        MEMWHY_TRY_VOID(Say(fmt::format("small objects of PID {} are not recorded: {}", process.pid,
+                                        begun.error().message())));
+      } else {
+        objects_until_ = runner_.Elapsed() + seconds + kMaxLate_s;
+      }
     }
-    objects_until_ = runner_.Elapsed() + seconds + kMaxLate_s;
     return {};
   }
   Result<void> EndObjects() {
@@ -83,16 +90,37 @@ class Watch {
     return ended ? Result<void>() : Say("small objects: " + ended.error().message());
   }
 
-  // A heap dump of now. What goes wrong is said and costs the holder, not the diagnosis. `proves`:
-  // with the search of memory that tells a lost reference from one that C code has.
-  Result<void> TakeHeapDump(bool proves) {
-    if (auto flushed = runner_.Flush(); !flushed) return Say(flushed.error().message());
+  // Heap dumps of now, of the processes that have grown since then. What goes wrong is said and
+  // costs the holder, not the diagnosis. `proves`: with the search of memory that tells a lost
+  // reference from one that C code has.
+  Result<void> TakeHeapDumps(double since, bool proves) {
+    const std::size_t growing = growth_.CountGrowing(since);
+    if (growing > kMaxDumped) {
+      options_.say(fmt::format("{} processes grow: heap dumps are taken of the {} that grow most",
+                               growing, kMaxDumped));
+    }
+    for (const recorder::RecordedProcess& process : Chosen(since)) {
+      MEMWHY_TRY(const bool goes_on, TakeHeapDump(process, proves));
+      if (!goes_on) break;
+    }
+    return {};
+  }
+
+  // False when the program ended or the user interrupted.
+  Result<bool> TakeHeapDump(const recorder::RecordedProcess& process, bool proves) {
+    const std::string of =
+        runner_.Processes().size() > 1 ? fmt::format(" of PID {}", process.pid) : std::string();
+    if (auto flushed = runner_.Flush(); !flushed) {
+      options_.say(flushed.error().message());
+      return true;
+    }
     std::string trouble;
-    auto reading = std::async(std::launch::async, [session = runner_.session(), &trouble] {
-      auto read = ReadNativeBlocks(session, std::nullopt);
-      if (!read) trouble = read.error().message();
-      return read ? *std::move(read) : std::vector<recorder::NativeBlock>();
-    });
+    auto reading = std::async(
+        std::launch::async, [session = runner_.session(), &trouble, number = process.process] {
+          auto read = ReadNativeBlocks(session, number);
+          if (!read) trouble = read.error().message();
+          return read ? *std::move(read) : std::vector<recorder::NativeBlock>();
+        });
     bool goes_on = true;
     while (reading.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
       if (objects_until_ && runner_.Elapsed() > *objects_until_) {
@@ -105,21 +133,25 @@ class Watch {
         reading.wait();
       }
     }
-    if (!goes_on) return {};
+    if (!goes_on) return false;
     const std::vector<recorder::NativeBlock> blocks = reading.get();
     if (!trouble.empty()) options_.say("native memory is not followed: " + trouble);
     const auto outcome = runner_.TakeHeapDump(
-        blocks, proves, options_.max_pause_ms, [this](const recorder::HeapReply& predicted) {
-          options_.say(fmt::format("heap dump: pause: about {:.1f} ms; memory meanwhile: about {}",
-                                   predicted.predicted_ms, FormatBytes(predicted.predicted_bytes)));
+        process.process, blocks, proves, options_.max_pause_ms,
+        [&](const recorder::HeapReply& predicted) {
+          options_.say(
+              fmt::format("heap dump{}: pause: about {:.1f} ms; memory meanwhile: about {}", of,
+                          predicted.predicted_ms, FormatBytes(predicted.predicted_bytes)));
         });
     if (outcome && !blocks.empty() && !outcome->followed_blocks) {
       options_.say("native memory is not followed: its list of live blocks could not be used");
     }
-    if (!outcome) return Say("no heap dump: " + outcome.error().message());
-    return Say(
-        fmt::format("heap dump: predicted pause {:.1f} ms, measured {:.1f} ms; {:.2f} s in all",
-                    outcome->predicted_ms, outcome->pause_ms, outcome->seconds));
+    options_.say(outcome
+                     ? fmt::format("heap dump{}: predicted pause {:.1f} ms, measured {:.1f} ms; "
+                                   "{:.2f} s in all",
+                                   of, outcome->predicted_ms, outcome->pause_ms, outcome->seconds)
+                     : fmt::format("no heap dump{}: {}", of, outcome.error().message()));
+    return true;
   }
 
   Result<void> Say(const std::string& line) {
@@ -128,23 +160,46 @@ class Watch {
   }
 
   bool is_interrupted() const { return is_interrupted_; }
+  void set_end(double end) { end_ = end; }
 
  private:
+  void Note() {
+    growth_.Note(runner_.Elapsed(), runner_.Processes());
+    next_note_ = runner_.Elapsed() + kNote_s;
+  }
+
+  std::vector<recorder::RecordedProcess> Chosen(double since) {
+    Note();
+    return growth_.Growing(since, kMaxDumped);
+  }
+
   void Progress() {
     const double elapsed = runner_.Elapsed();
     next_progress_ = (std::floor(elapsed / kProgress_s) + 1) * kProgress_s;
-    const RealFileSystem fs;
-    const auto statm = os::ReadStatm(fs, runner_.child());
+    const std::vector<recorder::RecordedProcess> processes = runner_.Processes();
+    Bytes rss = 0;
+    for (const recorder::RecordedProcess& process : processes) rss += process.rss;
     std::string line = fmt::format("{:.0f} s", elapsed);
-    if (options_.seconds) line += fmt::format(" of {:.0f} s", *options_.seconds);
-    line += ", rss " + (statm ? FormatBytes(statm->rss) : std::string("unknown"));
-    if (!runner_.IsRecording()) line += ", no Python is recorded yet";
+    if (end_ && elapsed >= *end_) {
+      line += ", the watch is over, its last heap dumps are being taken";
+    } else if (end_) {
+      line += fmt::format(" of {:.0f} s", *end_);
+    }
+    if (processes.empty()) {
+      line += ", no Python is recorded yet";
+    } else {
+      line += ", rss " + (rss > 0 ? FormatBytes(rss) : std::string("unknown"));
+      if (processes.size() > 1) line += fmt::format(" in {} processes", processes.size());
+    }
     options_.say(line);
   }
 
   Runner& runner_;
   const LiveOptions& options_;
+  ProcessGrowth growth_;
+  std::optional<double> end_;  // of the watch
   double next_progress_ = kProgress_s;
+  double next_note_ = 0;
   bool is_interrupted_ = false;
   std::optional<double> objects_until_;  // at the latest, while they are recorded
 };
@@ -155,18 +210,21 @@ Result<void> WatchFor(Watch& watch, Runner& runner, double began, double seconds
   const double objects =
       object_seconds.value_or(std::clamp(kObjectShare * seconds, kMinObjects_s, kMaxObjects_s));
   const double end = began + seconds;
+  watch.set_end(end);
   static_cast<void>(runner.SetWindow(began, end).has_value());
-  MEMWHY_TRY(bool goes_on, watch.Until(began + seconds / 3));
+  const double middle = began + seconds / 3;
+  MEMWHY_TRY(bool goes_on, watch.Until(middle));
   if (!goes_on) return {};
   static_cast<void>(runner.MapsPass("").has_value());
-  MEMWHY_TRY_VOID(watch.TakeHeapDump(false));
+  // What a start-up takes is taken by then.
+  MEMWHY_TRY_VOID(watch.TakeHeapDumps(began + seconds / 6, false));
   MEMWHY_TRY(goes_on, watch.Until(end - objects));
   if (!goes_on) return {};
-  MEMWHY_TRY_VOID(watch.BeginObjects(std::min(objects, end - runner.Elapsed())));
+  MEMWHY_TRY_VOID(watch.BeginObjects(std::min(objects, end - runner.Elapsed()), middle));
   MEMWHY_TRY(goes_on, watch.Until(end));
   if (!goes_on) return {};
   static_cast<void>(runner.MapsPass("end").has_value());
-  MEMWHY_TRY_VOID(watch.TakeHeapDump(true));
+  MEMWHY_TRY_VOID(watch.TakeHeapDumps(middle, true));
   return watch.EndObjects();
 }
 
@@ -175,11 +233,12 @@ Result<void> WatchToTheEnd(Watch& watch, Runner& runner, double began, double ob
   for (double at = kFirstDump_s;; at *= 2) {
     MEMWHY_TRY(bool goes_on, watch.Until(began + at - objects));
     if (!goes_on) return {};
-    MEMWHY_TRY_VOID(watch.BeginObjects(std::min(objects, began + at - runner.Elapsed())));
+    const double since = began + at / 2;
+    MEMWHY_TRY_VOID(watch.BeginObjects(std::min(objects, began + at - runner.Elapsed()), since));
     MEMWHY_TRY(goes_on, watch.Until(began + at));
     if (!goes_on) return {};
     static_cast<void>(runner.MapsPass("").has_value());
-    MEMWHY_TRY_VOID(watch.TakeHeapDump(true));
+    MEMWHY_TRY_VOID(watch.TakeHeapDumps(since, true));
     MEMWHY_TRY_VOID(watch.EndObjects());
   }
 }
@@ -190,6 +249,7 @@ Result<LiveOutcome> RecordForDiagnosis(const LiveOptions& options) {
   recorder::RunOptions run;
   run.session = options.session;
   run.argv = options.argv;
+  run.follow = "all";
   run.signals_interrupt = true;
   run.keeps_stdout = true;
   MEMWHY_TRY(const std::unique_ptr<Runner> runner, Runner::Start(std::move(run)));

@@ -6,7 +6,7 @@
 
 #include <sys/types.h>
 
-#include <optional>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -15,10 +15,12 @@
 
 namespace memwhy::diagnose {
 
-// The live blocks at the end of what is in the session so far, pymalloc's arenas left out. Of the
-// process `pid`, the last one of that number; without it of the session's main process. Replays
-// the whole session: seconds for each ten million events.
+// The live blocks of a process of the session at the end of what is in it so far, pymalloc's
+// arenas left out. Replays the session: seconds for each ten million events.
 Result<std::vector<recorder::NativeBlock>> ReadNativeBlocks(const std::string& session,
-                                                            std::optional<pid_t> pid);
+                                                            std::uint32_t process);
+// Of the last process of that number.
+Result<std::vector<recorder::NativeBlock>> ReadNativeBlocksOf(const std::string& session,
+                                                              pid_t pid);
 
 }  // namespace memwhy::diagnose

@@ -6,15 +6,20 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <iterator>
 #include <utility>
 
 #include "analysis/heap/find_holders.h"
 #include "analysis/main_process.h"
+#include "analysis/merge_verdicts.h"
+#include "analysis/process_role.h"
 #include "analysis/verdict.h"
 #include "base/bytes.h"
 #include "base/strings.h"
+#include "diagnose/process_choice.h"
 #include "model/heap/object_graph.h"
 #include "model/ledger/build_ledger.h"
+#include "model/sites/process_source.h"
 #include "session/dump_file.h"
 
 namespace memwhy::diagnose {
@@ -30,7 +35,9 @@ constexpr double kTeardown_s = 1;  // of an interpreter, at least
 constexpr double kRecently_s =
     10;                           // marks that end so shortly before the process belong to its end
 constexpr double kFallen = 0.97;  // rss below this share of what it was: teardown has begun
-constexpr double kApart_s = 5;    // two dumps that are nearer tell no growth
+constexpr double kLongEnoughToWork_s = 5;
+constexpr double kUnjudgedShare = 0.5;  // of the window, by processes that were not judged
+constexpr double kApart_s = 5;          // two dumps that are nearer tell no growth
 
 model::WindowOptions WithTail(double from, double to) {
   model::WindowOptions options;
@@ -219,11 +226,107 @@ Result<void> HearTheRest(const model::EventSource& source, SessionDiagnosis& dia
   return {};
 }
 
+Result<SessionDiagnosis> DiagnoseOne(const model::EventSource& source, const Window& window) {
+  MEMWHY_TRY(SessionDiagnosis diagnosis, DiagnoseWindow(source, window));
+  MEMWHY_TRY_VOID(HearTheRest(source, diagnosis));
+  return diagnosis;
+}
+
+analysis::ProcessRow RowOf(const model::Recording& recording, const analysis::Verdict& verdict) {
+  const model::Process& process = recording.processes[verdict.process.value];
+  analysis::ProcessRow row;
+  row.process = verdict.process;
+  row.pid = process.pid;
+  row.parent = process.parent;
+  row.command = process.command;
+  row.role = analysis::RoleOf(recording, verdict.process);
+  row.word = verdict.word;
+  row.why = verdict.missing;
+  row.growth_bytes_per_second = verdict.growth_rate;
+  row.from = verdict.window_from;
+  row.to = verdict.window_to;
+  const auto& dumps = recording.heap_dump_processes;
+  row.has_heap_dump = std::find(dumps.begin(), dumps.end(), verdict.process) != dumps.end();
+  for (const model::OsSample& sample : recording.os_samples) {
+    if (sample.process != verdict.process || sample.time < row.from || sample.time > row.to) {
+      continue;
+    }
+    if (!row.rss_start) row.rss_start = sample.rss;
+    row.rss_end = sample.rss;
+  }
+  return row;
+}
+
+analysis::Check ProcessesCheck(const std::vector<analysis::ProcessRow>& rows) {
+  std::size_t growing = 0;
+  std::size_t judged = 0;
+  std::string unjudged;
+  for (const analysis::ProcessRow& row : rows) {
+    if (row.word && row.why.empty()) {
+      ++judged;
+      if (*row.word == analysis::VerdictWord::kGrowing) ++growing;
+    } else {
+      unjudged += fmt::format("; PID {}: {}", row.pid, row.why);
+    }
+  }
+  return {"processes.judged",
+          growing > 0 ? analysis::CheckResult::kFail : analysis::CheckResult::kPass,
+          fmt::format("{} of {} Python processes judged, {} grow{}", judged, rows.size(), growing,
+                      unjudged)};
+}
+
+// Workers that are replaced again and again can hide a growth. Nothing calm is said of a tree whose
+// work was done by processes that nobody could judge.
+void DoubtCalm(const std::vector<analysis::ProcessRow>& left_out, analysis::Verdict& verdict) {
+  using analysis::VerdictWord;
+  if (verdict.word != VerdictWord::kStable && verdict.word != VerdictWord::kPlateau) return;
+  double seconds = 0;
+  double longest = 0;
+  for (const analysis::ProcessRow& row : left_out) {
+    seconds += row.to - row.from;
+    longest = std::max(longest, row.to - row.from);
+  }
+  const double window = verdict.window_to - verdict.window_from;
+  if (longest < kLongEnoughToWork_s || seconds < kUnjudgedShare * window) return;
+  verdict.word = VerdictWord::kInconclusive;
+  verdict.summary = fmt::format(
+      "Inconclusive: {} Python processes did not live long enough to be judged, the longest for "
+      "{}. Those that did are calm. Have the workers live longer, or watch one of them.",
+      left_out.size(), FormatSeconds(longest));
+}
+
 }  // namespace
 
 Result<SessionDiagnosis> DiagnoseSession(const model::EventSource& source, const Window& window) {
-  MEMWHY_TRY(SessionDiagnosis diagnosis, DiagnoseWindow(source, window));
-  MEMWHY_TRY_VOID(HearTheRest(source, diagnosis));
+  const model::Recording& recording = source.recording();
+  if (analysis::PythonProcesses(recording).size() < 2) return DiagnoseOne(source, window);
+  ProcessChoice choice = ChooseProcesses(recording, window);
+  std::vector<SessionDiagnosis> all;
+  std::vector<analysis::ProcessRow> rows;
+  std::vector<analysis::Verdict> verdicts;
+  for (const model::ProcessId process : choice.judged) {
+    const model::ProcessSource one(source, process);
+    MEMWHY_TRY(SessionDiagnosis diagnosis, DiagnoseOne(one, window));
+    rows.push_back(RowOf(recording, diagnosis.verdict));
+    verdicts.push_back(diagnosis.verdict);
+    all.push_back(std::move(diagnosis));
+  }
+  analysis::Verdict verdict = analysis::MergeVerdicts(recording, std::move(verdicts));
+  const auto lead = std::find_if(all.begin(), all.end(), [&](const SessionDiagnosis& one) {
+    return one.verdict.process == verdict.process;
+  });
+  SessionDiagnosis diagnosis = std::move(*lead);
+  // One that counts, beside helpers that were there for a moment: as if it were alone.
+  if (all.size() > 1 || verdict.process != analysis::MainProcess(recording)) {
+    diagnosis.verdict = std::move(verdict);
+  }
+  DoubtCalm(choice.left_out, diagnosis.verdict);
+  std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
+    return a.growth_bytes_per_second > b.growth_bytes_per_second;
+  });
+  std::move(choice.left_out.begin(), choice.left_out.end(), std::back_inserter(rows));
+  diagnosis.verdict.checks.push_back(ProcessesCheck(rows));
+  diagnosis.verdict.processes = std::move(rows);
   return diagnosis;
 }
 

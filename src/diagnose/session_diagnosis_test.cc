@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "model/sites/fake_source.h"
+
 namespace memwhy::diagnose {
 namespace {
 
@@ -56,6 +58,38 @@ TEST(ChooseWindowTest, TheUserHasTheLastWord) {
   const model::WindowOptions window = ChooseWindow(Ended("exit:0"), {10, 60});
   EXPECT_DOUBLE_EQ(window.from, 10);
   EXPECT_DOUBLE_EQ(window.to, 60);
+}
+
+// A master that is busy and calm, and workers each of which lives for `seconds`, one after another.
+model::FakeSource MasterWithWorkers(int workers, double seconds) {
+  model::FakeSource source;
+  for (int i = 0; i < 600; ++i) {
+    const double time = i / 10.0;
+    source.Malloc(time, 0x1000, 64);
+    source.Free(time + 0.01, 0x1000);
+  }
+  for (int i = 0; i < workers; ++i) {
+    const model::ProcessId worker = source.AddProcess(101 + i, 100);
+    source.mutable_recording().processes[worker.value].started = 15 + i * seconds;
+    source.End(15 + (i + 1) * seconds, worker);
+  }
+  return source;
+}
+
+TEST(DiagnoseSessionTest, NothingCalmIsSaidOfWorkersThatNobodyCouldJudge) {
+  const auto diagnosis = DiagnoseSession(MasterWithWorkers(4, 10), {});
+  ASSERT_TRUE(diagnosis);
+  EXPECT_EQ(diagnosis->verdict.word, analysis::VerdictWord::kInconclusive);
+  ASSERT_EQ(diagnosis->verdict.processes.size(), 5u);
+  EXPECT_EQ(diagnosis->verdict.processes[0].pid, 100u);
+  EXPECT_FALSE(diagnosis->verdict.processes[1].word);
+  EXPECT_NE(diagnosis->verdict.processes[1].why, "");
+}
+
+TEST(DiagnoseSessionTest, HelpersThatAreThereForAMomentDecideNothing) {
+  const auto diagnosis = DiagnoseSession(MasterWithWorkers(20, 1), {});
+  ASSERT_TRUE(diagnosis);
+  EXPECT_EQ(diagnosis->verdict.word, analysis::VerdictWord::kStable);
 }
 
 TEST(WhyNothingRecordedTest, GivesTheReasonOfTheProcess) {

@@ -126,6 +126,8 @@ struct FoldedPart {
 
 struct Recording {
   std::string path;
+  // Which process this is about; nullopt: the first one that was recorded (process_source.h).
+  std::optional<ProcessId> subject;
   std::string command;
   std::string host;
   std::string started;         // RFC 3339, UTC
@@ -148,6 +150,7 @@ struct Recording {
   std::vector<std::string> heap_dumps;       // files beside the session, by time
   std::vector<double> heap_dump_times;
   std::vector<double> heap_dump_pause_ms;
+  std::vector<ProcessId> heap_dump_processes;  // whose heap it is; as long as heap_dumps
   std::optional<double> recorder_cpu_seconds;
   std::optional<std::uint64_t> session_bytes;
 };

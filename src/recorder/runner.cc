@@ -21,6 +21,7 @@
 #include "base/unique_fd.h"
 #include "model/missing_note.h"
 #include "os/process.h"
+#include "os/statm.h"
 #include "recorder/dump/heap_dump_run.h"
 #include "recorder/dump/object_switch.h"
 #include "recorder/inherited_files.h"
@@ -60,12 +61,14 @@ class Runner::Impl {
 
   Result<void> Start();
   Result<Stop> RunUntil(double seconds);
-  Result<HeapDumpOutcome> TakeHeapDump(std::span<const NativeBlock> blocks, bool scans,
-                                       double max_pause_ms, const OnPrediction& on_prediction);
-  Result<HeapDumpOutcome> DumpWhileRecording(const HeapDumpOptions& options,
+  std::vector<RecordedProcess> Processes() const;
+  Result<HeapDumpOutcome> TakeHeapDump(std::uint32_t process, std::span<const NativeBlock> blocks,
+                                       bool scans, double max_pause_ms,
+                                       const OnPrediction& on_prediction);
+  Result<HeapDumpOutcome> DumpWhileRecording(std::uint32_t process, const HeapDumpOptions& options,
                                              const OnPrediction& on_prediction);
   Result<ObjectSwitchReply> SwitchObjects(pid_t pid, bool begins);
-  Result<void> BeginObjects();
+  Result<void> BeginObjects(std::uint32_t process);
   Result<void> EndObjects();
   Result<void> MapsPass(const std::string& at);
   Result<void> SetWindow(double from, std::optional<double> to);
@@ -75,7 +78,7 @@ class Runner::Impl {
   double Elapsed() const { return static_cast<double>(wire::MonotonicNs() - started_ns_) * 1e-9; }
   const std::string& session() const { return session_; }
   pid_t child() const { return child_; }
-  Target* Main() const { return targets_->main(); }
+  bool IsRecording() const { return targets_->CountRecorded() > 0; }
   std::string Trouble() const;
   std::string Unseen() const { return targets_ == nullptr ? "" : targets_->UnseenText(); }
 
@@ -108,7 +111,7 @@ class Runner::Impl {
     pid_t pid;
     session::ObjectPeriodFact period;
   };
-  std::optional<Objects> objects_;  // the period that goes on
+  std::vector<Objects> objects_;  // the periods that go on
 };
 
 Runner::Impl::~Impl() {
@@ -254,12 +257,23 @@ Result<Runner::Stop> Runner::Impl::RunUntil(double seconds) {
   }
 }
 
-Result<HeapDumpOutcome> Runner::Impl::TakeHeapDump(std::span<const NativeBlock> blocks, bool scans,
+std::vector<RecordedProcess> Runner::Impl::Processes() const {
+  std::vector<RecordedProcess> found;
+  for (const auto& target : targets_->all()) {
+    if (!target->is_recording()) continue;
+    const auto statm = os::ReadStatm(fs_, target->pid());
+    found.push_back({target->process(), target->pid(), statm ? statm->rss : 0});
+  }
+  return found;
+}
+
+Result<HeapDumpOutcome> Runner::Impl::TakeHeapDump(std::uint32_t process,
+                                                   std::span<const NativeBlock> blocks, bool scans,
                                                    double max_pause_ms,
                                                    const OnPrediction& on_prediction) {
   Step();
-  Target* target = Main();
-  if (target == nullptr) return Error("no process is being recorded (any more)");
+  Target* target = targets_->Find(process);
+  if (target == nullptr) return Error("the process is not recorded any more");
   const std::string file = fmt::format("dump.{}.heap", ++heap_dumps_);
   HeapDumpOptions options;
   const auto owner = RingOwner::Find(fs_, target->ring());
@@ -269,9 +283,9 @@ Result<HeapDumpOutcome> Runner::Impl::TakeHeapDump(std::span<const NativeBlock> 
   options.scans = scans;
   options.blocks = blocks;
   session::HeapDumpFact fact;
-  fact.process = targets_->main_process();
-  auto outcome =
-      owner ? DumpWhileRecording(options, on_prediction) : Result<HeapDumpOutcome>(owner.error());
+  fact.process = process;
+  auto outcome = owner ? DumpWhileRecording(process, options, on_prediction)
+                       : Result<HeapDumpOutcome>(owner.error());
   if (outcome) {
     fact.file = file;
     fact.monotonic_ns = outcome->taken_monotonic_ns;
@@ -285,14 +299,15 @@ Result<HeapDumpOutcome> Runner::Impl::TakeHeapDump(std::span<const NativeBlock> 
   return outcome;
 }
 
-Result<HeapDumpOutcome> Runner::Impl::DumpWhileRecording(const HeapDumpOptions& options,
+Result<HeapDumpOutcome> Runner::Impl::DumpWhileRecording(std::uint32_t process,
+                                                         const HeapDumpOptions& options,
                                                          const OnPrediction& on_prediction) {
   constexpr std::uint64_t kStepNs = 1'000'000;
   MEMWHY_TRY(const std::unique_ptr<HeapDumpRun> run,
              HeapDumpRun::Start(fs_, options, on_prediction));
   while (true) {
     Step();
-    if (Main() == nullptr) return Error("the process ended meanwhile");
+    if (targets_->Find(process) == nullptr) return Error("the process ended meanwhile");
     MEMWHY_TRY(const bool has_ended, run->Step());
     if (has_ended) return run->Finish();
     Wait(wire::MonotonicNs() + kStepNs);
@@ -313,27 +328,32 @@ Result<ObjectSwitchReply> Runner::Impl::SwitchObjects(pid_t pid, bool begins) {
   }
 }
 
-Result<void> Runner::Impl::BeginObjects() {
+Result<void> Runner::Impl::BeginObjects(std::uint32_t process) {
   if (!IsWriting()) return Error(Trouble());
   Step();
-  const Target* target = Main();
-  if (target == nullptr) return Error("no process is being recorded (any more)");
-  Objects objects{target->pid(), {target->process(), 0, std::nullopt}};
+  const Target* target = targets_->Find(process);
+  if (target == nullptr) return Error("the process is not recorded any more");
+  Objects objects{target->pid(), {process, 0, std::nullopt}};
   MEMWHY_TRY(const ObjectSwitchReply reply, SwitchObjects(objects.pid, true));
   if (!reply.error.empty()) return Error(reply.error);
   objects.period.from_ns = reply.at_ns;
-  objects_ = objects;
+  objects_.push_back(objects);
   return writer_->AddFact(session::ToJson(objects.period));
 }
 
 Result<void> Runner::Impl::EndObjects() {
-  if (!objects_) return {};
-  Objects objects = *objects_;
-  objects_.reset();
-  MEMWHY_TRY(const ObjectSwitchReply reply, SwitchObjects(objects.pid, false));
-  objects.period.to_ns = reply.at_ns;
-  MEMWHY_TRY_VOID(writer_->AddFact(session::ToJson(objects.period)));
-  return reply.error.empty() ? Result<void>() : Error(reply.error);
+  Result<void> outcome;
+  for (Objects& objects : std::exchange(objects_, {})) {
+    auto reply = SwitchObjects(objects.pid, false);
+    if (!reply) {
+      outcome = reply.error();
+      continue;
+    }
+    objects.period.to_ns = reply->at_ns;
+    MEMWHY_TRY_VOID(writer_->AddFact(session::ToJson(objects.period)));
+    if (!reply->error.empty()) outcome = Error(reply->error);
+  }
+  return outcome;
 }
 
 Result<void> Runner::Impl::MapsPass(const std::string& at) {
@@ -464,12 +484,14 @@ Result<std::unique_ptr<Runner>> Runner::Start(RunOptions options) {
 Result<Runner::Stop> Runner::RunUntil(double seconds_from_start) {
   return impl_->RunUntil(seconds_from_start);
 }
-Result<HeapDumpOutcome> Runner::TakeHeapDump(std::span<const NativeBlock> blocks, bool scans,
+std::vector<RecordedProcess> Runner::Processes() const { return impl_->Processes(); }
+Result<HeapDumpOutcome> Runner::TakeHeapDump(std::uint32_t process,
+                                             std::span<const NativeBlock> blocks, bool scans,
                                              double max_pause_ms,
                                              const OnPrediction& on_prediction) {
-  return impl_->TakeHeapDump(blocks, scans, max_pause_ms, on_prediction);
+  return impl_->TakeHeapDump(process, blocks, scans, max_pause_ms, on_prediction);
 }
-Result<void> Runner::BeginObjects() { return impl_->BeginObjects(); }
+Result<void> Runner::BeginObjects(std::uint32_t process) { return impl_->BeginObjects(process); }
 Result<void> Runner::EndObjects() { return impl_->EndObjects(); }
 Result<void> Runner::MapsPass(const std::string& at) { return impl_->MapsPass(at); }
 Result<void> Runner::SetWindow(double from, std::optional<double> to) {
@@ -480,7 +502,7 @@ Result<ExitStatus> Runner::Finish(StopTarget how) { return impl_->Finish(how); }
 double Runner::Elapsed() const { return impl_->Elapsed(); }
 const std::string& Runner::session() const { return impl_->session(); }
 pid_t Runner::child() const { return impl_->child(); }
-bool Runner::IsRecording() const { return impl_->Main() != nullptr; }
+bool Runner::IsRecording() const { return impl_->IsRecording(); }
 std::string Runner::Trouble() const { return impl_->Trouble(); }
 std::string Runner::Unseen() const { return impl_->Unseen(); }
 

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/result.h"
 #include "recorder/dump/heap_dump.h"
 #include "recorder/dump/heap_request.h"
@@ -35,6 +36,13 @@ struct RunOptions {
   FoldPolicy fold;            // how the session stays small; by default every event is kept
 };
 
+// A CPython that is being recorded.
+struct RecordedProcess {
+  std::uint32_t process = 0;  // its number in the session
+  pid_t pid = 0;
+  Bytes rss = 0;
+};
+
 struct ExitStatus {
   bool is_signal = false;
   int number = 0;     // exit code or signal
@@ -51,15 +59,18 @@ class Runner {
   // Records until then; forever without a deadline (infinity).
   Result<Stop> RunUntil(double seconds_from_start);
 
-  // A heap dump of the main process, a file in the session. `blocks`: the live native blocks behind
+  // The processes that are being recorded, as they began.
+  std::vector<RecordedProcess> Processes() const;
+  // A heap dump of a process, a file in the session. `blocks`: the live native blocks behind
   // its objects. `scans`: with a search of all memory for what holds the objects whose references
   // do not add up. An error, which the session notes as well, costs the dump and nothing else. Goes
   // on recording meanwhile.
-  Result<HeapDumpOutcome> TakeHeapDump(std::span<const NativeBlock> blocks, bool scans,
-                                       double max_pause_ms, const OnPrediction& on_prediction = {});
-  // Has the main process record its small objects from here on, and no more: an object period of
+  Result<HeapDumpOutcome> TakeHeapDump(std::uint32_t process, std::span<const NativeBlock> blocks,
+                                       bool scans, double max_pause_ms,
+                                       const OnPrediction& on_prediction = {});
+  // Has a process record its small objects from here on; all processes no more: an object period of
   // the session. Goes on recording meanwhile. An error: why there is none, or why one ended early.
-  Result<void> BeginObjects();
+  Result<void> BeginObjects(std::uint32_t process);
   Result<void> EndObjects();
   // A pass over the address space of each recorded process, now.
   Result<void> MapsPass(const std::string& at);

@@ -358,11 +358,16 @@ void TargetSet::FinishAll() {
   static_cast<void>(writer_->AddFact(session::NoteToJson(note)).has_value());
 }
 
-Target* TargetSet::main() const {
+Target* TargetSet::Find(std::uint32_t process) const {
   for (const auto& target : targets_) {
-    if (has_main_ && target->process() == main_process_) return target.get();
+    if (target->process() == process && target->is_recording()) return target.get();
   }
   return nullptr;
+}
+
+std::size_t TargetSet::CountRecorded() const {
+  return static_cast<std::size_t>(std::count_if(
+      targets_.begin(), targets_.end(), [](const auto& target) { return target->is_recording(); }));
 }
 
 }  // namespace memwhy::recorder

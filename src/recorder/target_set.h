@@ -71,8 +71,9 @@ class TargetSet {
 
   const std::vector<std::unique_ptr<Target>>& all() const { return targets_; }
   std::uint32_t count_ever() const { return next_process_; }
-  // The process that the recording is about: the first CPython. Null when it is gone, or none came.
-  Target* main() const;
+  // Null when it is gone, or not recorded.
+  Target* Find(std::uint32_t process) const;
+  std::size_t CountRecorded() const;
   bool has_main() const { return has_main_; }
   std::uint32_t main_process() const { return main_process_; }
   const std::string& dormant_note() const { return dormant_note_; }

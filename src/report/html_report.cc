@@ -83,7 +83,8 @@ std::string Overview(const ReportInput& input) {
     }
   }
   if (!has_ledger) out += "<p>No ledger: the address space was not read.</p>\n";
-  const std::string chart = TimeChartHtml(RssPoints(input.recording, kChartPoints), input.view);
+  const std::string chart =
+      TimeChartHtml(RssPoints(input.recording, input.verdict.process, kChartPoints), input.view);
   out += "<h3>Over time</h3>\n" + (chart.empty() ? "<p>No samples.</p>\n" : chart);
   return out + "</section>\n";
 }

@@ -338,6 +338,7 @@ void Session::BuildOs() {
   std::stable_sort(recording_.os_samples.begin(), recording_.os_samples.end(), by_time);
   std::stable_sort(recording_.maps.begin(), recording_.maps.end(), by_time);
   for (const HeapDumpFact& fact : facts_.heap_dumps) {
+    if (fact.process >= processes) continue;
     if (fact.file.empty()) {
       recording_.notes.push_back("no heap dump: " + fact.error);
       continue;
@@ -346,6 +347,7 @@ void Session::BuildOs() {
     recording_.heap_dumps.push_back(JoinPath(recording_.path, std::string(Basename(fact.file))));
     recording_.heap_dump_times.push_back(SecondsOfNs(fact.monotonic_ns));
     recording_.heap_dump_pause_ms.push_back(fact.pause_ms);
+    recording_.heap_dump_processes.push_back(model::ProcessId{fact.process});
   }
   for (const ObjectPeriodFact& fact : facts_.object_periods) {
     if (fact.process >= processes) continue;

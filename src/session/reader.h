@@ -38,6 +38,7 @@ class Session : public model::EventSource {
   const model::Recording& recording() const override { return recording_; }
   const model::StackTree& stacks() const override { return stacks_; }
   Result<void> Replay(model::EventVisitor& visitor) const override;
+  Result<void> ReplayOf(model::ProcessId process, model::EventVisitor& visitor) const override;
 
   // Of each stream only the events before its first that is later than `until`, in seconds.
   Result<void> ReplayUntil(double until, model::EventVisitor& visitor) const;

@@ -8,8 +8,10 @@
 #include <iterator>
 #include <limits>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
+#include "model/sites/process_source.h"
 #include "session/block_cache.h"
 #include "session/reader.h"
 
@@ -38,11 +40,14 @@ constexpr bool IsDelivered(wire::EventKind kind) {
 
 class Merge {
  public:
-  // Of each stream the events before its first that is later than `until`, in seconds.
-  Merge(const Session& session, model::EventVisitor& visitor, double until)
+  // Of each stream the events before its first that is later than `until`, in seconds; of the
+  // streams of process i until_of[i], where there are such.
+  Merge(const Session& session, model::EventVisitor& visitor, double until,
+        std::vector<double> until_of = {})
       : session_(session),
         visitor_(visitor),
         until_(until),
+        until_of_(std::move(until_of)),
         cache_(&session.file_, kFreeBytes + kMaxTimes * session.unfolded_bytes_) {}
 
   Result<void> Run();
@@ -59,6 +64,7 @@ class Merge {
     Record record;
     bool is_second_half = false;  // of a realloc or remap: the acquisition
     std::uint64_t key = 0;
+    double until = std::numeric_limits<double>::infinity();
   };
 
   Result<bool> NextPiece(Cursor* cursor);
@@ -90,7 +96,7 @@ class Merge {
   const Session& session_;
   model::EventVisitor& visitor_;
   const double until_;
-  const bool is_bounded_ = std::isfinite(until_);
+  const std::vector<double> until_of_;
   BlockCache cache_;
   std::vector<Cursor> cursors_;
   std::vector<std::uint32_t> heap_;                     // cursors, the earliest on top
@@ -151,7 +157,8 @@ Result<bool> Merge::Advance(Cursor* cursor) {
     const StreamDecoder::Step step = cursor->decoder.Next(&record);
     if (step == StreamDecoder::Step::kRecord) {
       if (!IsDelivered(record.kind)) continue;
-      if (is_bounded_ && cursor->clock->Seconds(record.ticks << cursor->shift) > until_) {
+      if (std::isfinite(cursor->until) &&
+          cursor->clock->Seconds(record.ticks << cursor->shift) > cursor->until) {
         return false;
       }
       SetKey(cursor, record.ticks, IsAcquisition(record.kind));
@@ -343,6 +350,8 @@ Result<void> Merge::Run() {
   for (const Session::Stream& stream : session_.streams_) {
     double& latest = last[stream.process.value];
     latest = std::max(latest, session_.SecondsOfTicks(stream, stream.index.last_ticks()));
+    const double until = until_of_.empty() ? until_ : until_of_[stream.process.value];
+    if (until < 0) continue;
     Cursor cursor{&stream,
                   session_.clocks_[stream.process.value],
                   session_.shifts_[stream.process.value],
@@ -351,7 +360,8 @@ Result<void> Merge::Run() {
                   {},
                   {},
                   false,
-                  0};
+                  0,
+                  until};
     MEMWHY_TRY(const bool has_event, Advance(&cursor));
     if (!has_event) continue;
     heap_.push_back(static_cast<std::uint32_t>(cursors_.size()));
@@ -396,6 +406,19 @@ Result<void> Session::Replay(model::EventVisitor& visitor) const {
 
 Result<void> Session::ReplayUntil(double until, model::EventVisitor& visitor) const {
   return Merge(*this, visitor, until).Run();
+}
+
+Result<void> Session::ReplayOf(model::ProcessId process, model::EventVisitor& visitor) const {
+  // What a folded part holds of a process may stand in the stream of another.
+  if (facts_.folded || process.value >= recording_.processes.size()) return Replay(visitor);
+  std::vector<double> until(recording_.processes.size(), -1);
+  double needed = std::numeric_limits<double>::infinity();
+  for (const model::ProcessId one : model::LineOf(recording_, process)) {
+    until[one.value] = needed;
+    // Its stream begins a little after the fork.
+    needed = recording_.processes[one.value].started;
+  }
+  return Merge(*this, visitor, std::numeric_limits<double>::infinity(), std::move(until)).Run();
 }
 
 }  // namespace memwhy::session

@@ -38,7 +38,7 @@ std::string FreeName(int pid) {
 
 Result<std::vector<recorder::NativeBlock>> ReadBlocks(const FileSystem& fs, pid_t pid) {
   MEMWHY_TRY(const std::string session, recorder::FindSessionOf(fs, pid));
-  return diagnose::ReadNativeBlocks(session, pid);
+  return diagnose::ReadNativeBlocksOf(session, pid);
 }
 
 int RunHeapDump(const HeapDumpOptions& options) {

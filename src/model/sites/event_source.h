@@ -86,6 +86,11 @@ class EventSource {
   // Delivers all events, ordered by time. May be called again. An error is a damaged source that
   // could not even be read in part; damage after a good start is in recording().damage.
   virtual Result<void> Replay(EventVisitor& visitor) const = 0;
+  // At least the events of `process`, and of its ancestors up to the forks that made it: what the
+  // source can leave out of others costs nothing.
+  virtual Result<void> ReplayOf(ProcessId /*process*/, EventVisitor& visitor) const {
+    return Replay(visitor);
+  }
 };
 
 }  // namespace memwhy::model

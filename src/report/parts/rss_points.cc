@@ -2,16 +2,13 @@
 #include "report/parts/rss_points.h"
 
 #include <algorithm>
-
-#include "analysis/main_process.h"
-
 namespace memwhy::report {
 
-std::vector<TimePoint> RssPoints(const model::Recording& recording, std::size_t limit) {
+std::vector<TimePoint> RssPoints(const model::Recording& recording, model::ProcessId process,
+                                 std::size_t limit) {
   std::vector<TimePoint> all;
   for (const model::OsSample& sample : recording.os_samples) {
-    if (sample.process == analysis::MainProcess(recording))
-      all.push_back({sample.time, sample.rss});
+    if (sample.process == process) all.push_back({sample.time, sample.rss});
   }
   if (all.size() <= limit || limit < 2) return all;
   std::vector<TimePoint> chosen;
@@ -25,7 +22,7 @@ std::optional<FirstAndLast> RssOverWindow(const model::Recording& recording,
                                           const analysis::Verdict& verdict) {
   std::optional<FirstAndLast> rss;
   for (const model::OsSample& sample : recording.os_samples) {
-    if (sample.process != analysis::MainProcess(recording) || sample.time < verdict.window_from ||
+    if (sample.process != verdict.process || sample.time < verdict.window_from ||
         sample.time > verdict.window_to) {
       continue;
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// rss of the main process over time, for the views of a verdict. Pure.
+// rss of one process over time, for the views of a verdict. Pure.
 #pragma once
 
 #include <optional>
@@ -17,14 +17,15 @@ struct TimePoint {
   Bytes bytes = 0;
 };
 
-// At most `limit` points, evenly chosen; the main process is the recording's first.
-std::vector<TimePoint> RssPoints(const model::Recording& recording, std::size_t limit);
+// At most `limit` points, evenly chosen.
+std::vector<TimePoint> RssPoints(const model::Recording& recording, model::ProcessId process,
+                                 std::size_t limit);
 
 struct FirstAndLast {
   Bytes first = 0;
   Bytes last = 0;
 };
-// The first and the last sample in the verdict's window.
+// The first and the last sample of the verdict's process in its window.
 std::optional<FirstAndLast> RssOverWindow(const model::Recording& recording,
                                           const analysis::Verdict& verdict);
 

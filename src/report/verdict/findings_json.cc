@@ -84,6 +84,33 @@ Json FindingJson(const Finding& finding) {
   out["prediction"] = finding.prediction;
   out["next_step"] = Json{{"command", finding.next_step.command}, {"why", finding.next_step.why}};
   out["fix"] = finding.fix;
+  Json processes = Json::array();
+  for (const analysis::FindingProcess& one : finding.processes) {
+    processes.push_back(Json{{"pid", one.pid},
+                             {"growth_bytes_per_second", Whole(one.growth_bytes_per_second)},
+                             {"bytes_at_stake", one.bytes_at_stake}});
+  }
+  out["processes"] = std::move(processes);
+  return out;
+}
+
+Json ProcessesJson(const Verdict& verdict) {
+  Json out = Json::array();
+  for (const analysis::ProcessRow& row : verdict.processes) {
+    out.push_back(Json{
+        {"pid", row.pid},
+        {"parent", OrNull(row.parent)},
+        {"command", TextOrNull(row.command)},
+        {"role", TextOrNull(row.role)},
+        {"verdict", row.word ? Json(Name(*row.word)) : Json(nullptr)},
+        {"why", TextOrNull(row.why)},
+        {"growth_bytes_per_second", row.word ? Whole(row.growth_bytes_per_second) : Json(nullptr)},
+        {"rss_start", OrNull(row.rss_start)},
+        {"rss_end", OrNull(row.rss_end)},
+        {"from", row.from},
+        {"to", row.to},
+        {"heap_dump", row.has_heap_dump}});
+  }
   return out;
 }
 
@@ -122,6 +149,7 @@ Json FindingsJson(const model::Recording& recording, const Verdict& verdict,
            {"operation", TextOrNull(verdict.operation_name)},
            {"wanted_seconds", OrNull(verdict.wanted_seconds)}};
   out["growth"] = Json{{"live", GrowthJson(verdict.live)}, {"rss", GrowthJson(verdict.rss)}};
+  out["processes"] = ProcessesJson(verdict);
   out["ledgers"] = LedgersJson(ledgers);
   out["findings"] = std::move(findings);
   out["checks"] = std::move(checks);

@@ -24,6 +24,8 @@ namespace {
 using analysis::Finding;
 using analysis::Verdict;
 
+constexpr std::size_t kProcessesSaid = 4;
+
 std::string Upper(std::string_view text) {
   std::string upper(text);
   std::transform(upper.begin(), upper.end(), upper.begin(),
@@ -31,15 +33,64 @@ std::string Upper(std::string_view text) {
   return upper;
 }
 
+// "PID 4712 +3.10 MiB per minute, PID 4713 +3.00 MiB per minute".
+std::string SharesText(const Finding& finding) {
+  std::string text;
+  for (std::size_t i = 0; i < finding.processes.size(); ++i) {
+    const analysis::FindingProcess& one = finding.processes[i];
+    if (i == kProcessesSaid) {
+      return text + fmt::format(", and {} more", finding.processes.size() - i);
+    }
+    if (i > 0) text += ", ";
+    text += fmt::format("PID {}", one.pid);
+    if (one.growth_bytes_per_second > 0) {
+      text += fmt::format(" {} per minute",
+                          FormatSignedBytes(std::llround(one.growth_bytes_per_second * 60)));
+    }
+  }
+  return text;
+}
+
+std::string ProcessesText(const Verdict& verdict) {
+  std::string text;
+  std::size_t said = 0;
+  for (const analysis::ProcessRow& row : verdict.processes) {
+    if (said == kProcessesSaid) {
+      return text +
+             fmt::format("            and {} more processes\n", verdict.processes.size() - said);
+    }
+    std::string line = fmt::format("PID {}", row.pid);
+    if (!row.role.empty()) line += fmt::format(" ({})", row.role);
+    line += ": ";
+    // What is missing stands with the check in full.
+    line += !row.why.empty() ? row.why.substr(0, row.why.find_first_of(":,"))
+            : row.word       ? std::string(Name(*row.word))
+                             : "not judged";
+    if (row.growth_bytes_per_second > 0) {
+      line += fmt::format(", {} per minute",
+                          FormatSignedBytes(std::llround(row.growth_bytes_per_second * 60)));
+    }
+    text += Wrap(said == 0 ? "  processes " : "            ", line);
+    ++said;
+  }
+  return text;
+}
+
 std::string KeyFacts(const model::Recording& recording, const Verdict& verdict) {
   std::string text;
   if (const auto rss = RssOverWindow(recording, verdict)) {
     const SignedBytes change =
         static_cast<SignedBytes>(rss->last) - static_cast<SignedBytes>(rss->first);
-    text += Wrap("  rss       ",
-                 fmt::format("{} -> {}, {} from {:.1f} s to {:.1f} s ({})", FormatBytes(rss->first),
-                             FormatBytes(rss->last), FormatSignedBytes(change), verdict.window_from,
-                             verdict.window_to, TrendName(verdict.rss.trend)));
+    const bool is_one_of_many =
+        verdict.processes.size() > 1 && verdict.process.value < recording.processes.size();
+    text += Wrap(
+        "  rss       ",
+        fmt::format("{} -> {}, {} from {:.1f} s to {:.1f} s ({}){}", FormatBytes(rss->first),
+                    FormatBytes(rss->last), FormatSignedBytes(change), verdict.window_from,
+                    verdict.window_to, TrendName(verdict.rss.trend),
+                    is_one_of_many
+                        ? fmt::format(", PID {}", recording.processes[verdict.process.value].pid)
+                        : std::string()));
   } else {
     text += "  rss       unknown\n";
   }
@@ -54,6 +105,7 @@ std::string KeyFacts(const model::Recording& recording, const Verdict& verdict) 
                                          verdict.operation_name,
                                          analysis::CountText(*verdict.operations_per_second)));
   }
+  text += ProcessesText(verdict);
   if (recording.lost_events > 0 || !recording.complete) {
     text += Wrap("  warning   ",
                  fmt::format("{}; confidence is lowered", analysis::IncompleteText(recording)));
@@ -93,6 +145,9 @@ std::string FindingText(const Verdict& verdict, const Finding& finding, std::siz
           verdict.operation_name.empty() ? "operation" : verdict.operation_name, growth);
     }
     text += Wrap("   growth    ", growth);
+  }
+  if (verdict.processes.size() > 1 && !finding.processes.empty()) {
+    text += Wrap("   processes ", SharesText(finding));
   }
   text += Wrap("   at stake  ", FormatBytes(finding.bytes_at_stake));
   text += Wrap("   outlook   ", finding.prediction);
