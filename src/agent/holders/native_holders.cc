@@ -17,11 +17,11 @@ using cpython::PeekPointer;
 
 // Of an object's body and of a block. What lies farther behind is a buffer or a large table; memory
 // of that size is seldom cleared.
-constexpr Address kNativeHoldersMostBytes = 64 << 10;
+constexpr Address kMaxHolderBytes = 64 << 10;
 
 // Buffers are not cleared: what was there before in a large one proves nothing.
 bool IsSure(const FreeMemory::Block& block, Address place) noexcept {
-  return place < block.sure_end && block.end - block.begin <= kNativeHoldersMostBytes;
+  return place < block.sure_end && block.end - block.begin <= kMaxHolderBytes;
 }
 
 }  // namespace
@@ -61,7 +61,7 @@ void NativeHolders::Look(Address word, Address place) noexcept {
 }
 
 void NativeHolders::LookAt(Address begin, Address end) noexcept {
-  if (end - begin > kNativeHoldersMostBytes) end = begin + kNativeHoldersMostBytes;
+  if (end - begin > kMaxHolderBytes) end = begin + kMaxHolderBytes;
   for (Address at = (begin + 7) & ~Address{7}; at + 8 <= end; at += 8) {
     Look(PeekPointer(at, 0), at);
   }

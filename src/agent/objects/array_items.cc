@@ -22,7 +22,7 @@ constexpr std::uint32_t kDescr = 56;
 constexpr std::uint32_t kFlags = 64;
 constexpr int kOwnsData = 4;
 constexpr int kMaxDimensions = 64;
-constexpr std::int64_t kArrayItemsMostBytes = std::int64_t{1} << 44;
+constexpr std::int64_t kMaxArrayItemBytes = std::int64_t{1} << 44;
 
 // Of a dtype.
 constexpr std::uint32_t kTypeNumber = 28;  // int
@@ -31,7 +31,7 @@ constexpr std::int64_t kFirstDescrBytes = 96;  // of numpy 1's
 constexpr std::int64_t kBareDescrBytes = 88;   // of numpy 2's that are no records
 constexpr std::uint8_t kHasReferences = 1;     // NPY_ITEM_REFCOUNT
 constexpr std::int64_t kMaxItemBytes = 1 << 20;
-constexpr int kArrayItemsMostDepth = 8;
+constexpr int kMaxArrayDepth = 8;
 
 }  // namespace
 
@@ -79,7 +79,7 @@ ArrayBuffer ArrayItems::BufferOf(Address array) noexcept {
   std::int64_t bytes = item.bytes;
   for (int i = 0; i < dimensions; ++i) {
     const auto length = Peek<std::int64_t>(lengths + static_cast<Address>(i) * 8, 0);
-    if (length < 0 || __builtin_mul_overflow(bytes, length, &bytes) || bytes > kArrayItemsMostBytes)
+    if (length < 0 || __builtin_mul_overflow(bytes, length, &bytes) || bytes > kMaxArrayItemBytes)
       return {};
   }
   return {data, static_cast<std::uint64_t>(bytes)};
@@ -138,7 +138,7 @@ ItemReferences ArrayItems::ReferencesOf(Address array) noexcept {
   Description item;
   const Address descr = PeekPointer(array, kDescr);
   if (!Describe(descr, &item)) return references;
-  Collect(descr, 0, kArrayItemsMostDepth, &references);
+  Collect(descr, 0, kMaxArrayDepth, &references);
   references.item_bytes = static_cast<std::uint32_t>(item.bytes);
   const bool is_sound =
       std::all_of(references.offsets.begin(), references.offsets.end(),

@@ -12,7 +12,7 @@ constexpr std::uint32_t kState = 32;
 constexpr std::int64_t kObjectBytes = 40;
 // As far as the frame reaches on every CPython.
 constexpr Address kSureBytes = 128;
-constexpr Address kGreenletStateMostBytes = 512;
+constexpr Address kMaxGreenletBytes = 512;
 
 }  // namespace
 
@@ -27,7 +27,7 @@ GreenletState FindGreenletState(Address greenlet, const MemoryMap& map, FreeMemo
   Address end = begin + kSureBytes;
   if (free != nullptr) {
     const FreeMemory::Block block = free->BlockOf(begin);
-    if (block.begin == begin && block.end - begin <= kGreenletStateMostBytes) end = block.end;
+    if (block.begin == begin && block.end - begin <= kMaxGreenletBytes) end = block.end;
   }
   if (!map.IsReadable(begin, end - begin)) return state;
   state.begin = begin;

@@ -13,7 +13,7 @@ using cpython::PeekPointer;
 
 namespace {
 
-constexpr std::int64_t kObjectSizeMostItems = std::int64_t{1} << 40;  // a length beyond is damage
+constexpr std::int64_t kMaxPlausibleItems = std::int64_t{1} << 40;  // a length beyond is damage
 
 // What the rule of the type says, attribute values left out.
 std::int64_t RuleBytes(const DumpType& facts, Address object, const MemoryMap& map) noexcept {
@@ -26,7 +26,7 @@ std::int64_t RuleBytes(const DumpType& facts, Address object, const MemoryMap& m
       const auto count = Peek<std::int64_t>(object, cpython::kVarSize);
       if (facts.kind == ObjectKind::kType) {
         bytes = count > 0 && count < 4096 ? count * facts.item_bytes : 0;
-      } else if (count > 0 && count < kObjectSizeMostItems) {
+      } else if (count > 0 && count < kMaxPlausibleItems) {
         bytes = count * facts.item_bytes;
         // Not every type that has items counts them in ob_size.
         if (!map.IsReadable(object, static_cast<std::size_t>(facts.basic_bytes + bytes))) bytes = 0;
@@ -40,13 +40,13 @@ std::int64_t RuleBytes(const DumpType& facts, Address object, const MemoryMap& m
       if (digits == 0 && layout.minor >= 11) digits = 1;  // zero has one since
       const std::int64_t own = (facts.basic_bytes - cpython::kIntDigits) /
                                cpython::kIntDigitBytes;  // 3.12+: one digit is in the type's
-      if (digits > own && digits < kObjectSizeMostItems)
+      if (digits > own && digits < kMaxPlausibleItems)
         bytes = cpython::kIntDigitBytes * (digits - (own > 0 && own < 2 ? own : 0));
       break;
     }
     case ObjectSize::kStr: {
       const auto length = Peek<std::int64_t>(object, cpython::kStrLength);
-      if (length < 0 || length > kObjectSizeMostItems) break;
+      if (length < 0 || length > kMaxPlausibleItems) break;
       const auto state = Peek<std::uint32_t>(object, cpython::kStrState);
       const std::uint32_t kind = (state >> cpython::kStrKindShift) & 7;
       const bool is_compact = ((state >> cpython::kStrCompactShift) & 1) != 0;
@@ -61,7 +61,7 @@ std::int64_t RuleBytes(const DumpType& facts, Address object, const MemoryMap& m
     case ObjectSize::kOrderedDict:
       if (PeekPointer(object, cpython::kOrderedFastNodes) != 0) {
         const auto fast = Peek<std::int64_t>(object, cpython::kOrderedFastNodesSize);
-        if (fast > 0 && fast < kObjectSizeMostItems) bytes += 8 * fast;
+        if (fast > 0 && fast < kMaxPlausibleItems) bytes += 8 * fast;
       }
       bytes += cpython::kOrderedNodeBytes * Peek<std::int64_t>(object, layout.dict_used);
       [[fallthrough]];
@@ -80,26 +80,26 @@ std::int64_t RuleBytes(const DumpType& facts, Address object, const MemoryMap& m
     }
     case ObjectSize::kList: {
       const auto allocated = Peek<std::int64_t>(object, cpython::kListAllocated);
-      if (allocated > 0 && allocated < kObjectSizeMostItems) bytes = 8 * allocated;
+      if (allocated > 0 && allocated < kMaxPlausibleItems) bytes = 8 * allocated;
       break;
     }
     case ObjectSize::kSet: {
       // The first few entries lie in the object.
       const auto mask = Peek<std::int64_t>(object, cpython::kSetMask);
-      if (mask >= cpython::kSetInlineEntries && mask < kObjectSizeMostItems) {
+      if (mask >= cpython::kSetInlineEntries && mask < kMaxPlausibleItems) {
         bytes = (mask + 1) * cpython::kSetEntryBytes;
       }
       break;
     }
     case ObjectSize::kByteArray: {
       const auto allocated = Peek<std::int64_t>(object, cpython::kByteArrayAllocated);
-      if (allocated > 0 && allocated < kObjectSizeMostItems) bytes = allocated;
+      if (allocated > 0 && allocated < kMaxPlausibleItems) bytes = allocated;
       break;
     }
     case ObjectSize::kArray: {
       const auto allocated = Peek<std::int64_t>(object, cpython::kArrayAllocated);
       const Address kind = PeekPointer(object, cpython::kArrayItem);
-      if (allocated <= 0 || allocated > kObjectSizeMostItems || !map.IsReadable(kind, 8)) break;
+      if (allocated <= 0 || allocated > kMaxPlausibleItems || !map.IsReadable(kind, 8)) break;
       const auto item = Peek<std::int32_t>(kind, cpython::kArrayItemBytes);
       if (item > 0 && item <= 16) bytes = allocated * item;
       break;
@@ -109,7 +109,7 @@ std::int64_t RuleBytes(const DumpType& facts, Address object, const MemoryMap& m
       constexpr std::int64_t kItems = cpython::kDequeBlockItems;
       const auto length = Peek<std::int64_t>(object, cpython::kVarSize);
       const auto left = Peek<std::int64_t>(object, cpython::kDequeLeftIndex);
-      if (length >= 0 && length < kObjectSizeMostItems && left >= 0 && left <= kItems) {
+      if (length >= 0 && length < kMaxPlausibleItems && left >= 0 && left <= kItems) {
         bytes =
             cpython::kDequeBlockBytes * (length == 0 ? 1 : (left + length + kItems - 1) / kItems);
       }
@@ -118,14 +118,14 @@ std::int64_t RuleBytes(const DumpType& facts, Address object, const MemoryMap& m
     case ObjectSize::kCode: {
       if (layout.minor >= 11) {
         const auto units = Peek<std::int64_t>(object, cpython::kVarSize);
-        if (units > 0 && units < kObjectSizeMostItems) bytes = units * 2;
+        if (units > 0 && units < kMaxPlausibleItems) bytes = units * 2;
       }
       break;
     }
     case ObjectSize::kFrame: {
       if (layout.minor <= 10) {
         const auto words = Peek<std::int64_t>(object, cpython::kVarSize);
-        if (words > 0 && words < kObjectSizeMostItems) bytes = words * 8;
+        if (words > 0 && words < kMaxPlausibleItems) bytes = words * 8;
       }
       break;
     }

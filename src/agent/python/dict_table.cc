@@ -10,7 +10,7 @@ using cpython::Address;
 using cpython::Peek;
 using cpython::PeekPointer;
 
-constexpr std::int64_t kDictTableMostItems = std::int64_t{1} << 40;  // a length beyond is damage
+constexpr std::int64_t kMaxTableItems = std::int64_t{1} << 40;  // a length beyond is damage
 
 }  // namespace
 
@@ -62,7 +62,7 @@ DictTable FindTable(Address dict) noexcept {
       table.values += layout.values_first;
     }
   }
-  if (table.count < 0 || table.count > kDictTableMostItems) table.count = 0;
+  if (table.count < 0 || table.count > kMaxTableItems) table.count = 0;
   return table;
 }
 

@@ -5,14 +5,14 @@
 
 namespace memwhy::agent {
 namespace {
-constexpr std::size_t kNativeTypesMostClasses = 1 << 12;
+constexpr std::size_t kMaxNativeClasses = 1 << 12;
 }  // namespace
 
 std::uint32_t NativeTypes::Get(std::uint64_t vtable) noexcept {
   if (vtable == 0 || (vtable & 7) != 0) return 0;
   if (const Slot* known = classes_.Find(vtable); known != nullptr) return known->id;
   const std::uint64_t info = TypeInfoOf(map_, vtable);
-  if (info == 0 || classes_.used() > kNativeTypesMostClasses) return 0;
+  if (info == 0 || classes_.used() > kMaxNativeClasses) return 0;
   Slot* slot = classes_.Add({vtable, 0});
   if (slot == nullptr) return 0;
   char name[wire::kMaxKeyBytes];

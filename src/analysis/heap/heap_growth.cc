@@ -13,7 +13,7 @@ namespace {
 using model::TypeCensus;
 using Series = std::vector<std::uint64_t>;
 
-constexpr std::size_t kHeapGrowthMostSteps = 10;  // of a slice
+constexpr std::size_t kMaxGrowthSteps = 10;  // of a slice
 
 bool Rises(const Series& series) {
   return series.size() > 1 &&
@@ -88,7 +88,7 @@ const Name* NextHolder(const Table& table, const std::vector<Name>& slice) {
 std::vector<std::string> SliceOf(const Table& table, const HeapGrowth::Pair& top) {
   std::vector<Name> slice = {{false, top.referent}};
   if (top.referrer != top.referent) slice.emplace_back(top.is_from_root, top.referrer);
-  while (slice.size() < kHeapGrowthMostSteps && !slice.back().first) {
+  while (slice.size() < kMaxGrowthSteps && !slice.back().first) {
     const Name* next = NextHolder(table, slice);
     if (next == nullptr) break;
     slice.push_back(*next);

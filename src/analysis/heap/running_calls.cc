@@ -15,8 +15,8 @@ using Node = ObjectGraph::Node;
 
 namespace {
 
-constexpr int kRunningCallsMostSteps = 2;  // from an argument: its attribute, an attribute of that
-constexpr std::size_t kMaxNear = 10'000;   // a list of a million is no argument
+constexpr int kMaxCallSteps = 2;          // from an argument: its attribute, an attribute of that
+constexpr std::size_t kMaxNear = 10'000;  // a list of a million is no argument
 // What stands on its caller's evaluation stack is counted nowhere, either.
 constexpr std::uint64_t kPerCall = 2;
 constexpr std::uint32_t kRegisters = 6;  // that survive a call: rbx, rbp, r12 to r15
@@ -79,7 +79,7 @@ void RunningCalls::AddNear(const ObjectGraph& graph, std::vector<Node> at, Threa
       for (std::uint32_t edge = 0; edge < targets.size(); ++edge) {
         if (type == "tuple" || graph.LabelOf(node, edge).kind == wire::EdgeKind::kAttributes) {
           at.push_back(targets[edge]);
-        } else if (step != kRunningCallsMostSteps) {
+        } else if (step != kMaxCallSteps) {
           next.push_back(targets[edge]);
         }
       }
