@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Thin calls to scripts/; each script says what it does in its first lines.
 
-.PHONY: build demo test test-all bench fuzz soak format clean
+.PHONY: build demo test test-all verdicts bench fuzz soak format clean
 
 build:
 	scripts/build
@@ -14,6 +14,9 @@ test:
 
 test-all:
 	scripts/test_all
+
+verdicts:
+	scripts/verdicts
 
 bench:
 	scripts/bench

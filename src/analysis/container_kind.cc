@@ -54,6 +54,34 @@ std::string HowToBound(const WhoHolds& holder) {
          "with a size and a time limit), or delete an entry when its owner ends";
 }
 
+// The results of a functools.lru_cache or cache.
+constexpr std::string_view kCacheStep = ".<cache>";
+
+// Whether the cache is a method's, and what stays hangs on the instance that its keys hold: the
+// path goes through a class to the function, and on by the first argument of a key.
+bool KeepsInstances(const WhoHolds& holder) {
+  constexpr std::size_t kModuleClassAndMethod = 3;
+  const auto& path = holder.path;
+  const auto cache = std::find(path.begin(), path.end(), kCacheStep);
+  const auto steps = static_cast<std::size_t>(cache - path.begin());
+  return path.size() >= steps + 3 && steps >= kModuleClassAndMethod &&
+         StartsWith(cache[1], " key <tuple>") && cache[2] == "[0]";
+}
+
+ContainerKind KindOfCache(const WhoHolds& holder) {
+  if (KeepsInstances(holder)) {
+    return {"py.lru_method", Kind::kUnboundedContainer,
+            fmt::format("A key of {} holds the instance that the method was called on. Cache per "
+                        "instance (functools.cached_property, or a dict in the instance), or let "
+                        "a function cache by plain values.",
+                        holder.holder)};
+  }
+  return {"py.container_growth", Kind::kUnboundedContainer,
+          fmt::format("Give the cache of {} a maxsize that fits, or no cache at all where the "
+                      "arguments rarely repeat.",
+                      holder.holder)};
+}
+
 bool IsFunction(std::string_view type) {
   return type == "function" || type == "method" || type == "functools.partial" ||
          type == "builtin_function_or_method";
@@ -72,12 +100,8 @@ ContainerKind KindOfContainer(const Case& one, const Finding& finding) {
             "collector finds in gc.garbage."};
   }
   if (StartsWith(holder.holder_type, "functools._lru_cache_wrapper") ||
-      Contains(holder.text, ".<cache>")) {
-    return {"py.lru_method", Kind::kUnboundedContainer,
-            fmt::format("Give the cache of {} a maxsize that fits, or none at all where the "
-                        "arguments rarely repeat; on a method the key holds the instance: cache "
-                        "per instance (functools.cached_property, or a dict in the instance).",
-                        holder.holder)};
+      Contains(holder.text, kCacheStep)) {
+    return KindOfCache(holder);
   }
   const bool is_metric = StartsWith(element, "prometheus_client.") ||
                          StartsWith(element, "opentelemetry.") ||

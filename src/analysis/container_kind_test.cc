@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analysis/container_kind.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "analysis/fake_case.h"
+
+namespace memwhy::analysis {
+namespace {
+
+using testing::HasSubstr;
+
+// The kind of a holder with this path; its text is the steps behind the module's name.
+ContainerKind KindOf(std::vector<std::string> path, const std::string& holder_type,
+                     const std::string& element) {
+  FakeCase fake;
+  Finding finding;
+  finding.what.type = element;
+  WhoHolds holder;
+  for (const std::string& step : path) holder.text += step;
+  holder.holder = holder.text;
+  holder.path = std::move(path);
+  holder.holder_type = holder_type;
+  finding.who_holds = holder;
+  return KindOfContainer(MakeCase(fake.recording, fake.stacks, fake.view, fake.ledgers, nullptr),
+                         finding);
+}
+
+TEST(ContainerKindTest, ACachedMethodIsToldByTheInstanceInItsKeys) {
+  const ContainerKind kind =
+      KindOf({"module app", ".Model", ".score", ".<cache>", " key <tuple>", "[0]", ".weights"},
+             "dict", "app.Model");
+  EXPECT_STREQ(kind.id, "py.lru_method");
+  EXPECT_THAT(kind.fix, HasSubstr("per instance"));
+}
+
+TEST(ContainerKindTest, ACachedFunctionIsNoMethod) {
+  for (const auto& path : std::vector<std::vector<std::string>>{
+           {"module app", ".load", ".<cache>", "[7]"},
+           {"module app", ".load", ".<cache>", " key <tuple>", "[0]"},
+           {"module app", ".Model", ".score", ".<cache>", "[7]"},
+           {"module app", ".Model", ".score", ".<cache>", " key <tuple>", "[1]"}}) {
+    const ContainerKind kind = KindOf(path, "dict", "bytes");
+    EXPECT_STREQ(kind.id, "py.container_growth");
+    EXPECT_THAT(kind.fix, HasSubstr("maxsize"));
+  }
+}
+
+TEST(ContainerKindTest, FunctionsInAListAreCallbacks) {
+  const ContainerKind kind = KindOf({"module app", ".SIGNAL", ".receivers"}, "list", "method");
+  EXPECT_STREQ(kind.id, "py.callback_accumulates");
+  EXPECT_STREQ(KindOf({"module app", ".ROWS"}, "list", "dict").id, "py.container_growth");
+}
+
+TEST(ContainerKindTest, WhatDebugSavesIsUncollectable) {
+  EXPECT_STREQ(KindOf({"gc.garbage"}, "list", "app.Node").id, "py.uncollectable");
+}
+
+}  // namespace
+}  // namespace memwhy::analysis
