@@ -59,6 +59,11 @@ Check Trending(const char* id, const char* name, const Growth& growth) {
 
 Check HeapGraph(const Case& one) {
   if (one.holders == nullptr) {
+    for (const std::string& note : one.recording.notes) {
+      if (note.starts_with(model::kNoDumpNote)) {
+        return {"heap.graph", CheckResult::kCouldNot, "who holds what is not known: " + note};
+      }
+    }
     return {"heap.graph", CheckResult::kCouldNot, "no heap dump was taken"};
   }
   if (!one.holders->why_not.empty()) {

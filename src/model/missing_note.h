@@ -13,6 +13,9 @@ namespace memwhy::model {
 
 inline constexpr std::string_view kMissingNote = "missing: ";
 
+// Of a heap dump that was wanted, with the reason; such a session may be complete.
+inline constexpr std::string_view kNoDumpNote = "no heap dump: ";
+
 inline bool IsMissingNote(std::string_view note) {
   return note.substr(0, kMissingNote.size()) == kMissingNote;
 }

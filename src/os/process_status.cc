@@ -40,6 +40,13 @@ Result<ProcessStatus> ParseStatus(const std::string& text) {
       status.signals.blocked = ParseMask(values[0]);
     } else if (key == "SigIgn") {
       status.signals.ignored = ParseMask(values[0]);
+    } else if (key == "Seccomp") {
+      const std::uint64_t mode = ParseUint(values[0]).value_or(0);
+      status.seccomp = mode == 0 ? Seccomp::kNone : mode == 1 ? Seccomp::kStrict : Seccomp::kFilter;
+    } else if (key == "Seccomp_filters") {
+      if (const auto count = ParseUint(values[0])) {
+        status.filters = static_cast<std::uint32_t>(*count);
+      }
     } else if (key == "SigCgt") {
       status.signals.caught = ParseMask(values[0]);
       has_signals = true;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // /proc/PID/status: what a process or thread does with signals, which pids it has in which PID
-// namespace, who traces it. Any thread.
+// namespace, who traces it, what filters its system calls. Any thread.
 #pragma once
 
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,12 +22,16 @@ struct SignalState {
   std::uint64_t caught = 0;
 };
 
+enum class Seccomp { kNone = 0, kStrict = 1, kFilter = 2 };
+
 struct ProcessStatus {
   // Its pid in each PID namespace from that of our /proc to its own. Empty: the kernel tells none.
   std::vector<pid_t> namespace_pids;
   pid_t thread_group = 0;
   pid_t tracer = 0;  // 0: none
   SignalState signals;
+  Seccomp seccomp = Seccomp::kNone;      // of the main thread where a process is asked
+  std::optional<std::uint32_t> filters;  // how many; the kernel counts them from 5.9 on
 };
 
 Result<ProcessStatus> ParseStatus(const std::string& text);

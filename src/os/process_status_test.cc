@@ -6,6 +6,16 @@
 namespace memwhy::os {
 namespace {
 
+TEST(ProcessStatusTest, FiltersOnSystemCalls) {
+  const std::string signals = "SigCgt:\t0000000000000000\n";
+  EXPECT_EQ(ParseStatus(signals)->seccomp, Seccomp::kNone);
+  EXPECT_FALSE(ParseStatus(signals)->filters);
+  EXPECT_EQ(ParseStatus(signals + "Seccomp:\t1\n")->seccomp, Seccomp::kStrict);
+  const auto filtered = ParseStatus(signals + "Seccomp:\t2\nSeccomp_filters:\t3\n");
+  EXPECT_EQ(filtered->seccomp, Seccomp::kFilter);
+  EXPECT_EQ(filtered->filters, 3u);
+}
+
 TEST(ProcessStatusTest, SignalsAndNamespacesOfAStatus) {
   const auto status = ParseStatus(
       "Name:\tpython3\nTgid:\t4711\nTracerPid:\t12\nNSpid:\t4711\t17\t1\n"

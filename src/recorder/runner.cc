@@ -22,6 +22,7 @@
 #include "model/missing_note.h"
 #include "os/process.h"
 #include "os/statm.h"
+#include "recorder/dump/filter_trial.h"
 #include "recorder/dump/heap_dump_run.h"
 #include "recorder/dump/object_switch.h"
 #include "recorder/inherited_files.h"
@@ -175,6 +176,7 @@ Result<void> Runner::Impl::Start() {
         writer_->AddFact(session::NoteToJson(std::string(model::kMissingNote) + why.message()))
             .has_value());
   }
+  const std::uint32_t tried_filters = TryFilters(fs_);
   inotify_.Reset(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   if (inotify_) inotify_add_watch(inotify_.get(), launch.rings.c_str(), IN_MOVED_TO);
   auto child = Launch(launch, &relay_);
@@ -185,6 +187,7 @@ Result<void> Runner::Impl::Start() {
   targets_ = std::make_unique<TargetSet>(session_, launch.rings, writer_.get(), &fs_);
   targets_->SetChild(child_, options_.follow == "all");
   targets_->SetTally(std::move(tally));
+  targets_->SetTriedFilters(tried_filters);
   folder_ = std::make_unique<Folder>(options_.fold, session_, writer_.get(),
                                      [this] { static_cast<void>(targets_->PassAll("")); });
   return {};

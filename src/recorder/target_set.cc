@@ -18,6 +18,7 @@
 #include "recorder/say.h"
 #include "wire/clock.h"
 #include "wire/clock_permit.h"
+#include "wire/ring_extra.h"
 
 namespace memwhy::recorder {
 namespace {
@@ -87,6 +88,7 @@ void TargetSet::Add(std::unique_ptr<RingMap> ring) {
   if (next_process_ >= session::kMaxProcesses) {
     return WriteUnseen({ring->info().pid, "unknown", "not recorded: one process too many"});
   }
+  wire::ExtraOf(ring->header()).tried_filters.store(tried_filters_, std::memory_order_relaxed);
   const Descendants::Identity owner = OwnerOf(*ring);
   // Of one process, or of one number, the newest lives.
   const std::uint64_t began = ring->info().monotonic_ns_at_start;

@@ -37,6 +37,8 @@ class TargetSet {
   // The program started. Its end is told by its parent, which alone can wait for it.
   // `follows_all`: every CPython below it is to be recorded.
   void SetChild(pid_t child, bool follows_all);
+  // Under how many filters on system calls a request was tried (dump/filter_trial.h).
+  void SetTriedFilters(std::uint32_t count) { tried_filters_ = count; }
   void SetTally(std::unique_ptr<TallyMap> tally) { tally_ = std::move(tally); }
   void SetChildStatus(int wait_status) { child_status_ = wait_status; }
   std::string ChildEnded();  // exit:N, signal:N, oom, open
@@ -115,6 +117,7 @@ class TargetSet {
   std::unique_ptr<TallyMap> tally_;
   std::optional<Descendants> descendants_;
   bool follows_all_ = false;
+  std::uint32_t tried_filters_ = 0;
   std::uint64_t unseen_count_ = 0;
   std::string first_unseen_;
   DiskReserve reserve_;

@@ -340,7 +340,7 @@ void Session::BuildOs() {
   for (const HeapDumpFact& fact : facts_.heap_dumps) {
     if (fact.process >= processes) continue;
     if (fact.file.empty()) {
-      recording_.notes.push_back("no heap dump: " + fact.error);
+      recording_.notes.push_back(std::string(model::kNoDumpNote) + fact.error);
       continue;
     }
     // A name only: a session cannot point outside of itself.

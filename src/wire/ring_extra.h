@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The last 64 bytes of a ring file's first page, behind RingHeader: what the process keeps the
-// agent from. Written by the agent; zero in the ring of an agent that does not know them.
+// agent from. Written by the agent but where it says so; zero in the ring of an agent that does not
+// know them.
 #pragma once
 
 #include <atomic>
@@ -16,7 +17,8 @@ namespace memwhy::wire {
 enum class Sandbox : std::uint32_t { kNone = 0, kFilter = 1, kNoClock = 2 };
 
 struct RingExtra {
-  std::atomic<std::uint32_t> sandbox;  // Sandbox
+  std::atomic<std::uint32_t> sandbox;        // Sandbox
+  std::atomic<std::uint32_t> tried_filters;  // set by the recorder: recorder/dump/filter_trial.h
 };
 
 inline constexpr std::uint64_t kRingExtraOffset = 4096 - 64;

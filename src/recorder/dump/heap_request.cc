@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/output_file.h"
+#include "recorder/dump/filter_check.h"
 #include "wire/heap_dump.h"
 
 namespace memwhy::recorder {
@@ -96,6 +97,7 @@ HeapRequest::HeapRequest(RingMap* ring, const RingOwner* owner) : ring_(ring), o
 Result<HeapRequest> HeapRequest::Post(const FileSystem& fs, RingMap* ring, const RingOwner* owner,
                                       const std::string& output_path,
                                       const HeapDumpLimits& limits) {
+  MEMWHY_TRY_VOID(CheckFilters(fs, owner->pid(), ring->header()));
   if (!IsFree(fs, *owner, *ring)) return Error("another request is under way in the process");
   wire::RingHeader& header = ring->header();
   if (!PutPath(header.request_output, output_path)) {
@@ -120,6 +122,7 @@ Result<HeapRequest> HeapRequest::Post(const FileSystem& fs, RingMap* ring, const
 
 Result<HeapRequest> HeapRequest::PostObjects(const FileSystem& fs, RingMap* ring,
                                              const RingOwner* owner, bool begins) {
+  MEMWHY_TRY_VOID(CheckFilters(fs, owner->pid(), ring->header()));
   if (!IsFree(fs, *owner, *ring)) return Error("another request is under way in the process");
   PutRequest(ring->header(),
              begins ? wire::RequestKind::kObjectsOn : wire::RequestKind::kObjectsOff);

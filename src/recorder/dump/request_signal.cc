@@ -16,6 +16,7 @@
 #include "base/unique_fd.h"
 #include "os/process.h"
 #include "os/process_status.h"
+#include "recorder/dump/filter_check.h"
 #include "recorder/signals/kernel_signals.h"
 #include "wire/request_cookie.h"
 
@@ -116,6 +117,12 @@ WakeOutcome WakeTarget(const FileSystem& fs, const RingOwner& owner, RingMap& ri
                            : fmt::format("it is stopped; continue it with kill -CONT {}", pid);
     return outcome;
   }
+  const std::uint32_t tried = TriedFilters(ring.header());
+  outcome.obstacle = FilterObstacle(*status, tried);
+  if (!outcome.obstacle.empty()) {
+    outcome.is_forbidden = true;
+    return outcome;
+  }
   // The number comes from the target: nothing but the real-time signals that an agent may choose.
   auto number = static_cast<int>(ring.header().request_signal);
   if (number < SIGRTMIN || number > SIGRTMAX) number = 0;
@@ -139,7 +146,7 @@ WakeOutcome WakeTarget(const FileSystem& fs, const RingOwner& owner, RingMap& ri
   const auto now = os::ReadThreadStatus(fs, pid, *thread);
   if (again != thread || !now || now->thread_group != pid ||
       (now->signals.blocked & SignalBit(number)) != 0 ||
-      !ObstacleOf(now->signals, number).empty() ||
+      !ObstacleOf(now->signals, number).empty() || !FilterObstacle(*now, tried).empty() ||
       static_cast<int>(ring.header().request_signal) != number || owner.IsGone()) {
     outcome.obstacle = "its threads are busy";
     return outcome;

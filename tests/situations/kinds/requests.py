@@ -4,7 +4,17 @@
 The driver asks only of a recorded program; what the program does is the same without.
 """
 
-from situation import Situation, needs_root
+import platform
+from pathlib import Path
+
+from situation import PYTHON, Situation, needs_root
+
+HELPER = {"seccomp_filter.py": (Path(__file__).parents[1] / "seccomp_filter.py").read_text()}
+
+
+def needs_x86():
+    return None if platform.machine() == "x86_64" else "the filter is written for x86-64"
+
 
 DRIVER = """
 import ctypes, os, signal, subprocess, sys, time
@@ -73,6 +83,22 @@ print(line(child))
 child.stdin.close()
 print(child.wait())
 """
+
+
+# Reads lines behind a filter that ends it at any call that this does not need.
+FILTERED = READS.format(before="""
+import seccomp_filter
+CALLS = seccomp_filter.MEMORY + ("futex", "madvise", "getpid", "close")
+""").replace("print(os.getpid()", """seccomp_filter.enter(CALLS, how="{how}")
+print(os.getpid()""").replace("in sys.stdin", 'in iter(sys.stdin.readline, "")') + "os._exit(4)\n"
+NO_DUMP = TALK.format(dumps='dump(pid, 3, "is left alone", "seccomp")')
+
+
+def behind(name, what, answer, call, dumps):
+    """The whole command stands behind a filter, as in a container."""
+    return entry(name, what, READS.format(before=""), TALK.format(dumps=dumps), files=HELPER,
+                 needs=(needs_x86,),
+                 outside=(PYTHON, "-I", "-S", "{folder}/seccomp_filter.py", answer, call))
 
 
 def entry(name, what, program, driver, **options):
@@ -200,6 +226,14 @@ dump(pid, 3, "has ended")
 child.stdin.close()
 print(child.wait())
 """),
+    entry("filter_raw", "a filter on system calls that no library has seen: a signal would end it",
+          FILTERED.replace("{how}", "raw"), NO_DUMP, files=HELPER, needs=(needs_x86,)),
+    entry("filter", "the same filter set through the C library",
+          FILTERED.replace("{how}", "prctl"), NO_DUMP, files=HELPER, needs=(needs_x86,)),
+    behind("container", "a filter that was there before and refuses a call: it is dumped",
+           "errno", "kexec_load", 'dump(pid, 0, "pause")'),
+    behind("container_kills", "a filter that was there before and ends who makes a call of a dump",
+           "kill", "sched_setscheduler", 'dump(pid, 3, "is left alone", "seccomp")'),
     entry("namespace", "a program of a PID namespace, dumped from outside by its pid there",
           READS.format(before=""), """
 child, inner = start(["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", *COMMAND])
