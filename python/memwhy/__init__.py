@@ -10,7 +10,7 @@ stay in production code:
         memwhy.mark("request")
         ...
 
-dump_garbage(), find_garbage() and refcount() need no recording. heap.dump() writes every object of a
+dump_garbage(), find_garbage(), refcount() and MemoryTraceHook need no recording. heap.dump() writes every object of a
 recorded process to a file.
 """
 
@@ -27,7 +27,18 @@ def __getattr__(name):
     # heap starts programs; a service that only marks does not pay for that import.
     if name == "heap":
         return import_module("memwhy.heap")
+    if name == "MemoryTraceHook":
+        return import_module("memwhy._trace_hook").MemoryTraceHook
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-__all__ = ["__version__", "dump_garbage", "enabled", "find_garbage", "heap", "mark", "refcount"]
+__all__ = [
+    "MemoryTraceHook",
+    "__version__",
+    "dump_garbage",
+    "enabled",
+    "find_garbage",
+    "heap",
+    "mark",
+    "refcount",
+]

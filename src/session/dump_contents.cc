@@ -55,6 +55,8 @@ const char* NameOf(wire::DumpTag tag) {
       return "thread";
     case wire::DumpTag::kLane:
       return "lane";
+    case wire::DumpTag::kTorch:
+      return "object of torch";
   }
   return "unknown";
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The stream of a heap dump, version 2: every object of one process with all its references, as a
+// The stream of a heap dump, version 3: every object of one process with all its references, as a
 // clone of the process (or the process itself) writes it. Prose: docs/formats/heap-dump.md.
 //
 //   stream   := magic[8] v(version) record*           (v, z, text as in event.h)
@@ -46,12 +46,22 @@
 //     referrer: a kind of root (DumpRoot), or kFirstType + type
 //     referent: kFirstType + type, or kNoReferent for memory that is no object
 //   kLane    := v(lane)                                   what follows was written by this lane
+//   kTorch   := kind:b z(address delta) v(bytes) v(native type, or 0) [facts] edges
+//                                                         an object of PyTorch's C++; its edges are
+//                                                         no counted references
+//     bytes:         of its block, where the dump follows native memory; else 0
+//     of kTensor:    v(n) v(word)[n] v(m) v(word)[m] v(version + 1, or 0) v(d) v(size)[d] view:b
+//                    the first words of the tensor and of what autograd has beside it, as they
+//                    lie in memory; d: 0 where the sizes are among the words
+//     of kStorage:   v(data) v(bytes) device type:b index:b is owned:b reached:b
+//                    reached: 1 by a Python object or what that leads to, 0 by a search of memory
 //   kEnd     := v(objects) v(edges) v(skipped)            nothing is missing, of all lanes
 //
 // Two processes may write one dump, each a lane of its own: 0, in which the stream begins and ends,
 // and 1. Between two kLane stand whole records of one lane. Types, shapes, the list of the
 // collector, the file and the addresses that the next ones are told against are a lane's own; a
-// type that both define is one type, by its address. A stream of version 1 has no lanes.
+// type that both define is one type, by its address. A stream of version 1 has no lanes, one of
+// version 2 no kTorch.
 //
 // A census is a stream of kType, kTypeTotal, kPair and kEnd only: each type has its record before
 // it is named, each pair stands once. Weak references and an object's reference to its own type are
@@ -71,8 +81,7 @@
 namespace memwhy::wire {
 
 inline constexpr char kDumpMagic[8] = {'M', 'W', 'Y', 'D', 'U', 'M', 'P', '1'};
-inline constexpr std::uint32_t kDumpVersion = 2;
-inline constexpr std::uint32_t kDumpVersionOfOneLane = 1;  // for older readers
+inline constexpr std::uint32_t kDumpVersion = 3;
 inline constexpr std::uint32_t kMaxLanes = 2;
 inline constexpr std::uint32_t kFirstType = 32;
 inline constexpr std::uint32_t kNoReferent = 0;
@@ -98,6 +107,7 @@ enum class DumpTag : std::uint8_t {
   kFile = 17,
   kThread = 18,
   kLane = 19,
+  kTorch = 20,
 };
 
 inline constexpr std::uint32_t kTypeHasExtra = 1;  // its objects differ in size
@@ -156,6 +166,10 @@ enum class BufferKind : std::uint8_t {
   kStorage = 1,  // of tensors, in memory of the process
   kDevice = 2,   // of tensors, in a device's memory
 };
+
+// Of PyTorch's C++ objects.
+enum class TorchKind : std::uint8_t { kTensor = 0, kStorage = 1, kNode = 2, kHook = 3 };
+inline constexpr std::uint32_t kMaxTorchWords = 64;
 
 enum class SkipReason : std::uint8_t { kFault = 0, kBadType = 1, kTooManyTypes = 2 };
 

@@ -9,13 +9,16 @@
 #include "analysis/graph/components.h"
 #include "analysis/graph/dominators.h"
 #include "analysis/graph/shortest_paths.h"
+#include "analysis/heap/autograd_graphs.h"
 #include "analysis/heap/heap_growth.h"
+#include "analysis/heap/tensor_rows.h"
 #include "export/heap/hprof.h"
 #include "export/heap/v8_snapshot.h"
 #include "fuzz_input.h"
 #include "model/heap/fake_dump.h"
 #include "model/heap/object_graph.h"
 #include "model/heap/type_census.h"
+#include "probes/torch/torch_facts_reader.h"
 
 namespace {
 
@@ -87,6 +90,19 @@ void CheckCensus(model::FakeDumpSource& source) {
   MEMWHY_FUZZ_EXPECT(analysis::FindTypeGrowth(grown).slice.size() <= 10);
 }
 
+void CheckTorch(model::FakeDumpSource& source, const ObjectGraph& graph) {
+  const auto facts = probes::ReadTorchFacts(source, graph);
+  if (!facts) return;
+  const analysis::HeapPaths paths(graph);
+  const analysis::TensorTable table = analysis::MakeTensorTable(graph, *facts, paths);
+  MEMWHY_FUZZ_EXPECT(table.rows.size() == facts->storages.size());
+  const analysis::AutogradForest forest = analysis::FindAutogradGraphs(graph, *facts, paths);
+  for (const analysis::AutogradGraph& one : forest.graphs) {
+    MEMWHY_FUZZ_EXPECT(one.nodes >= one.depth && one.depth >= 1);
+    MEMWHY_FUZZ_EXPECT(one.nodes <= facts->nodes.size());
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -104,6 +120,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!graph) return 0;
   CheckGraph(*graph);
   CheckAlgorithms(*graph);
+  CheckTorch(source, *graph);
   exports::StringSink snapshot;
   MEMWHY_FUZZ_EXPECT(exports::WriteV8Snapshot(*graph, snapshot).has_value());
   MEMWHY_FUZZ_EXPECT(nlohmann::json::accept(snapshot.text()));

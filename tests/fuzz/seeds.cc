@@ -190,6 +190,48 @@ std::string Holders(std::uint64_t count) {
   return TextOf(dump.bytes()).substr(sizeof(wire::kDumpMagic) + 1);
 }
 
+// A tensor whose grad_fn leads to a node that saved another one.
+std::string Torch() {
+  using wire::EdgeKind;
+  using wire::ShapeRest;
+  using wire::TorchKind;
+  model::FakeDump dump;
+  const auto tensor = dump.Type("torch.Tensor", 0, 80, 0x500000);
+  dump.Object(tensor, 0x1000, 1, {0x2000});
+  dump.Root(wire::DumpRoot::kModule, wire::RootCounts::kNone, "app", {0x1000});
+  dump.NativeType("N3c1010TensorImplE");
+  dump.NativeType("N5torch8autograd8BackwardE");
+  const auto of_tensor = dump.Shape(ShapeRest::kPlain, {{EdgeKind::kAttribute, "untyped_storage()"},
+                                                        {EdgeKind::kAttribute, "grad_fn"}});
+  const auto of_node =
+      dump.Shape(ShapeRest::kPlain, {{EdgeKind::kAttribute, "next_functions[0][0]"},
+                                     {EdgeKind::kInternal, "saved"},
+                                     {EdgeKind::kNative, "ctx"}});
+  for (const std::uint64_t at : {0x2000, 0x2400}) {
+    model::DumpTorch one;
+    one.kind = TorchKind::kTensor;
+    one.address = at;
+    one.native_type = 1;
+    one.words = {0, 0, 0, 0, 0, 0, 0, 2, 3, 4, 0, 0, 0, 4, 1, 0, 0, 0, 0, 12, 0x1ff000006, 0};
+    one.autograd = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0};
+    one.version = 3;
+    dump.Torch(one, {0x3000, 0x4000}, of_tensor);
+    one.kind = TorchKind::kStorage;
+    one.address = 0x3000 + (at - 0x2000);
+    one.data = 0x8000;
+    one.data_bytes = 48;
+    one.device.index = 0xff;
+    dump.Torch(one, {0x8000});
+    one.kind = TorchKind::kNode;
+    one.address = 0x4000 + (at - 0x2000);
+    one.native_type = 2;
+    dump.Torch(one, {at == 0x2000 ? 0x4400u : 0u, 0x2400, 0x1000}, of_node);
+  }
+  dump.Buffer(0x8000, 48, wire::BufferKind::kStorage);
+  dump.End();
+  return TextOf(dump.bytes()).substr(sizeof(wire::kDumpMagic) + 1);
+}
+
 // Lists that hold each other across two lanes, which take turns and both define the list's type.
 std::string Lanes() {
   using wire::EdgeKind;
@@ -432,6 +474,7 @@ int main(int argc, char** argv) {
   WriteSeed(out + "/object_graph", "native", Holders(5));
   WriteSeed(out + "/object_graph", "census", Census());
   WriteSeed(out + "/object_graph", "lanes", Lanes());
+  WriteSeed(out + "/object_graph", "torch", Torch());
   HeapDumps(out + "/object_graph");
   LineTables(out + "/line_table");
   GcLogs(out + "/gc_log");

@@ -70,6 +70,9 @@ bool IsTensorBase(const char* name) noexcept {
   return bytes >= kStorageBytes && std::strcmp(name + bytes - kStorageBytes, "StorageBase") == 0;
 }
 
+// THPCppFunction: a head and a pointer to the node, in older versions a shared one.
+constexpr std::int64_t kTorchNodeBytes = 24;
+
 bool HasStorage(Address type) noexcept {
   return FindBase(type, [](Address base) { return IsTensorBase(PlainName(base)); }) != 0;
 }
@@ -351,6 +354,11 @@ void DumpTypes::Learn(DumpType& facts) noexcept {
   }
   const bool is_foreign = facts.kind == ObjectKind::kTraversed || facts.kind == ObjectKind::kOpaque;
   facts.has_storage = is_foreign && facts.is_searched && HasStorage(type);
+  facts.is_torch_context = is_foreign && facts.is_searched && !facts.has_storage &&
+                           DerivesFrom(type, "torch._C._FunctionBase");
+  facts.may_be_torch_node =
+      is_foreign && facts.is_searched &&
+      (facts.basic_bytes == kTorchNodeBytes || facts.basic_bytes == kTorchNodeBytes + 8);
   if (facts.kind == ObjectKind::kType) {
     // What its metatype has added.
     const auto plain_bytes = Peek<std::int64_t>(api.type_type, cpython::kTypeBasicSize);

@@ -82,11 +82,14 @@ struct DumpType {
   bool is_hamt_node = false;        // of a context's map: {key or null, value} pairs
   bool is_greenlet = false;         // has a GreenletState
   bool has_storage = false;         // a tensor or storage of PyTorch
+  bool is_torch_context = false;    // ctx of a torch.autograd.Function: a THPFunction
+  bool may_be_torch_node = false;   // as large as the Python object of a node of autograd
   bool is_named = false;            // its record is written
   std::int64_t basic_bytes = 0;
   std::int64_t item_bytes = 0;
   std::int64_t fixed_bytes = 0;   // basic, gc head and what else lies before the object
   std::int64_t before_bytes = 0;  // of fixed_bytes, what lies before the object's address
+  bool MayHaveTorch() const { return has_storage || is_torch_context || may_be_torch_node; }
   std::int64_t own_bytes() const { return fixed_bytes - before_bytes; }
   // From here up to basic_bytes an object may lead to memory of C code; 0: it does not.
   std::int64_t body_begin = 0;

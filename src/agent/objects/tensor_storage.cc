@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/objects/tensor_storage.h"
 
-#include <cstring>
-
-#include "agent/memory/class_name.h"
-
 namespace memwhy::agent {
 namespace {
 
@@ -12,11 +8,8 @@ using cpython::Address;
 using cpython::Peek;
 using cpython::PeekPointer;
 
-constexpr std::size_t kTensorStorageMostClasses = 1 << 12;
-constexpr Address kTensorStorageLeastAddress = 1 << 20;
 constexpr std::size_t kTensorStorageBodyWords = 16;  // of a Python object, searched
 constexpr int kTensorStorageMostDepth = 2;           // tensors behind tensors
-constexpr int kTensorStorageMostBases = 8;
 // Members of a TensorImpl that are always set: the storage, AutogradMeta and two more, behind one
 // word of counts or two. Sizes and strides come next, with room that nobody clears: what lay there
 // before may be a pointer to another's storage.
@@ -41,49 +34,7 @@ bool IsHost(std::uint8_t device) noexcept {
   return device == 0 || device == kMkldnn || device == kIdeep;
 }
 
-bool IsAddress(std::uint64_t word) noexcept {
-  return (word & 7) == 0 && word >= kTensorStorageLeastAddress && word >> 47 == 0;
-}
-
 }  // namespace
-
-TensorStorages::Role TensorStorages::Classify(std::uint64_t type_info) const noexcept {
-  char name[128];
-  bool is_derived = false;
-  for (int left = kTensorStorageMostBases; type_info != 0 && left > 0; --left) {
-    if (ReadClassName(type_info, name, sizeof(name)) == 0) break;
-    if (std::strcmp(name, "N3c1010TensorImplE") == 0) {
-      return is_derived ? Role::kLargerTensor : Role::kTensor;
-    }
-    // Derived ones have other members, and no memory of their own.
-    if (!is_derived && std::strcmp(name, "N3c1011StorageImplE") == 0) return Role::kStorage;
-    if (std::strcmp(name, "N5torch8autograd12AutogradMetaE") == 0) return Role::kAutograd;
-    if (std::strcmp(name, "N2at12MapAllocatorE") == 0 ||
-        std::strcmp(name, "22THManagedMapAllocator") == 0) {
-      return Role::kMapAllocator;
-    }
-    type_info = BaseInfoOf(map_, type_info);
-    is_derived = true;
-  }
-  return Role::kOther;
-}
-
-TensorStorages::Role TensorStorages::RoleOf(std::uint64_t vtable) noexcept {
-  if (!IsAddress(vtable)) return Role::kNone;
-  if (const Slot* known = roles_.Find(vtable); known != nullptr) return known->role;
-  const std::uint64_t info = TypeInfoOf(map_, vtable);
-  char name[8];
-  if (info == 0 || ReadClassName(info, name, sizeof(name)) == 0) return Role::kNone;
-  const Role role = Classify(info);
-  // Else it is worked out again.
-  if (roles_.used() < kTensorStorageMostClasses) static_cast<void>(roles_.Add({vtable, role}));
-  return role;
-}
-
-TensorStorages::Role TensorStorages::RoleAt(Address address) noexcept {
-  if (!IsAddress(address) || !map_.IsReadable(address, 8)) return Role::kNone;
-  return RoleOf(PeekPointer(address, 0));
-}
 
 void TensorStorages::Find(Address object, std::int64_t bytes) noexcept {
   found_.Clear();
@@ -93,7 +44,7 @@ void TensorStorages::Find(Address object, std::int64_t bytes) noexcept {
   if (words > kTensorStorageBodyWords) words = kTensorStorageBodyWords;
   for (std::size_t i = 2; i < words; ++i) {
     const Address word = PeekPointer(object, static_cast<std::uint32_t>(8 * i));
-    if (RoleAt(word) == Role::kStorage) Add(word);
+    if (classes_.RoleAt(word) == TorchRole::kStorage) Add(word);
     LookForTensor(word, kTensorStorageMostDepth);
   }
 }
@@ -104,9 +55,9 @@ void TensorStorages::LookThrough(Address tensor, bool is_larger, int depth) noex
   if (depth < kTensorStorageMostDepth) AddHolder({tensor, kTensorWords, false});
   for (std::uint32_t i = kFirstMember; i < kEndOfMembers; ++i) {
     const Address word = PeekPointer(tensor, 8 * i);
-    const Role role = RoleAt(word);
-    if (role == Role::kStorage) Add(word);
-    if (role == Role::kAutograd && depth > 0) LookForGradient(word, depth);
+    const TorchRole role = classes_.RoleAt(word);
+    if (role == TorchRole::kStorage) Add(word);
+    if (IsAutogradRole(role) && depth > 0) LookForGradient(word, depth);
   }
   if (!is_larger || depth == 0 || !map_.IsReadable(tensor, 8 * kLargerTensorWords)) return;
   for (std::uint32_t i = kFirstOwnMember; i < kLargerTensorWords; ++i) {
@@ -124,9 +75,9 @@ void TensorStorages::LookForGradient(Address autograd, int depth) noexcept {
 }
 
 void TensorStorages::LookForTensor(Address address, int depth) noexcept {
-  const Role role = RoleAt(address);
-  if (role == Role::kTensor || role == Role::kLargerTensor) {
-    LookThrough(address, role == Role::kLargerTensor, depth);
+  const TorchRole role = classes_.RoleAt(address);
+  if (role == TorchRole::kTensor || role == TorchRole::kLargerTensor) {
+    LookThrough(address, role == TorchRole::kLargerTensor, depth);
   }
 }
 
@@ -158,7 +109,7 @@ void TensorStorages::AddHolder(const TensorHolder& holder) noexcept {
 //   6  bytes             7                  negative: a symbol
 //   7  flags             8
 //   8  allocator         9
-bool TensorStorages::Read(Address storage, TensorStorage* out) noexcept {
+bool TensorStorages::ReadAny(Address storage, TensorStorage* out) noexcept {
   if (!map_.IsReadable(storage, 80)) return false;
   const auto counts = Peek<std::uint64_t>(storage, 8);
   const bool is_joint = counts >> 32 != 0;
@@ -173,16 +124,22 @@ bool TensorStorages::Read(Address storage, TensorStorage* out) noexcept {
   out->device_index = Peek<std::int8_t>(storage, first + 25);
   out->bytes = static_cast<std::uint64_t>(bytes);
   out->context = context;
-  if (out->data < 4096 || bytes <= 0 || out->bytes > kTensorStorageMostBytes) return false;
-  if (out->device_type > kLastDevice || out->device_type == kMeta || out->device_index < -1) {
+  const bool has_memory = out->data != 0 && bytes != 0 && out->device_type != kMeta;
+  if ((has_memory && out->data < 4096) || bytes < 0 || out->bytes > kTensorStorageMostBytes) {
     return false;
   }
+  if (out->device_type > kLastDevice || out->device_index < -1) return false;
   if (deleter != 0) {
     const Mapping* code = map_.Find(deleter);
     if (code == nullptr || !code->is_executable) return false;
   }
-  if (allocator != 0 && RoleAt(allocator) == Role::kNone) return false;
+  if (allocator != 0 && classes_.RoleAt(allocator) == TorchRole::kNone) return false;
   out->is_device = !IsHost(out->device_type);
+  if (!has_memory) {
+    out->data = 0;
+    out->is_owned = true;
+    return true;
+  }
   const Mapping* memory = map_.Find(out->data);
   if (!out->is_device && (memory == nullptr || (!memory->is_readable && !memory->is_spared))) {
     return false;
@@ -190,8 +147,12 @@ bool TensorStorages::Read(Address storage, TensorStorage* out) noexcept {
   // The usual allocator's context is the memory. Memory that another lent has none, nor has what
   // an object of torch's own maps.
   out->is_owned = deleter != 0 && (context == out->data || allocator != 0 ||
-                                   RoleAt(context) == Role::kMapAllocator);
+                                   classes_.RoleAt(context) == TorchRole::kMapAllocator);
   return true;
+}
+
+bool TensorStorages::Read(Address storage, TensorStorage* out) noexcept {
+  return ReadAny(storage, out) && out->data != 0;
 }
 
 }  // namespace memwhy::agent

@@ -2,7 +2,7 @@
 //
 // The memory behind PyTorch's tensors and storages. The Python object points to a TensorImpl, that
 // to a StorageImpl, and that says where the bytes are, how many, on which device, and how they are
-// given back. Classes are told by their names (agent/class_name); members by what only they can be,
+// given back. Classes are told by their names (torch_classes.h); members by what only they can be,
 // since torch 2.1 moved them by a word. What does not read like either form is left out.
 //
 // Reads only, through the map; the caller has a FaultGuard armed. No malloc; one thread.
@@ -15,8 +15,8 @@
 #include <cstdint>
 
 #include "agent/ground/fixed_list.h"
-#include "agent/ground/raw_table.h"
 #include "agent/memory/memory_map.h"
+#include "agent/objects/torch_classes.h"
 #include "cpython/peek.h"
 
 namespace memwhy::agent {
@@ -44,7 +44,7 @@ class TensorStorages {
  public:
   static constexpr std::size_t kMax = 16;  // of one object, of each of the two below
 
-  explicit TensorStorages(const MemoryMap& map) noexcept : map_(map) {}
+  explicit TensorStorages(const MemoryMap& map) noexcept : map_(map), classes_(map) {}
 
   // Finds what is behind an object whose body is `bytes` long: of a sparse tensor, or one with a
   // gradient, several; each once.
@@ -60,33 +60,16 @@ class TensorStorages {
   bool is_cut() const { return is_cut_; }
 
   // Whether objects that begin with this word are StorageImpls.
-  bool IsStorageTable(std::uint64_t vtable) noexcept { return RoleOf(vtable) == Role::kStorage; }
+  bool IsStorageTable(std::uint64_t vtable) noexcept {
+    return classes_.RoleOf(vtable) == TorchRole::kStorage;
+  }
   // Of the StorageImpl at `storage`. False: it has no memory, or does not read like one.
   bool Read(cpython::Address storage, TensorStorage* out) noexcept;
+  // The same, and of one without memory, too: empty, or of the device "meta".
+  bool ReadAny(cpython::Address storage, TensorStorage* out) noexcept;
+  TorchClasses& classes() { return classes_; }
 
  private:
-  enum class Role : std::uint8_t {
-    kNone,          // no class
-    kOther,         // of no interest
-    kTensor,        // c10::TensorImpl
-    kLargerTensor,  // derived from it: may have other tensors
-    kStorage,
-    kAutograd,     // has the tensor's gradient
-    kMapAllocator  // has a mapping, shared or of a file
-  };
-  struct Slot {
-    std::uint64_t vtable;  // 0: empty
-    Role role;
-    std::uint64_t key() const { return vtable; }
-    bool is_used() const { return vtable != 0; }
-    static std::size_t Hash(std::uint64_t vtable) {
-      return static_cast<std::size_t>((vtable >> 4) * 0x9e3779b97f4a7c15ull >> 32);
-    }
-  };
-
-  Role RoleOf(std::uint64_t vtable) noexcept;
-  Role Classify(std::uint64_t type_info) const noexcept;
-  Role RoleAt(cpython::Address address) noexcept;
   void LookForTensor(cpython::Address address, int depth) noexcept;
   void LookThrough(cpython::Address tensor, bool is_larger, int depth) noexcept;
   void LookForGradient(cpython::Address autograd, int depth) noexcept;
@@ -94,7 +77,7 @@ class TensorStorages {
   void AddHolder(const TensorHolder& holder) noexcept;
 
   const MemoryMap& map_;
-  RawTable<Slot> roles_;
+  TorchClasses classes_;
   FixedList<TensorStorage, kMax> found_;
   FixedList<TensorHolder, kMax> holders_;
   bool is_cut_ = false;

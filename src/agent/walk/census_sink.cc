@@ -49,7 +49,7 @@ std::size_t CensusSink::NameGuarded(Address type, char* name, std::size_t bytes)
 }
 
 bool CensusSink::Write() noexcept {
-  PutDumpStart(out_, false);
+  PutDumpStart(out_);
   // All that were met, also those that were only referred to.
   char name[wire::kMaxKeyBytes];
   for (std::uint32_t id = 0; id < state_.types.count(); ++id) {

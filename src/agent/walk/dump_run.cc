@@ -6,6 +6,7 @@
 #include "agent/walk/heap_walk.h"
 #include "agent/walk/list_walk.h"
 #include "agent/walk/native_walk.h"
+#include "agent/walk/torch_walk.h"
 
 namespace memwhy::agent {
 namespace {
@@ -47,13 +48,15 @@ void PutCollector(DumpStream& out, bool collects, Address interpreter) noexcept 
 }
 
 // The objects of the second process of two. It does not come back.
-[[noreturn]] void RunSecondLane(HeapWalk<DumpSink>& walk, DumpLanes& lanes) noexcept {
+[[noreturn]] void RunSecondLane(HeapWalk<DumpSink>& walk, TorchWalk& torch,
+                                DumpLanes& lanes) noexcept {
   WalkState& state = walk.state();
   DumpSink& sink = walk.sink();
   sink.PutShapes();
   const Address interpreter = MainInterpreter();
   walk.TakeInterned(interpreter);
   walk.RunGuarded([&] { ListWalk<DumpSink>(walk).VisitFromEnd(interpreter); });
+  torch.Write();
   for (std::uint32_t id = 0; id < state.types.count() && !state.failed; ++id) {
     state.failed = !lanes.PutType(state.types.at(id)->type);
   }
@@ -66,7 +69,7 @@ void PutCollector(DumpStream& out, bool collects, Address interpreter) noexcept 
 }
 
 // Without a second process this one does all.
-void Split(HeapWalk<DumpSink>& walk, DumpLanes& lanes) noexcept {
+void Split(HeapWalk<DumpSink>& walk, TorchWalk& torch, DumpLanes& lanes) noexcept {
   DumpStream& out = walk.sink().out();
   WalkState& state = walk.state();
   if (!CollectorListsHaveEnds() || !state.marks.Share(MaxMarkBlocks(state.map)) || !out.Flush()) {
@@ -77,7 +80,7 @@ void Split(HeapWalk<DumpSink>& walk, DumpLanes& lanes) noexcept {
   walk.ShareLists();
   const bool is_second = role == DumpLanes::Role::kSecond;
   out.BeginLane(lanes, is_second ? 1 : 0);
-  if (is_second) RunSecondLane(walk, lanes);
+  if (is_second) RunSecondLane(walk, torch, lanes);
 }
 
 // What the second has met counts as met.
@@ -107,17 +110,30 @@ bool WriteDump(DumpStream& out, WalkState& state, const DumpParts& parts) noexce
   DumpSink sink(out, state);
   BlockIndex none;
   NativeWalk native(state, sink, parts.blocks != nullptr ? *parts.blocks : none);
+  NativeWalk* const followed = parts.blocks != nullptr ? &native : nullptr;
+  TorchWalk torch(state, sink, parts.free, followed);
+  native.SetTorch(&torch);
   HeapWalk<DumpSink> walk(state, sink);
-  if (!walk.Start(parts.free, parts.blocks != nullptr ? &native : nullptr)) return false;
-  PutDumpStart(out, parts.lanes != nullptr);
+  if (!walk.Start(parts.free, followed, &torch)) return false;
+  PutDumpStart(out);
   sink.PutShapes();
   PutCollector(out, parts.collects, MainInterpreter());
-  if (parts.lanes != nullptr) Split(walk, *parts.lanes);
+  if (parts.lanes != nullptr) Split(walk, torch, *parts.lanes);
   walk.VisitLists();
   if (walk.has_other()) Join(walk, *parts.lanes);
   walk.VisitRoots();
   if (parts.free != nullptr) walk.VisitHidden(*parts.free);
-  if (parts.blocks != nullptr) walk.RunGuarded([&] { native.Write(); });
+  // Native memory leads to objects of torch, and these to native memory.
+  const auto write_native = [&] {
+    torch.Write();
+    while (followed != nullptr && (native.has_more() || torch.has_more()) && !walk.IsStopped()) {
+      walk.RunGuarded([&] { native.Write(); });
+      torch.Write();
+    }
+  };
+  write_native();
+  torch.SearchHidden();
+  write_native();
   PutDumpEnd(out, sink.totals());
   return out.Flush() && !state.HasFailed() && !sink.failed();
 }
@@ -125,7 +141,7 @@ bool WriteDump(DumpStream& out, WalkState& state, const DumpParts& parts) noexce
 bool WriteCensus(DumpStream& out, WalkState& state, FreeMemory* free) noexcept {
   CensusSink sink(out, state);
   HeapWalk<CensusSink> walk(state, sink);
-  if (!walk.Start(free, nullptr)) return false;
+  if (!walk.Start(free, nullptr, nullptr)) return false;
   walk.VisitLists();
   walk.VisitRoots();
   if (free != nullptr) walk.VisitHidden(*free);

@@ -20,10 +20,10 @@ std::int64_t Distance(std::uint64_t from, std::uint64_t to) noexcept {
 
 }  // namespace
 
-void PutDumpStart(DumpStream& out, bool may_have_lanes) noexcept {
+void PutDumpStart(DumpStream& out) noexcept {
   out.Reserve();
   for (const char c : wire::kDumpMagic) out.PutByte(static_cast<std::uint8_t>(c));
-  out.PutNumber(may_have_lanes ? wire::kDumpVersion : wire::kDumpVersionOfOneLane);
+  out.PutNumber(wire::kDumpVersion);
 }
 
 void PutDumpEnd(DumpStream& out, const DumpTotals& totals) noexcept {
@@ -190,6 +190,48 @@ void DumpSink::PutBlock(std::uint64_t address, std::uint64_t bytes, std::uint32_
   out_.PutNumber(bytes);
   out_.PutNumber(type);
   out_.PutNumber(edges.count() << 1);
+  out_.BeginEdges(address & ~Address{7});
+  for (std::size_t i = 0; i < edges.count(); ++i) out_.PutEdge(edges.target(i));
+  totals_.edges += edges.count();
+}
+
+void DumpSink::PutTorchHead(wire::TorchKind kind, Address address, std::uint64_t bytes,
+                            std::uint32_t type) noexcept {
+  out_.PutTag(DumpTag::kTorch);
+  out_.PutByte(static_cast<std::uint8_t>(kind));
+  out_.PutAddress(address);
+  out_.PutNumber(bytes);
+  out_.PutNumber(type);
+}
+
+void DumpSink::PutTensor(const TensorWords& words) noexcept {
+  out_.Reserve();
+  out_.PutNumber(words.tensor.count());
+  for (const std::uint64_t word : words.tensor) out_.PutNumber(word);
+  out_.Reserve();
+  out_.PutNumber(words.autograd.count());
+  for (const std::uint64_t word : words.autograd) out_.PutNumber(word);
+  out_.Reserve();
+  out_.PutNumber(words.has_version ? std::uint64_t{words.version} + 1 : 0);
+  out_.PutNumber(words.sizes.count());
+  for (const std::uint64_t size : words.sizes) out_.PutNumber(size);
+  out_.Reserve();
+  out_.PutByte(words.is_view ? 1 : 0);
+}
+
+void DumpSink::PutStorage(const TensorStorage& storage, bool is_reached) noexcept {
+  out_.PutNumber(storage.data);
+  out_.PutNumber(storage.bytes);
+  out_.PutByte(storage.device_type);
+  out_.PutByte(static_cast<std::uint8_t>(storage.device_index));
+  out_.PutByte(storage.is_owned ? 1 : 0);
+  out_.PutByte(is_reached ? 1 : 0);
+}
+
+void DumpSink::PutTorchEdges(std::uint32_t shape, Address address, const EdgeList& edges) noexcept {
+  out_.Reserve();
+  out_.PutNumber(edges.count() << 1 | 1);
+  out_.PutNumber(shape);
   out_.BeginEdges(address & ~Address{7});
   for (std::size_t i = 0; i < edges.count(); ++i) out_.PutEdge(edges.target(i));
   totals_.edges += edges.count();

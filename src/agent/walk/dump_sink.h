@@ -6,6 +6,7 @@
 
 #include <cstdint>
 
+#include "agent/objects/torch_reader.h"
 #include "agent/walk/dump_names.h"
 #include "agent/walk/dump_stream.h"
 #include "agent/walk/heap_sink.h"
@@ -19,7 +20,7 @@ struct DumpTotals {
   std::uint64_t edges = 0;
   std::uint64_t skipped = 0;
 };
-void PutDumpStart(DumpStream& out, bool may_have_lanes) noexcept;
+void PutDumpStart(DumpStream& out) noexcept;
 void PutDumpEnd(DumpStream& out, const DumpTotals& totals) noexcept;
 
 class DumpSink {
@@ -58,6 +59,19 @@ class DumpSink {
   void PutBlock(std::uint64_t address, std::uint64_t bytes, std::uint32_t type,
                 const EdgeList& edges) noexcept;
   void PutOwn(cpython::Address object, std::uint64_t block) noexcept;
+
+  // An object of PyTorch's, in this order: the id of the shape of its edges, the head, the facts of
+  // a tensor or storage, the edges.
+  std::uint32_t ShapeOf(const EdgeList& edges) noexcept { return names_.ShapeOf(edges); }
+  void PutTorchHead(wire::TorchKind kind, cpython::Address address, std::uint64_t bytes,
+                    std::uint32_t type) noexcept;
+  void PutTensor(const TensorWords& words) noexcept;
+  void PutStorage(const TensorStorage& storage, bool is_reached) noexcept;
+  // Of the process: what a storage has that no Python object was seen to have.
+  void PutStorageMemory(const TensorStorage& storage) noexcept {
+    PutBuffer(storage.data, storage.bytes, wire::BufferKind::kStorage);
+  }
+  void PutTorchEdges(std::uint32_t shape, cpython::Address address, const EdgeList& edges) noexcept;
 
   // Before the first record of a lane.
   void PutShapes() noexcept { names_.PutShapes(); }

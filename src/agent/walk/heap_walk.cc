@@ -23,8 +23,9 @@ Address MainInterpreter() noexcept {
 }
 
 template <typename Sink>
-bool HeapWalk<Sink>::Start(FreeMemory* free, NativeWalk* native) noexcept {
+bool HeapWalk<Sink>::Start(FreeMemory* free, NativeWalk* native, TorchWalk* torch) noexcept {
   native_ = native;
+  torch_ = torch;
   state_.reader.SetFreeMemory(free);
   state_.reader.SetFollowsBlocks(native != nullptr);
   return state_.types.Start(state_.map);
@@ -308,6 +309,7 @@ void HeapWalk<Sink>::VisitOther(DumpType& facts, Address object) noexcept {
   state_.at = object;
   if (native_ != nullptr) native_->ReadBody(facts, object, state_.edges);
   if (facts.has_storage) AddStorages();
+  if (torch_ != nullptr && facts.MayHaveTorch()) torch_->ReadBody(facts, object, state_.edges);
   if (facts.has_function_name) sink_.OnFunction(facts, object);
   sink_.OnObject(facts, object, state_.edges, ExtraBytes(facts, object, state_.map));
   if (state_.edges.is_cut) Skip(object, SkipReason::kFault);

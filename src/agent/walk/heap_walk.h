@@ -14,6 +14,7 @@
 #include "agent/ground/fault_guard.h"
 #include "agent/walk/heap_sink.h"
 #include "agent/walk/native_walk.h"
+#include "agent/walk/torch_walk.h"
 #include "agent/walk/walk_state.h"
 
 namespace memwhy::agent {
@@ -25,9 +26,9 @@ class HeapWalk {
   HeapWalk(const HeapWalk&) = delete;
   HeapWalk& operator=(const HeapWalk&) = delete;
 
-  // Before the first step. With `native` the native blocks behind the objects are followed, too.
-  // False: no memory.
-  bool Start(FreeMemory* free, NativeWalk* native) noexcept;
+  // Before the first step. With `native` the native blocks behind the objects are followed, too,
+  // with `torch` PyTorch's C++ objects. False: no memory.
+  bool Start(FreeMemory* free, NativeWalk* native, TorchWalk* torch) noexcept;
   // The steps, in this order. Of all interpreters:
   void VisitLists() noexcept;
   void VisitRoots() noexcept;
@@ -102,6 +103,7 @@ class HeapWalk {
   WalkState& state_;
   Sink& sink_;
   NativeWalk* native_ = nullptr;
+  TorchWalk* torch_ = nullptr;
   FaultGuard guard_;  // armed by VisitTree
   bool has_other_ = false;
   RawList<Level> levels_;

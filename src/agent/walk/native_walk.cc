@@ -4,6 +4,7 @@
 #include "agent/ground/agent.h"
 #include "agent/objects/object_size.h"
 #include "agent/walk/dump_sink.h"
+#include "agent/walk/torch_walk.h"
 
 namespace memwhy::agent {
 namespace {
@@ -77,6 +78,9 @@ std::uint32_t NativeWalk::NativeAt(std::uint64_t word) noexcept {
       blocks_.SetState(index, kReserved);
     } else if (IsObjectMemory(block)) {
       blocks_.SetState(index, kObject);
+    } else if (torch_ != nullptr && torch_->TakesBlock(block.address, block.address + block.size)) {
+      blocks_.SetState(index, kNative);
+      state_.marks.See(block.address);
     } else if (!queue_.Push(index)) {
       state_.failed = true;
     } else {
@@ -153,6 +157,20 @@ void NativeWalk::ReadStorage(std::uint64_t block, std::uint64_t vtable) noexcept
   state_.edges.Add(storage.data & ~Address{7});
 }
 
+const NativeBlock* NativeWalk::TakeBlock(Address address) noexcept {
+  const std::uint32_t index = blocks_.Find(address);
+  if (index == BlockIndex::kNone) return nullptr;
+  if (blocks_.state(index) == kUnknown) {
+    blocks_.SetState(index, kNative);
+    state_.marks.See(blocks_.block(index).address);
+  }
+  return &blocks_.block(index);
+}
+
+void NativeWalk::AddWords(const NativeBlock& block) noexcept {
+  ReadBlock(blocks_.Find(block.address));
+}
+
 void NativeWalk::ReadBlock(std::uint32_t index) noexcept {
   const NativeBlock& block = blocks_.block(index);
   if (!state_.is_clone && copy_ == nullptr)
@@ -181,8 +199,8 @@ void NativeWalk::ReadGuarded(std::uint32_t index) noexcept {
 }
 
 void NativeWalk::Write() noexcept {
-  for (std::size_t i = 0; i < queue_.count() && !state_.failed && !sink_.failed(); ++i) {
-    const std::uint32_t index = queue_[i];
+  while (has_more() && !state_.failed && !sink_.failed()) {
+    const std::uint32_t index = queue_[next_++];
     const NativeBlock& block = blocks_.block(index);
     state_.edges.Clear();
     type_ = 0;

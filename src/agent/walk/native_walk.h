@@ -19,6 +19,7 @@
 namespace memwhy::agent {
 
 class DumpSink;
+class TorchWalk;
 struct WalkState;
 
 class NativeWalk {
@@ -39,8 +40,23 @@ class NativeWalk {
     const std::uint32_t index = blocks_.Find(address);
     return index != BlockIndex::kNone && blocks_.block(index).address != address;
   }
-  // All blocks that were reached, and those behind them. After the objects.
+  // All blocks that were reached, and those behind them. After the objects. May be called again
+  // when more were reached.
   void Write() noexcept;
+  bool has_more() const { return next_ < queue_.count(); }
+
+  // Blocks of PyTorch's objects are left to `torch`, which calls the rest.
+  void SetTorch(TorchWalk* torch) noexcept { torch_ = torch; }
+  // The block that `address` lies in, from now on known to be written by another.
+  const NativeBlock* TakeBlock(cpython::Address address) noexcept;
+  // The block that `address` lies in; null: none.
+  const NativeBlock* FindBlock(cpython::Address address) const noexcept {
+    const std::uint32_t index = blocks_.Find(address);
+    return index == BlockIndex::kNone ? nullptr : &blocks_.block(index);
+  }
+  // The native blocks and objects that the words of `block` lead to, as edges.
+  void AddWords(const NativeBlock& block) noexcept;
+  std::uint32_t TypeOf(std::uint64_t vtable) noexcept { return types_.Get(vtable); }
 
  private:
   enum State : std::uint8_t { kUnknown = 0, kNative = 1, kObject = 2, kOwned = 3, kReserved = 4 };
@@ -62,6 +78,8 @@ class NativeWalk {
   DumpSink& sink_;
   BlockIndex& blocks_;
   NativeTypes types_;
+  TorchWalk* torch_ = nullptr;
+  std::size_t next_ = 0;           // of queue_, to be written
   RawList<std::uint32_t> queue_;   // native blocks in the order in which they were reached
   std::uint64_t* copy_ = nullptr;  // in place: a block's content
   std::uint32_t type_ = 0;         // of the block that is read

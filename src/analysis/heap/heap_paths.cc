@@ -150,6 +150,11 @@ std::string StepText(const ObjectGraph& graph, Node from, const ObjectGraph::Lab
     case EdgeKind::kType:
       return ".__class__";
     case EdgeKind::kNative:
+      // What PyTorch has behind its Python object is the same thing to a reader.
+      if (graph.IsObject(from) && graph.IsBuffer(to) &&
+          graph.NativeClass(to) == "c10::TensorImpl") {
+        return "";
+      }
       return fmt::format(" ~> {}", graph.TypeName(to));
   }
   return " -> ?";
@@ -263,7 +268,7 @@ HeapPath HeapPaths::To(Node node) const {
     } else {
       step = StepText(graph_, from, label, to, in_attributes);
     }
-    if (label.kind == EdgeKind::kNative) path.is_invisible_to_gc = true;
+    if (label.kind == EdgeKind::kNative || graph_.IsBuffer(from)) path.is_invisible_to_gc = true;
     in_attributes = label.kind == EdgeKind::kAttributes;
     if (!step.empty()) path.steps.push_back(std::move(step));
   }

@@ -59,6 +59,28 @@ struct DumpBlock {
   std::uint64_t edges = 0;        // that follow by OnEdge
 };
 
+// An object of PyTorch's C++. What it says of a tensor is in words as they lay in memory.
+struct DumpTorch {
+  wire::TorchKind kind{};
+  std::uint64_t address = 0;
+  std::uint64_t bytes = 0;        // of its block; 0: not followed
+  std::uint32_t native_type = 0;  // 0: not known
+  std::uint64_t edges = 0;        // that follow by OnEdge
+  std::uint32_t shape = 0xffffffff;
+  // Of a tensor.
+  std::vector<std::uint64_t> words;
+  std::vector<std::uint64_t> autograd;
+  std::optional<std::uint32_t> version;
+  std::vector<std::uint64_t> sizes;  // empty: they are among the words
+  bool is_view = false;
+  // Of a storage.
+  std::uint64_t data = 0;
+  std::uint64_t data_bytes = 0;
+  DumpDevice device;
+  bool is_owned = false;
+  bool is_reached = false;  // by what a Python object leads to
+};
+
 struct DumpRootRecord {
   wire::DumpRoot kind{};
   wire::RootCounts counts{};
@@ -119,6 +141,7 @@ struct DumpVisitor {
   void OnBuffer(const DumpBuffer&) {}
   void OnNativeType(std::string_view) {}  // mangled; defines the next one, from 1
   void OnBlock(const DumpBlock&) {}
+  void OnTorch(const DumpTorch&) {}            // its vectors live until it returns
   void OnOwn(std::uint64_t, std::uint64_t) {}  // object, block
   void OnSkipped(wire::SkipReason, std::uint64_t) {}
   void OnCollector(const DumpCollector&) {}
@@ -144,7 +167,7 @@ class DumpDecoder {
     if (std::memcmp(magic, wire::kDumpMagic, 8) != 0) return Error("not a heap dump's stream");
     if (!Number(&version_) || version_ < kOldestVersion || version_ > wire::kDumpVersion) {
       return Error("a heap dump's stream of another version (" + std::to_string(version_) +
-                   "; this memwhy reads 1 and 2)");
+                   "; this memwhy reads 1 to 3)");
     }
     if constexpr (requires { visitor_.OnRecord(tag_, tag_); }) {
       std::uint64_t begin = Position();
@@ -168,7 +191,7 @@ class DumpDecoder {
 
  private:
   static constexpr std::uint64_t kOldestVersion = 1;
-  static_assert(wire::kDumpVersion == 2);  // Run's message names it
+  static_assert(wire::kDumpVersion == 3);  // Run's message names it
   // Of all lanes together.
   static constexpr std::uint64_t kMaxTypes = 1u << 20;
   static constexpr std::uint64_t kMaxShapes = 1u << 28;
@@ -395,6 +418,8 @@ class DumpDecoder {
         return Pair();
       case wire::DumpTag::kLane:
         return SwitchLane();
+      case wire::DumpTag::kTorch:
+        return Torch();
       case wire::DumpTag::kEnd: {
         DumpTotals totals;
         if (!Number(&totals.objects) || !Number(&totals.edges) || !Number(&totals.skipped)) {
@@ -476,6 +501,58 @@ class DumpDecoder {
     block.native_type = type == 0 ? 0 : lane_->native_types[type - 1];
     visitor_.OnBlock(block);
     return Edges(block.address, block.edges);
+  }
+  bool Words(std::vector<std::uint64_t>* words) {
+    std::uint64_t count = 0;
+    if (!Number(&count)) return false;
+    if (count > wire::kMaxTorchWords) return Damaged("a tensor of more words than there may be");
+    words->resize(static_cast<std::size_t>(count));
+    for (std::uint64_t& word : *words) {
+      if (!Number(&word)) return false;
+    }
+    return true;
+  }
+  bool TorchFacts() {
+    if (torch_.kind == wire::TorchKind::kTensor) {
+      std::uint64_t version = 0;
+      std::uint8_t is_view = 0;
+      if (!Words(&torch_.words) || !Words(&torch_.autograd) || !Number(&version) ||
+          !Words(&torch_.sizes) || !Byte(&is_view)) {
+        return false;
+      }
+      torch_.version.reset();
+      if (version != 0) torch_.version = static_cast<std::uint32_t>(version - 1);
+      torch_.is_view = is_view != 0;
+    } else if (torch_.kind == wire::TorchKind::kStorage) {
+      std::uint8_t is_owned = 0;
+      std::uint8_t is_reached = 0;
+      if (!Number(&torch_.data) || !Number(&torch_.data_bytes) || !Byte(&torch_.device.type) ||
+          !Byte(&torch_.device.index) || !Byte(&is_owned) || !Byte(&is_reached)) {
+        return false;
+      }
+      torch_.is_owned = is_owned != 0;
+      torch_.is_reached = is_reached != 0;
+    }
+    return true;
+  }
+  bool Torch() {
+    if (version_ < 3) return UnknownRecord();
+    std::uint8_t kind = 0;
+    std::uint64_t type = 0;
+    if (!Byte(&kind) || !Address(&torch_.address) || !Number(&torch_.bytes) || !Number(&type)) {
+      return false;
+    }
+    if (kind > static_cast<std::uint8_t>(wire::TorchKind::kHook)) {
+      return Damaged("an object of torch of a kind that this memwhy does not know");
+    }
+    if (type > lane_->native_types.size()) {
+      return Damaged("an object of torch of a native type that was not defined");
+    }
+    torch_.kind = static_cast<wire::TorchKind>(kind);
+    torch_.native_type = type == 0 ? 0 : lane_->native_types[type - 1];
+    if (!TorchFacts() || !EdgeHead(&torch_.edges, &torch_.shape)) return false;
+    visitor_.OnTorch(torch_);
+    return Edges(torch_.address, torch_.edges);
   }
   bool TypeTotal() {
     DumpTypeTotal total;
@@ -563,6 +640,7 @@ class DumpDecoder {
   std::uint32_t shapes_ = 0;
   std::uint32_t native_types_ = 0;
   std::string text_;
+  DumpTorch torch_;  // its vectors are used again
   std::string damage_;
   std::optional<Error> failure_;
   bool is_at_end_ = false;

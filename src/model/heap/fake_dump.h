@@ -115,6 +115,29 @@ class FakeDump {
     Number(native_type);
     Edges(address, edges, std::nullopt);
   }
+  // Of torch's C++; the members that `torch` has for its kind.
+  void Torch(const DumpTorch& torch, const std::vector<std::uint64_t>& edges = {},
+             std::optional<std::uint32_t> shape = std::nullopt) {
+    Tag(wire::DumpTag::kTorch);
+    Byte(static_cast<std::uint8_t>(torch.kind));
+    Address(torch.address);
+    Number(torch.bytes);
+    Number(torch.native_type);
+    if (torch.kind == wire::TorchKind::kTensor) {
+      for (const auto* words : {&torch.words, &torch.autograd}) Numbers(*words);
+      Number(torch.version ? std::uint64_t{*torch.version} + 1 : 0);
+      Numbers(torch.sizes);
+      Byte(torch.is_view ? 1 : 0);
+    } else if (torch.kind == wire::TorchKind::kStorage) {
+      Number(torch.data);
+      Number(torch.data_bytes);
+      Byte(torch.device.type);
+      Byte(torch.device.index);
+      Byte(torch.is_owned ? 1 : 0);
+      Byte(torch.is_reached ? 1 : 0);
+    }
+    Edges(torch.address, edges, shape);
+  }
   void Own(std::uint64_t object, std::uint64_t block) {
     Tag(wire::DumpTag::kOwn);
     Address(object);
@@ -164,6 +187,10 @@ class FakeDump {
     std::uint64_t last = 0;
   };
 
+  void Numbers(const std::vector<std::uint64_t>& numbers) {
+    Number(numbers.size());
+    for (const std::uint64_t number : numbers) Number(number);
+  }
   void Edges(std::uint64_t from, const std::vector<std::uint64_t>& edges,
              std::optional<std::uint32_t> shape) {
     Number(edges.size() << 1 | static_cast<std::uint64_t>(shape.has_value()));

@@ -135,6 +135,12 @@ class ObjectGraphLoader {
       if (is_full()) return;
       if (block.native_type != 0) graph.classes_.emplace_back(Next() - 1, block.native_type);
     }
+    void OnTorch(const DumpTorch& torch) {
+      AddBuffer(torch.address, torch.bytes);
+      if (is_full()) return;
+      graph.shape_.back() = torch.shape;
+      if (torch.native_type != 0) graph.classes_.emplace_back(Next() - 1, torch.native_type);
+    }
     void OnRoot(const DumpRootRecord& root) {
       Close();
       graph.roots_.push_back({root.kind, false, std::string(root.name), root.thread,
@@ -221,6 +227,13 @@ class ObjectGraphLoader {
       counts = wire::RootCounts::kNone;
       found_shape = nullptr;
       ++node;
+    }
+    // Pointers to Python objects are references where nothing else explains them.
+    void OnTorch(const DumpTorch& torch) {
+      OnBlock({});
+      if (torch.shape != ObjectGraph::kNoShape && graph.shapes_[torch.shape].has_found) {
+        found_shape = &graph.shapes_[torch.shape];
+      }
     }
     void OnOwn(std::uint64_t object_address, std::uint64_t block) {
       const Node object = graph.Find(object_address);

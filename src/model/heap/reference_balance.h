@@ -24,6 +24,7 @@ class ReferenceBalance : public DumpVisitor {
   void OnObject(const DumpObject& object);
   void OnRoot(const DumpRootRecord& root) { is_counted_ = root.counts == wire::RootCounts::kEach; }
   void OnBlock(const DumpBlock&) { is_counted_ = false; }
+  void OnTorch(const DumpTorch&) { is_counted_ = false; }
   void OnEdge(std::uint64_t target) {
     if (is_counted_ && target != 0) Add(target, -1);
   }

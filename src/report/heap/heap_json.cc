@@ -86,6 +86,12 @@ Json FactNumber(const Json& facts, const char* name) {
 
 }  // namespace
 
+Json HeapRootJson(const ObjectGraph& graph, const analysis::HeapPath& path) {
+  return RootJson(graph, path);
+}
+
+Json BirthStackJson(const std::optional<ShownBirth>& birth) { return BirthJson(birth); }
+
 std::string AddressText(std::uint64_t address) { return fmt::format("{:#x}", address); }
 
 Json DumpFactsJson(const HeapDumpView& dump) {

@@ -34,6 +34,9 @@ struct HeapDumpView {
 Json DumpFactsJson(const HeapDumpView& dump);
 std::string AddressText(std::uint64_t address);  // "0x7f12..."
 
+// {"kind", "name"} of the root of a path; null: it has none.
+Json HeapRootJson(const model::ObjectGraph& graph, const analysis::HeapPath& path);
+
 void WriteHeapTypesJson(const HeapDumpView& dump, std::span<const analysis::TypeRow> rows,
                         const Sink& sink);
 void WriteHeapRetainedJson(const HeapDumpView& dump,
@@ -46,6 +49,8 @@ struct ShownBirth {
   bool is_known = true;             // false: the stack could not be read
   std::vector<model::Frame> stack;  // leaf first
 };
+// Its stack; null: not known.
+Json BirthStackJson(const std::optional<ShownBirth>& birth);
 struct ShownPath {
   model::ObjectGraph::Node node = 0;
   analysis::HeapPath path;
