@@ -3,7 +3,7 @@
 
 One process of the Python that runs this, which must have torch. A model of 100 small modules is
 called without hooks, with an empty pair of forward hooks on each module, and with MemoryTraceHook,
-by turns. Printed are the medians, in microseconds for each call of a module.
+by turns. Printed are the medians of CPU time, in microseconds for each call of a module.
 
     PYTHON benchmarks/trace_hook/run.py [--rounds N] [--calls N]
 
@@ -59,10 +59,10 @@ def main():
             for name, way in ways.items():
                 with way():
                     model(batch)
-                    begun = time.perf_counter()
+                    begun = time.process_time()
                     for _ in range(options.calls):
                         model(batch)
-                    seconds = time.perf_counter() - begun
+                    seconds = time.process_time() - begun
                 taken[name].append(seconds / options.calls / (MODULES + 1) * 1e6)
     for name, values in taken.items():
         print(f"{name:>16} {statistics.median(values):8.2f} us for each call of a module")

@@ -62,6 +62,7 @@ class MemoryTraceHook:
         self._numbers = itertools.count()
         self._handles = []
         self._names = weakref.WeakKeyDictionary()
+        self._texts = {}
         self._calls = {}  # of each module's name
         self._live = {}  # storages by the address of their C++ object
         self._local = threading.local()
@@ -201,9 +202,9 @@ class MemoryTraceHook:
             module,
             id(tensor),
             data_ptr,
-            tuple(int(size) for size in tensor.shape),
-            str(tensor.dtype)[6:],
-            str(tensor.device),
+            tuple(tensor.shape),
+            self._text_of(tensor.dtype),
+            self._text_of(tensor.device),
             count,
             refs_before,
             refs_after,
@@ -215,6 +216,16 @@ class MemoryTraceHook:
         if storage is not None:
             self._meet(storage, entry)
         return self._push(entry)
+
+    # There are few types and devices, and their texts are slow to make.
+    def _text_of(self, value):
+        text = self._texts.get(value)
+        if text is None:
+            text = str(value)
+            if text.startswith("torch."):
+                text = text[6:]
+            self._texts[value] = text
+        return text
 
     def _push(self, entry):
         number = next(self._numbers)
