@@ -168,10 +168,14 @@ int RunDiagnose(DiagnoseOptions options) {
 
 void AddDiagnoseCommand(CLI::App& app, int* exit_code) {
   const auto options = std::make_shared<DiagnoseOptions>();
-  CLI::App* command =
-      app.add_subcommand("diagnose", "Why a program grows: memwhy diagnose [OPTIONS] -- PROGRAM");
+  CLI::App* command = app.add_subcommand(
+      "diagnose", "Say why a program's memory grows: memwhy diagnose [OPTIONS] -- PROGRAM");
   command->add_option("session", options->session, "A recorded session, instead of a program");
-  command->add_option("--for", options->seconds, "Stop the program after TIME (60, 5m)")
+  command
+      ->add_option(
+          "--for", options->seconds,
+          "Stop the program after TIME (60, 5m) by SIGTERM, 10 s later by SIGKILL (default: "
+          "watch until it ends)")
       ->type_name("TIME");
   CLI::Option* json =
       command
@@ -182,7 +186,8 @@ void AddDiagnoseCommand(CLI::App& app, int* exit_code) {
           ->type_name("[FILE]")
           ->expected(0, 1);
   json->trigger_on_parse();
-  command->add_option("--html", options->html, "Write the report")->type_name("FILE");
+  command->add_option("--html", options->html, "Write the verdict as one HTML file")
+      ->type_name("FILE");
   command->add_option("-o,--output", options->output, "Session directory to make (NAME.mwy)")
       ->type_name("SESSION");
   command->add_option("--from", options->from, "Start of the window (default: after the warm-up)");
@@ -193,16 +198,17 @@ void AddDiagnoseCommand(CLI::App& app, int* exit_code) {
       ->type_name("MS")
       ->capture_default_str();
   command
-      ->add_option("--objects", options->objects,
-                   "How long small Python objects are recorded before the last heap dump\n"
-                   "(default: a tenth of --for, 2 to 5 s; 0: not at all)")
+      ->add_option(
+          "--objects", options->objects,
+          "How long small Python objects are recorded before the last heap dump (default: a "
+          "tenth of --for, 2 to 5 s; without --for 5 s before each; 0: not at all)")
       ->type_name("TIME");
-  command->add_option("--pid", options->pid, "A live process");
-  command->add_flag("--deep", options->is_deep, "Record every Python object");
-  command->add_option("--try", options->interventions, "gc, trim, empty_cache");
+  command->add_option("--pid", options->pid, "A live process (not built yet)");
+  command->add_flag("--deep", options->is_deep, "Record every Python object (not built yet)");
+  command->add_option("--try", options->interventions, "gc, trim, empty_cache (not built yet)");
   command->footer(
-      "Exit status: 0 nothing to blame, 1 a finding, 2 usage, 3 the environment cannot\n"
-      "do it, 4 inconclusive.");
+      "Exit status: 0 nothing to blame, 1 a finding blames something, 2 usage, 3 the\n"
+      "environment cannot do it, 4 inconclusive.");
   command->callback([options, exit_code] { *exit_code = RunDiagnose(*options); });
 }
 

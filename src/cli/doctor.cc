@@ -414,8 +414,9 @@ int RunDoctor(const DoctorOptions& options) {
 
 void AddDoctorCommand(CLI::App& app, int* exit_code) {
   const auto options = std::make_shared<DoctorOptions>();
-  CLI::App* command = app.add_subcommand("doctor", "What this machine lets memwhy do");
-  command->add_flag("--json", options->is_json, "One JSON document");
+  CLI::App* command =
+      app.add_subcommand("doctor", "What memwhy can do on this machine, and why not more");
+  command->add_flag("--json", options->is_json, "Print one JSON document");
   command->add_option("--pid", options->pid, "Also look at this process")
       ->check(CLI::PositiveNumber);
   command->callback([options, exit_code] { *exit_code = RunDoctor(*options); });

@@ -212,7 +212,8 @@ int RunExplain(const ExplainOptions& options) {
 
 void AddExplainCommand(CLI::App& app, int* exit_code) {
   auto options = std::make_shared<ExplainOptions>();
-  CLI::App* command = app.add_subcommand("explain", "Where rss and the cgroup charge went");
+  CLI::App* command =
+      app.add_subcommand("explain", "Split resident memory and the cgroup's charge by owner");
   command->add_option("subject", options->subject, "A process id, or a session directory")
       ->required();
   command->add_flag("--tree", options->tree,

@@ -109,7 +109,7 @@ int RunGclog(GclogOptions options) {
 void AddGcLogCommand(CLI::App& app, int* exit_code) {
   const auto options = std::make_shared<GclogOptions>();
   CLI::App* command =
-      app.add_subcommand("gclog", "What the garbage collector's debug text says (gc.set_debug)");
+      app.add_subcommand("gclog", "Explain the garbage collector's log (gc.set_debug)");
   command->add_option("file", options->file, "The log, - for stdin")->type_name("FILE");
   CLI::Option* json = command
                           ->add_option_function<std::string>(

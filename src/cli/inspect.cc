@@ -307,14 +307,15 @@ int RunInspect(const InspectOptions& options) {
 
 void AddInspectCommand(CLI::App& app, int* exit_code) {
   const auto options = std::make_shared<InspectOptions>();
-  CLI::App* command =
-      app.add_subcommand("inspect", "Print what is in a session, heap dump or ring file");
+  CLI::App* command = app.add_subcommand(
+      "inspect", "Print the contents of a session, heap dump or ring file, even damaged");
   command
       ->add_option("file", options->path, "Session directory, blocks.mwy, heap dump or ring file")
       ->required()
       ->type_name("FILE|SESSION");
-  command->add_flag("--events", options->has_events, "Each event of a session; facts in full");
-  command->add_flag("--json", options->is_json, "One JSON document");
+  command->add_flag("--events", options->has_events,
+                    "Also each event of a session, and its facts in full");
+  command->add_flag("--json", options->is_json, "Print one JSON document");
   command->callback([options, exit_code] { *exit_code = RunInspect(*options); });
 }
 

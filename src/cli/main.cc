@@ -38,7 +38,7 @@ int Main(int argc, char** argv) {
     arguments.erase(separator, arguments.end());
   }
 
-  CLI::App app("Why a running Python service grows, with the proof.", "memwhy");
+  CLI::App app("Says why the memory of a running Python service grows, with evidence.", "memwhy");
   app.set_version_flag("--version", std::string("memwhy ") + MEMWHY_VERSION);
   app.formatter(std::make_shared<HelpText>());
   app.require_subcommand(1);

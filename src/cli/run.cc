@@ -113,25 +113,29 @@ void AddRunCommand(CLI::App& app, int* exit_code) {
       ->type_name("SESSION");
   command
       ->add_option("--follow", options->follow,
-                   "Record the first CPython alone (none), also those that it forks\n"
-                   "(fork), or also those that any of them executes (all)")
+                   "Which CPython processes are recorded: the first one (none), also those that it "
+                   "forks (fork), or also those that any of them executes (all)")
       ->check(CLI::IsMember({"none", "fork", "all"}))
       ->capture_default_str();
-  command->add_flag("--native", options->is_native, "Record C frames, too");
-  command->add_flag("--objects", options->has_objects, "Record the memory of every Python object");
-  command->add_option("--sample", options->sample, "Record one block for every BYTES bytes")
+  command->add_flag("--native", options->is_native, "Record C frames, too (not built yet)");
+  command->add_flag("--objects", options->has_objects,
+                    "Record every Python object, small ones too (slow)");
+  command
+      ->add_option("--sample", options->sample,
+                   "Record one block for every BYTES bytes (not built yet)")
       ->type_name("BYTES");
   command->add_flag("--aggregate", options->is_aggregate,
-                    "Sums per stack instead of events: a session that does not grow with\n"
-                    "time (its newest MB or two stay events)");
+                    "Keep sums per stack instead of events, so that the session does not grow with "
+                    "time (events of the newest MB or two stay)");
   command
-      ->add_option("--keep", options->keep,
-                   "Single events of the last TIME (30m, 2h) at least; older ones become\n"
-                   "sums per stack")
+      ->add_option(
+          "--keep", options->keep,
+          "Keep the events of at least the last TIME (30m, 2h); older ones become sums per "
+          "stack")
       ->type_name("TIME");
   command
       ->add_option("--max-size", options->max_size,
-                   "Largest session (500M, 2G): before it is reached, the older events\n"
+                   "Maximum size of the session (500M, 2G); before it is reached, the older events "
                    "become sums per stack")
       ->type_name("SIZE");
   command->footer(

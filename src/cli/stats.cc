@@ -56,14 +56,15 @@ int RunStats(const StatsOptions& options) {
 
 void AddStatsCommand(CLI::App& app, int* exit_code) {
   auto options = std::make_shared<StatsOptions>();
-  CLI::App* command = app.add_subcommand("stats", "Bytes and blocks by allocation site");
+  CLI::App* command =
+      app.add_subcommand("stats", "Bytes and blocks by site: thread, allocator, stack");
   command->add_option("session", options->session, "A session directory")->required();
   command->add_option("--from", options->from, "Start of the range: 30, 5m (default: 0)");
   command->add_option("--to", options->to, "End of the range (default: the session's end)");
   AddShowOption(command, options->show);
   command->add_option("--top", options->top, "Sites shown (default: 10, with --json all)");
   command->add_flag("--histogram", options->has_histogram,
-                    "Also how blocks spread over sizes (in --json always)");
+                    "Also the number of blocks by size (with --json always)");
   command->add_flag("--json", options->json, "Print memwhy.stats/1");
   command->callback([=] { *exit_code = RunStats(*options); });
 }

@@ -55,7 +55,8 @@ void AddTreeCommand(CLI::App& app, int* exit_code) {
   auto options = std::make_shared<TreeOptions>();
   CLI::App* command = app.add_subcommand("tree", "Memory by caller, as a tree");
   command->add_option("session", options->session, "A session directory")->required();
-  command->add_flag("--inverted", options->is_inverted, "From the allocating functions outwards");
+  command->add_flag("--inverted", options->is_inverted,
+                    "Begin with the allocating functions; their callers below them");
   AddViewOptions(command, options->view, "Nodes shown (default: 30, with --json all)",
                  "memwhy.tree/1");
   command->callback([=] { *exit_code = RunTree(*options); });

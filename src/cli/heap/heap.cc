@@ -17,7 +17,8 @@ std::multimap<int, AddHeapCommand>& HeapCommands() {
 }
 
 void AddHeap(CLI::App& app, int* exit_code) {
-  CLI::App* heap = app.add_subcommand("heap", "The objects of a live process: who holds them");
+  CLI::App* heap =
+      app.add_subcommand("heap", "The objects of a process: which grow, and who holds them");
   heap->require_subcommand(1);
   for (const auto& [order, add] : HeapCommands()) add(*heap, exit_code);
 }

@@ -35,7 +35,7 @@ int RunHeapCycles(const DumpOptions& options) {
 void AddCycles(CLI::App& heap, int* exit_code) {
   auto options = std::make_shared<DumpOptions>();
   CLI::App* command =
-      heap.add_subcommand("cycles", "Garbage that waits for the collector, and why");
+      heap.add_subcommand("cycles", "Unreachable cycles not yet collected, and why");
   AddDumpOptions(command, *options, "Cycles shown (default: 20 kinds, with --json all cycles)",
                  "memwhy.heap.cycles/1");
   command->callback([=] { *exit_code = RunHeapCycles(*options); });

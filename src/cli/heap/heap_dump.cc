@@ -77,7 +77,7 @@ void AddDump(CLI::App& heap, int* exit_code) {
       ->type_name("DUMP");
   command->add_flag(
       "--no-scan", options->no_scan,
-      "Do not search memory for pointers of C code to objects (the clone ends sooner)");
+      "Do not search memory for pointers that C code has to objects (the clone ends sooner)");
   command->add_flag("--native", options->native,
                     "Follow pointers into malloc blocks that the recording knows (replays it "
                     "first: seconds for each ten million events)");

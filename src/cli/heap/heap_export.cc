@@ -61,14 +61,14 @@ int RunHeapExport(HeapExportOptions options) {
 void AddExport(CLI::App& heap, int* exit_code) {
   auto options = std::make_shared<HeapExportOptions>();
   CLI::App* command =
-      heap.add_subcommand("export", "A dump for VisualVM, Eclipse MAT or Chrome DevTools");
+      heap.add_subcommand("export", "Convert a dump for VisualVM, Eclipse MAT or Chrome DevTools");
   command->add_option("dump", options->dump, "A heap dump (memwhy heap dump)")
       ->required()
       ->type_name("DUMP");
   command->add_option("-o,--output", options->output, "File to make: x.hprof, x.heapsnapshot")
       ->required()
       ->type_name("FILE");
-  command->add_option("--format", options->format, "Whatever the file's name ends with")
+  command->add_option("--format", options->format, "The format (default: by the file's name)")
       ->check(CLI::IsMember({"hprof", "heapsnapshot"}));
   command->callback([=] { *exit_code = RunHeapExport(*options); });
 }

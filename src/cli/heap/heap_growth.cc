@@ -179,7 +179,7 @@ int RunHeapGrowth(const HeapGrowthOptions& options) {
 void AddGrowth(CLI::App& heap, int* exit_code) {
   auto options = std::make_shared<HeapGrowthOptions>();
   CLI::App* command = heap.add_subcommand(
-      "growth", "Which types grow in a live process, and what refers to them; no dumps");
+      "growth", "Which types grow in a live process, and what refers to them; writes no dump");
   options->target.AddOptions(*command);
   command
       ->add_option("--every", options->every, "Time between two counts: 30s, 5m, 1h (default 30s)")

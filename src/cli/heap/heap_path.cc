@@ -95,7 +95,7 @@ int RunHeapPath(const HeapPathOptions& options) {
 void AddPath(CLI::App& heap, int* exit_code) {
   auto options = std::make_shared<HeapPathOptions>();
   CLI::App* command = heap.add_subcommand("path", "Who holds an object, in words");
-  AddDumpOptions(command, options->dump, "As --max", "memwhy.heap.path/1");
+  AddDumpOptions(command, options->dump, "The same as --max", "memwhy.heap.path/1");
   command->add_option("--type", options->type, "Objects of this type (module.QualName)")
       ->type_name("T");
   command->add_option("--address", options->address, "The object at this address")->type_name("A");

@@ -108,7 +108,7 @@ int RunHeapQuery(const HeapQueryOptions& options) {
 
 void AddQuery(CLI::App& heap, int* exit_code) {
   auto options = std::make_shared<HeapQueryOptions>();
-  CLI::App* command = heap.add_subcommand("query", "Objects that meet conditions");
+  CLI::App* command = heap.add_subcommand("query", "Objects that meet all given conditions");
   AddDumpOptions(command, options->dump, "Objects shown (default: 25, with --json all)",
                  "memwhy.heap.query/1");
   command->add_option("--type", options->type, "A type, or a pattern: 'app.*'")->type_name("T");

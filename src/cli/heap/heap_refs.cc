@@ -34,8 +34,8 @@ int RunHeapRefs(const DumpOptions& options) {
 
 void AddRefs(CLI::App& heap, int* exit_code) {
   auto options = std::make_shared<DumpOptions>();
-  CLI::App* command =
-      heap.add_subcommand("refs", "References that no object accounts for: leaks of extensions");
+  CLI::App* command = heap.add_subcommand(
+      "refs", "Objects with reference counts that are too high: leaks of C code");
   AddDumpOptions(command, *options, "Rows shown (default: 20 types, with --json all objects)",
                  "memwhy.heap.refs/1");
   command->callback([=] { *exit_code = RunHeapRefs(*options); });
