@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One frame of a stack, as json.md prints it.
+// One frame of a stack, as JSON documents have it (docs/formats/common.md).
 #pragma once
 
 #include <string>

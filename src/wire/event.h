@@ -108,7 +108,7 @@ inline constexpr std::uint8_t kSameSize = 0x40;
 inline constexpr std::uint8_t kHeldContinues = 1;  // a further part of the mapping before it
 inline constexpr std::uint8_t kHeldLast = 2;       // the thread's last allocation before the cut
 
-// Entry points, as json.md names them; aliases under one name.
+// Entry points, as docs/formats/common.md names them; aliases under one name.
 enum class Allocator : std::uint8_t {
   kMalloc = 0,
   kCalloc = 1,
@@ -129,7 +129,7 @@ enum class Allocator : std::uint8_t {
 };
 inline constexpr std::uint8_t kAllocatorCount = 16;
 
-// The name of `allocator` in json.md's words; "unknown" beyond the table.
+// The name of `allocator` in the words of docs/formats/common.md; "unknown" beyond the table.
 constexpr const char* AllocatorName(Allocator allocator) noexcept {
   constexpr const char* kNames[kAllocatorCount] = {
       "malloc",         "calloc",    "realloc",   "reallocarray", "posix_memalign", "aligned_alloc",

@@ -12,8 +12,8 @@ namespace memwhy::agent {
 // Whether `object`, which may be 0, is a str or derived from it.
 bool IsStr(cpython::Address object) noexcept;
 
-// "module.QualName"; built-in types without their module, as json.md wants it. Returns the bytes
-// written to `out`, at most `room`.
+// "module.QualName"; built-in types without their module (docs/formats/heap-documents.md). Returns
+// the bytes written to `out`, at most `room`.
 std::size_t NameOfType(cpython::Address type, char* out, std::size_t room) noexcept;
 
 }  // namespace memwhy::agent

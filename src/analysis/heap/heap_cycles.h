@@ -19,7 +19,7 @@ enum class CycleWhy : std::uint8_t {
   kUncollectable,  // a finalizer of the old kind
   kNative,         // closed by a pointer that the collector does not know
 };
-const char* CycleWhyName(CycleWhy why);  // json.md's words
+const char* CycleWhyName(CycleWhy why);  // docs/formats/heap-documents.md
 
 struct GarbageCycle {
   std::vector<model::ObjectGraph::Node> members;

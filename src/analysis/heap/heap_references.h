@@ -19,7 +19,7 @@ enum class ReferenceProof : std::uint8_t {
   kHeld,      // words of libraries' data, or of native memory behind such or behind an object, for
               // all that no edge explains: C code has it, as it may
 };
-const char* ReferenceProofName(ReferenceProof proof);  // json.md's words
+const char* ReferenceProofName(ReferenceProof proof);  // docs/formats/heap-documents.md
 
 struct UnbalancedObject {
   model::ObjectGraph::Node node = 0;

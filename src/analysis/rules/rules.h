@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One rule per file of this folder. A rule looks at a case and answers with a check, whatever it
-// saw, and with findings when it can prove one. Silence is a valid answer. Deterministic, pure.
+// A file for each family of rules; suspect_rule.cc gives each suspect to exactly one. A rule looks
+// at a case and answers with a check, whatever it saw, and with findings when it can prove one.
+// Silence is a valid answer. Deterministic, pure.
 #pragma once
 
 #include <string>

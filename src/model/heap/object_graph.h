@@ -222,7 +222,7 @@ class ObjectGraph {
   std::string damage_;
 };
 
-// "module global", "frame local" and so on: json.md's words.
+// "module global", "frame local" and so on: the words of docs/formats/common.md.
 const char* DumpRootName(const ObjectGraph::Root& root);
 
 }  // namespace memwhy::model

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Everything that memwhy.stats/1 says (docs/formats, json.md's words): per site and in total, what
-// is live, what was live at the peak, what was allocated, released and released at once, in a range
-// of time. One replay, exact, no sampling. Of a session whose older part is folded
+// Everything that memwhy.stats/1 says (docs/formats/stats.md): per site and in total, what is live,
+// what was live at the peak, what was allocated, released and released at once, in a range of time.
+// One replay, exact, no sampling. Of a session whose older part is folded
 // (Recording::folded) a range begins at 0, or at the end of that part at the earliest.
 // Invariants: totals are the sums over the sites; over a whole session, for every site,
 // live = inherited + allocated - released; the peak is the sum of the sites' at_peak.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The documents memwhy.heap.*/1 (shared vocabulary: docs/formats/views.md). Lists may have millions
-// of entries, so they are written one by one.
+// The documents memwhy.heap.*/1 (shared vocabulary: docs/formats/common.md). Lists may have
+// millions of entries, so they are written one by one.
 #pragma once
 
 #include <cstdint>
