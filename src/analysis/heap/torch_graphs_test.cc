@@ -168,13 +168,17 @@ TEST_F(TorchGraphsTest, EveryCutAndFlippedByteIsReadUpToTheDamage) {
   for (std::size_t i = 9; i < bytes.size(); ++i) {
     model::FakeDumpSource cut({bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(i)}, 7);
     const auto graph = ObjectGraph::Load(cut);
-    if (graph) EXPECT_NE(graph->damage(), "") << i;
+    if (graph) {
+      EXPECT_NE(graph->damage(), "") << i;
+    }
     for (const std::uint8_t bit : {0x01, 0x10, 0x80}) {
       std::vector<std::uint8_t> flipped = bytes;
       flipped[i] ^= bit;
       model::FakeDumpSource source(std::move(flipped));
       const auto read = ObjectGraph::Load(source);
-      if (read) EXPECT_LE(read->objects(), bytes.size());
+      if (read) {
+        EXPECT_LE(read->objects(), bytes.size());
+      }
     }
   }
 }
