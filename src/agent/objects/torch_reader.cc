@@ -314,8 +314,13 @@ void TorchReader::ReadNode(Address node, TorchRole role, Address end) noexcept {
           break;
         }
         bool has_tensor = false;
-        const std::uint32_t number = FormAt(node + 8 * i, is_intrusive);
-        const std::uint32_t saved = SavedWords(node + 8 * i, end, number, &has_tensor);
+        std::uint32_t number = FormAt(node + 8 * i, is_intrusive);
+        std::uint32_t saved = SavedWords(node + 8 * i, end, number, &has_tensor);
+        // Those of some tensors have no counter, in a place for one.
+        if (saved == 0 && number == 1) {
+          number = 2;
+          saved = SavedWords(node + 8 * i, end, number, &has_tensor);
+        }
         if (saved == 0) break;
         AddSaved(node + 8 * i, number);
         i += saved - 1;

@@ -97,9 +97,27 @@ Address TorchWalk::EndOf(Address address) const noexcept {
     const NativeBlock* block = native_->TakeBlock(address);
     if (block != nullptr) return block->address + block->size;
   }
-  if (free_ != nullptr) {
-    const FreeMemory::Block block = free_->BlockOf(address);
-    if (block.begin != 0 && address - block.begin <= kCountsBytes) return block.sure_end;
+  if (const Address end = EndByHead(address); end != 0) return end;
+  if (free_ == nullptr) return 0;
+  const FreeMemory::Block block = free_->BlockOf(address);
+  return block.begin != 0 && address - block.begin <= kCountsBytes ? block.sure_end : 0;
+}
+
+// By what glibc has before a block: {size, flags}; the next one says that this one is in use.
+Address TorchWalk::EndByHead(Address address) const noexcept {
+  constexpr std::uint64_t kFlags = 7;
+  constexpr std::uint64_t kIsUsed = 1;
+  constexpr std::uint64_t kIsMapped = 2;
+  constexpr std::uint64_t kMin = 32;
+  constexpr std::uint64_t kMax = 64 << 10;
+  for (const Address block : {address, address - kCountsBytes}) {
+    if (!state_.map.IsReadable(block - 8, 8)) continue;
+    const auto head = Peek<std::uint64_t>(block - 8, 0);
+    const std::uint64_t size = head & ~kFlags;
+    if ((head & kIsMapped) != 0 || (size & 15) != 0 || size < kMin || size > kMax) continue;
+    if (!state_.map.IsReadable(block + size - 8, 8)) continue;
+    const auto next = Peek<std::uint64_t>(block + size - 8, 0);
+    if ((next & kIsUsed) != 0 && (next & ~kFlags) >= kMin) return block + size - 16;
   }
   return 0;
 }

@@ -49,6 +49,7 @@ class TorchWalk {
   // Where edges to it lead; 0: it is none that is written.
   cpython::Address Take(cpython::Address address, TorchRole role, bool is_hidden) noexcept;
   cpython::Address EndOf(cpython::Address address) const noexcept;
+  cpython::Address EndByHead(cpython::Address address) const noexcept;
   void WriteOne(const Taken& taken) noexcept;
   void WriteStorage(const Taken& taken, std::uint64_t bytes, std::uint32_t type) noexcept;
   void PutEdges(bool is_hidden) noexcept;
