@@ -6,12 +6,15 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <ctime>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "analysis/growth_shape.h"
+#include "base/clock.h"
 #include "base/file_system.h"
 #include "base/strings.h"
 #include "base/terminal_text.h"
@@ -68,6 +71,42 @@ void PrintExplain(const model::Recording& recording, const std::vector<ProcessLe
   }
 }
 
+// How rss went over the recording.
+analysis::GrowthCourse RssCourse(const model::Recording& recording, model::ProcessId process) {
+  constexpr std::size_t kMaxPoints = 600;
+  std::vector<analysis::ShapePoint> all;
+  for (const model::OsSample& sample : recording.os_samples) {
+    if (sample.process != process) continue;
+    all.push_back({sample.time, static_cast<double>(sample.rss)});
+  }
+  const std::size_t step = all.size() / kMaxPoints + 1;
+  std::vector<analysis::ShapePoint> points;
+  for (std::size_t i = 0; i < all.size(); i += step) points.push_back(all[i]);
+  return analysis::ClassifyGrowth(points);
+}
+
+std::string CourseText(const analysis::GrowthCourse& course, double seconds) {
+  if (course.shape == analysis::GrowthShape::kUnknown) return "";
+  std::string text = fmt::format("rss over {}: {}", FormatSeconds(seconds),
+                                 analysis::GrowthShapeName(course.shape));
+  if (course.bytes_per_second != 0) {
+    text += fmt::format(", {} per second",
+                        FormatSignedBytes(static_cast<SignedBytes>(course.bytes_per_second)));
+  }
+  return text + "\n";
+}
+
+// How old the last pass of a program is that still runs.
+std::optional<double> AgeOf(const model::Recording& recording, double pass_time) {
+  if (recording.ended != "open") return std::nullopt;
+  std::tm started{};
+  if (strptime(recording.started.c_str(), "%Y-%m-%dT%H:%M:%S", &started) == nullptr) {
+    return std::nullopt;
+  }
+  const double now = static_cast<double>(RealClock().WallNs()) / 1e9;
+  return std::max(0.0, now - static_cast<double>(timegm(&started)) - pass_time);
+}
+
 // The first and the last pass over a process's address space.
 std::vector<model::MapsPass> FirstAndLast(const model::Recording& recording,
                                           model::ProcessId process) {
@@ -105,7 +144,30 @@ int ExplainSession(const ExplainOptions& options) {
                                               "there is nothing to balance",
                                               options.subject));
   }
-  PrintExplain(recording, all, options.json);
+  const auto& last = all.front().ledgers.back();
+  const std::optional<double> age = AgeOf(recording, last.time);
+  if (options.json) {
+    report::Json document = ExplainDocument(recording, all);
+    document["age_seconds"] = age ? report::Json(*age) : report::Json(nullptr);
+    document["growth"] = report::Json::array();
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const auto course = RssCourse(recording, model::ProcessId{i});
+      if (course.shape == analysis::GrowthShape::kUnknown) continue;
+      document["growth"].push_back({{"pid", recording.processes[i].pid},
+                                    {"account", "rss"},
+                                    {"shape", analysis::GrowthShapeName(course.shape)},
+                                    {"confidence", course.confidence},
+                                    {"bytes_per_second", course.bytes_per_second}});
+    }
+    PrintLine("{}", report::DumpJson(document));
+    return kExitOk;
+  }
+  PrintExplain(recording, all, false);
+  PrintLines(stdout, CourseText(RssCourse(recording, model::ProcessId{0}), recording.seconds));
+  if (age) {
+    Warn("the program still runs and this is {} old; \"memwhy explain {}\" looks at it now",
+         FormatSeconds(*age), all.front().pid);
+  }
   return kExitOk;
 }
 

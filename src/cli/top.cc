@@ -7,11 +7,13 @@
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "analysis/growth_shape.h"
 #include "base/clock.h"
 #include "base/file_system.h"
 #include "base/output_file.h"
@@ -37,6 +39,15 @@ struct TopOptions {
   std::optional<std::uint64_t> count;
   double interval = 1;
 };
+
+std::string ShapeOfTrack(const std::deque<monitor::TrackPoint>& track) {
+  std::vector<analysis::ShapePoint> points;
+  for (const monitor::TrackPoint& point : track) {
+    points.push_back({point.time, static_cast<double>(point.bytes)});
+  }
+  const analysis::GrowthShape shape = analysis::ClassifyGrowth(points).shape;
+  return shape == analysis::GrowthShape::kUnknown ? "" : analysis::GrowthShapeName(shape);
+}
 
 double Seconds(std::uint64_t ns) { return static_cast<double>(ns) / 1e9; }
 
@@ -102,7 +113,7 @@ void PrintLook(const monitor::TopView& view, const TopSource& source) {
 }
 
 int RunLines(TopSource& source, const TopOptions& options) {
-  monitor::TopView view;
+  monitor::TopView view(ShapeOfTrack);
   const std::uint64_t count = options.json ? 1 : options.count.value_or(UINT64_MAX);
   double next = source.now();
   for (std::uint64_t i = 0; i < count; ++i) {

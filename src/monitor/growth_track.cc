@@ -31,13 +31,13 @@ std::optional<GrowthTrack::Fit> GrowthTrack::FitLine() const {
   const double base = static_cast<double>(points_.front().bytes);
   double mean_time = 0;
   double mean_bytes = 0;
-  for (const Point& point : points_) {
+  for (const TrackPoint& point : points_) {
     mean_time += point.time / count;
     mean_bytes += (static_cast<double>(point.bytes) - base) / count;
   }
   double times = 0;
   double products = 0;
-  for (const Point& point : points_) {
+  for (const TrackPoint& point : points_) {
     const double t = point.time - mean_time;
     times += t * t;
     products += t * (static_cast<double>(point.bytes) - base - mean_bytes);
@@ -46,7 +46,7 @@ std::optional<GrowthTrack::Fit> GrowthTrack::FitLine() const {
   Fit fit;
   fit.slope = products / times;
   double squares = 0;
-  for (const Point& point : points_) {
+  for (const TrackPoint& point : points_) {
     const double rest =
         static_cast<double>(point.bytes) - base - mean_bytes - fit.slope * (point.time - mean_time);
     squares += rest * rest;

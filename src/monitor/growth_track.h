@@ -11,6 +11,11 @@
 
 namespace memwhy::monitor {
 
+struct TrackPoint {
+  double time = 0;
+  Bytes bytes = 0;
+};
+
 class GrowthTrack {
  public:
   static constexpr double kWindowSeconds = 60;
@@ -26,22 +31,19 @@ class GrowthTrack {
   // beyond a day: no number is better than one that means nothing.
   std::optional<double> SecondsUntil(Bytes limit) const;
 
+  const std::deque<TrackPoint>& points() const { return points_; }
   bool empty() const { return points_.empty(); }
   Bytes last() const { return points_.back().bytes; }
   double last_time() const { return points_.back().time; }
 
  private:
-  struct Point {
-    double time;
-    Bytes bytes;
-  };
   struct Fit {
     double slope = 0;
     double error = 0;  // standard error of the slope
   };
   std::optional<Fit> FitLine() const;
 
-  std::deque<Point> points_;
+  std::deque<TrackPoint> points_;
 };
 
 }  // namespace memwhy::monitor

@@ -11,6 +11,7 @@
 #include "base/strings.h"
 #include "model/ledger/build_ledger.h"
 #include "model/ledger/mapping_kind.h"
+#include "monitor/anonymous_walk.h"
 #include "monitor/malloc_walk.h"
 #include "os/cgroup.h"
 #include "os/pagemap.h"
@@ -75,7 +76,7 @@ std::optional<model::Ledger> CgroupLedger(const FileSystem& fs, pid_t pid, Bytes
 }
 
 // Headers of chunks are everywhere in a heap: a walk reads most of it.
-constexpr std::chrono::milliseconds kWalkTime{600};
+constexpr std::chrono::milliseconds kWalkTime{400};
 constexpr Bytes kWorthTrimming = Bytes{1} << 20;
 constexpr const char* kUnreadHeap = "malloc heap, use not recorded";
 constexpr const char* kUnreadAnonymous = "anonymous, not recorded";
@@ -183,6 +184,46 @@ void SplitMalloc(pid_t pid, const model::MapsPass& pass, model::Ledger* ledger) 
   }
 }
 
+// Anonymous memory that is no heap, stack or data of a library.
+std::vector<model::Range> PlainAnonymous(const model::MapsPass& pass, std::uint32_t pid,
+                                         std::span<const model::Thread> threads) {
+  model::ClaimList known =
+      model::Overlay(model::FindThreadStacks(pass.mappings, threads, pid, pass.time),
+                     model::Overlay(model::FindMallocHeaps(pass.mappings, {}),
+                                    model::Disjoint(model::FindLibraryData(pass.mappings))));
+  std::vector<model::Range> ranges;
+  auto claim = known.begin();
+  for (const model::Mapping& mapping : pass.mappings) {
+    if (mapping.rss == 0 || model::KindOf(mapping) != model::MappingKind::kAnonymous) continue;
+    std::uint64_t at = mapping.begin;
+    while (claim != known.end() && claim->end <= at) ++claim;
+    for (auto inside = claim; inside != known.end() && inside->begin < mapping.end; ++inside) {
+      if (inside->begin > at) ranges.push_back({at, inside->begin});
+      at = std::max(at, inside->end);
+    }
+    if (at < mapping.end) ranges.push_back({at, mapping.end});
+  }
+  return ranges;
+}
+
+// Blocks that malloc mapped and pools of pymalloc, by what stands in memory.
+void SplitAnonymous(pid_t pid, const model::MapsPass& pass, std::span<const model::Thread> threads,
+                    model::Ledger* ledger) {
+  if (!pass.residency_known) return;
+  const auto ranges = PlainAnonymous(pass, static_cast<std::uint32_t>(pid), threads);
+  const auto until = std::chrono::steady_clock::now() + kWalkTime;
+  const ReadMemory read = [&](std::uint64_t address, std::span<std::byte> into) {
+    return os::ReadRemoteExact(pid, address, into).has_value();
+  };
+  const AnonymousUse use = WalkAnonymous(ranges, model::Residency(pass.resident), read,
+                                         [&] { return std::chrono::steady_clock::now() < until; });
+  SplitShare(ledger, kUnreadAnonymous,
+             {{"system", kUnreadAnonymous, 0, 0},
+              {"python", "pymalloc in use", use.pymalloc_in_use, 0},
+              {"interpreter", "pymalloc free in arenas", use.pymalloc_free, 1},
+              {"native", "malloc mapped blocks", use.mapped_blocks, 0}});
+}
+
 void NameAllocator(const char* allocator, model::Ledger* ledger) {
   // Some take memory by mmap, some by brk.
   model::Share all{"native", fmt::format("{}, or mapped by the program", allocator), 0, 0};
@@ -212,6 +253,7 @@ Result<LiveLook> LookAtProcess(const FileSystem& fs, pid_t pid) {
   const std::vector<model::Thread> threads = ReadThreads(fs, pid, pass.mappings);
   model::Ledger rss =
       model::BuildRssLedger(model::RssInput{pass, process, threads, {}, model::BlocksKnown::kNone});
+  SplitAnonymous(pid, pass, threads, &rss);
   if (const char* allocator = PreloadedAllocator(pass.mappings)) {
     NameAllocator(allocator, &rss);
   } else {

@@ -7,6 +7,8 @@
 #include <optional>
 #include <vector>
 
+#include "monitor/remote_window.h"
+
 namespace memwhy::monitor {
 namespace {
 
@@ -23,65 +25,14 @@ constexpr std::uint64_t kLargestHead = 0x1000;
 constexpr std::uint64_t kProof = 16;  // chunks that must make sense
 constexpr int kAttempts = 3;
 constexpr Bytes kFencePosts = 64;
-constexpr std::size_t kWindow = std::size_t{256} << 10;
 
 // tcache_perthread_struct of glibc 2.30 to 2.41: 64 counts of 16 bits, 64 heads of lists.
 constexpr std::uint64_t kCacheChunk = 0x290;
 constexpr std::size_t kCacheBins = 64;
 
-// Memory of the target, read in windows; only resident pages.
-class Window {
- public:
-  Window(const ReadMemory& read, const model::Residency& residency)
-      : read_(read), residency_(residency) {}
-
-  void Forget() { bytes_.clear(); }
-
-  template <typename T>
-  std::optional<T> Get(std::uint64_t address) {
-    std::array<std::byte, sizeof(T)> bytes;
-    if (!Copy(address, bytes)) return std::nullopt;
-    T value;
-    std::memcpy(&value, bytes.data(), sizeof value);
-    return value;
-  }
-
-  bool Copy(std::uint64_t address, std::span<std::byte> into) {
-    if (address > UINT64_MAX - into.size()) return false;
-    if (address < begin_ || address + into.size() > begin_ + bytes_.size()) {
-      if (!Load(address, into.size())) return false;
-    }
-    std::memcpy(into.data(), bytes_.data() + (address - begin_), into.size());
-    return true;
-  }
-
- private:
-  bool Load(std::uint64_t address, std::uint64_t size) {
-    const std::uint64_t begin = address / kPage * kPage;
-    const std::uint64_t least = (address + size + kPage - 1) / kPage * kPage - begin;
-    // As much as is resident without a gap.
-    std::uint64_t length = 0;
-    while (length < std::max<std::uint64_t>(kWindow, least) &&
-           residency_.BytesIn(begin + length, begin + length + kPage) == kPage) {
-      length += kPage;
-    }
-    if (length < least) return false;
-    bytes_.resize(length);
-    begin_ = begin;
-    if (read_(begin, bytes_)) return true;
-    bytes_.clear();
-    return false;
-  }
-
-  const ReadMemory& read_;
-  const model::Residency& residency_;
-  std::uint64_t begin_ = 0;
-  std::vector<std::byte> bytes_;
-};
-
 class HeapWalk {
  public:
-  HeapWalk(Window& window, const model::Residency& residency, const MayGoOn& may_go_on,
+  HeapWalk(RemoteWindow& window, const model::Residency& residency, const MayGoOn& may_go_on,
            MallocUse* use)
       : window_(window), residency_(residency), may_go_on_(may_go_on), use_(use) {}
 
@@ -227,7 +178,7 @@ class HeapWalk {
     return is_empty ? 0 : bytes;
   }
 
-  Window& window_;
+  RemoteWindow& window_;
   const model::Residency& residency_;
   const MayGoOn& may_go_on_;
   MallocUse* use_;
@@ -242,7 +193,7 @@ MallocUse WalkMallocHeaps(const model::ClaimList& heaps, std::uint64_t main_heap
                           const model::Residency& residency, const ReadMemory& read,
                           const MayGoOn& may_go_on) {
   MallocUse use;
-  Window window(read, residency);
+  RemoteWindow window(read, residency);
   HeapWalk walk(window, residency, may_go_on, &use);
   for (const model::Claim& heap : heaps) walk.Walk(heap, heap.begin == main_heap);
   walk.Caches();

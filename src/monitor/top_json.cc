@@ -37,6 +37,7 @@ Json RowJson(const TopRow& row) {
               {"threads", row.process.threads},
               {"rss", row.process.rss},
               {"rss_growth_bytes_per_second", RateOr(row.growth)},
+              {"rss_shape", TextOr(row.shape)},
               {"layers", std::move(layers)},
               {"growth_bytes_per_second", std::move(growths)},
               {"cgroup", TextOr(row.process.cgroup)},

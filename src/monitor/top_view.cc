@@ -116,6 +116,7 @@ std::vector<TopRow> TopView::Rows() const {
     row.process = process;
     if (const auto tracks = tracks_.find(process.key()); tracks != tracks_.end()) {
       row.growth = tracks->second.rss.Slope();
+      if (shape_of_) row.shape = shape_of_(tracks->second.rss.points());
       for (std::size_t i = 0; i < kLayers; ++i) {
         row.growths[i] = tracks->second.layers[i].Slope();
       }

@@ -5,6 +5,8 @@
 #pragma once
 
 #include <array>
+#include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -24,8 +26,12 @@ std::optional<Bytes> LayerBytes(const ProcessLook& process, Layer layer);
 
 enum class SortBy : std::uint8_t { kTotal, kSelf, kCount, kGrowth };
 
+// What a course looks like: "linear", "sawtooth". The analysis that knows it is not here.
+using ShapeOf = std::function<std::string(const std::deque<TrackPoint>&)>;
+
 struct TopRow {
   ProcessLook process;
+  std::string shape;                                   // of rss; "" unknown
   std::optional<double> growth;                        // of rss, bytes per second
   std::array<std::optional<double>, kLayers> growths;  // of each layer
   std::optional<SignedBytes> since_baseline;           // rss
@@ -46,6 +52,8 @@ struct ShareRow {
 
 class TopView {
  public:
+  explicit TopView(ShapeOf shape_of = nullptr) : shape_of_(std::move(shape_of)) {}
+
   void Add(Look look);
   void AddLedger(LayeredLook look);
 
@@ -90,6 +98,7 @@ class TopView {
   bool TypeKey(int key);
   void Move(int by);
 
+  ShapeOf shape_of_;
   Look look_;
   std::map<ProcessKey, Tracks> tracks_;
   std::map<std::string, GrowthTrack> cgroups_;

@@ -43,6 +43,16 @@ def test_text_fits_a_terminal(growing):
     assert max(map(len, table)) <= 80
 
 
+def test_session_says_how_rss_went(growing):
+    document = memwhy_json("explain", growing)
+    (growth,) = document["growth"]
+    assert growth["account"] == "rss" and 0 <= growth["confidence"] <= 1
+    assert growth["shape"] in {"plateau", "linear", "step", "saturating", "sawtooth", "ratchet",
+                               "falling"}
+    assert document["age_seconds"] is None
+    assert f": {growth['shape']}" in memwhy("explain", growing)
+
+
 def test_live_process_balances_without_an_agent():
     need_build()
     script = "import sys; keep = bytearray(b'x') * 5_000_000; print(1, flush=True); sys.stdin.read()"

@@ -146,6 +146,28 @@ def test_a_preloaded_allocator_is_named(library, name):
         assert "anonymous, not recorded" not in shares
 
 
+def test_pymalloc_and_mapped_blocks_are_told_apart():
+    """Against what sys._debugmallocstats prints, and a block of known size."""
+    with running("-c", textwrap.dedent("""
+            import sys
+            kept = [(i, str(i) * 3) for i in range(300_000)]
+            kept = kept[::2]
+            big = bytearray(b"x" * (48 << 20))
+            print("ready", flush=True)
+            input()
+            sys._debugmallocstats()
+            """), stderr=subprocess.PIPE) as process:
+        shares, _ = shares_of(explain(process.pid))
+        _, stats = process.communicate("\n", timeout=60)
+    def number(pattern):
+        return int(re.search(pattern, stats).group(1).replace(",", ""))
+    in_use = number(r"# bytes in allocated blocks += +([\d,]+)")
+    assert shares["pymalloc in use"] == pytest.approx(in_use, rel=0.02)
+    free = number(r"# bytes in available blocks += +([\d,]+)")
+    assert shares["pymalloc free in arenas"] >= 0.9 * free
+    assert shares["malloc mapped blocks"] == pytest.approx(48 * MIB, abs=4 * MIB)
+
+
 FORKING = """
 import os, sys, time
 big = bytearray(b"x" * (64 << 20))
