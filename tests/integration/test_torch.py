@@ -115,10 +115,11 @@ def test_a_tensor_says_what_python_says(memwhy, targets):
         }
         heads = [row for row in document["storages"] if row["shape"] == [500, 64]]
         assert len(heads) == 6  # two parameters, and what the optimizer has of each
-        head = next(row for row in heads if row["requires_grad"])
+        head = next(row for row in heads if row["requires_grad"] is not False)
         assert head["dtype"] == "float32"
         assert head["device"] == "cpu"
-        assert head["requires_grad"] is True
+        # The flags of torch 1.13 lie apart from one another: not known.
+        assert head["requires_grad"] is (None if said["torch"].startswith("1.") else True)
         assert head["is_leaf"] is True
         assert head["grad_fn"] is None
         assert head["version"] >= 1
