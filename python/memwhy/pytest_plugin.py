@@ -33,6 +33,7 @@ _PROPERTY = "memwhy"
 _ATTRIBUTE = "_memwhy_result"
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", re.IGNORECASE)
 _SHOWN = 8
+_CONFIRMING = 400  # iterations
 _ROWS = 40
 
 
@@ -223,24 +224,24 @@ def pytest_pyfunc_call(pyfuncitem):
                 pytest.fail("no_growth cannot await this test: call asyncio.run() in it",
                             pytrace=False)
 
-    part, rest = divmod(limits.iterations, PARTS)
-
-    def watch():
+    def watch(iterations):
+        part, rest = divmod(iterations, PARTS)
         looks = _process_look.Looks()
         looks.take()  # what a look itself needs is there before the first that counts
         looks.take()
         for index in range(PARTS):
             run(part + (index < rest))
             looks.take()
-        return _rates(looks.read()[1:], limits.iterations)
+        return _rates(looks.read()[1:], iterations)
 
     run(limits.warmup)
-    grown = watch()
+    grown = watch(limits.iterations)
     if grown:
-        # Caches of the interpreter fill over some hundred calls: two of two.
-        before, grown = {name for _, name in grown}, watch()
+        # Caches of the interpreter fill over some hundred calls: two of two, the second longer.
+        before = {name for _, name in grown}
+        grown = watch(max(limits.iterations, _CONFIRMING))
         grown = [one for one in grown if one[1] in before]
-    pyfuncitem._memwhy_grown = _growth(grown, limits.iterations, lambda: run(max(part, 2)))
+    pyfuncitem._memwhy_grown = _growth(grown, limits.iterations, lambda: run(limits.iterations))
     return True
 
 
