@@ -27,6 +27,7 @@ struct RunOptions {
   std::string follow = "all";
   bool is_native = false;
   bool has_objects = false;
+  bool redacts = false;
   bool is_aggregate = false;
   std::string sample;
   std::string keep;
@@ -88,6 +89,7 @@ int RunRun(const RunOptions& options) {
   run.argv = ProgramArguments();
   run.follow = options.follow;
   run.has_objects = options.has_objects;
+  run.redacts = options.redacts;
   auto runner = recorder::Runner::Start(std::move(run));
   if (!runner) {
     return Fail(kExitEnvironment, runner.error().message() + "; the program was not run");
@@ -120,6 +122,9 @@ void AddRunCommand(CLI::App& app, int* exit_code) {
   command->add_flag("--native", options->is_native, "Record C frames, too (not built yet)");
   command->add_flag("--objects", options->has_objects,
                     "Record every Python object, small ones too (slow)");
+  command->add_flag("--redact", options->redacts,
+                    "Replace keys, names of threads and arguments by tokens before they are "
+                    "written: <str:7f3a09bc>, the same for the same text");
   command
       ->add_option("--sample", options->sample,
                    "Record one block for every BYTES bytes (not built yet)")

@@ -250,6 +250,7 @@ Result<LiveOutcome> RecordForDiagnosis(const LiveOptions& options) {
   run.session = options.session;
   run.argv = options.argv;
   run.follow = "all";
+  run.redacts = options.redacts;
   run.signals_interrupt = true;
   run.keeps_stdout = true;
   MEMWHY_TRY(const std::unique_ptr<Runner> runner, Runner::Start(std::move(run)));

@@ -18,6 +18,7 @@
 #include "base/strings.h"
 #include "base/unique_fd.h"
 #include "program/program_file.h"
+#include "recorder/redact/redact.h"
 #include "recorder/signals/file_size_signal.h"
 #include "recorder/signals/signal_relay.h"
 
@@ -119,7 +120,9 @@ std::vector<std::string> TargetEnvironment(const LaunchOptions& options,
   result.push_back("MEMWHY_POOL_BYTES=" + std::to_string(options.pool_bytes));
   result.push_back("MEMWHY_FOLLOW=" + options.follow);
   if (!options.tally.empty()) result.push_back("MEMWHY_TALLY=" + options.tally);
-  if (options.has_objects) result.emplace_back("MEMWHY_MODES=objects");
+  std::string modes = options.has_objects ? "objects," : "";
+  if (options.redacts) modes += wire::kRedactMode + KeyDigits(*options.redacts);
+  if (!modes.empty()) result.push_back("MEMWHY_MODES=" + modes);
   return result;
 }
 

@@ -8,10 +8,12 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "wire/redaction.h"
 
 namespace memwhy::recorder {
 
@@ -31,7 +33,8 @@ struct LaunchOptions {
   std::uint64_t pool_bytes = 0;
   std::string follow = "fork";  // none, fork, all
   bool has_objects = false;     // record the interpreter's object domains as well
-  std::string tally;            // TallyMap::address(), or ""
+  std::optional<wire::RedactionKey> redacts;
+  std::string tally;  // TallyMap::address(), or ""
 };
 
 // The environment of the target: ours, with LD_PRELOAD (what is there stays behind the agent) and

@@ -34,7 +34,7 @@ TEST(LauncherTest, ObjectDomainsAreAskedForByMode) {
   LaunchOptions options = Options({"x"});
   options.has_objects = true;
   const char* const environment[] = {nullptr};
-  EXPECT_THAT(TargetEnvironment(options, environment), Contains("MEMWHY_MODES=objects"));
+  EXPECT_THAT(TargetEnvironment(options, environment), Contains("MEMWHY_MODES=objects,"));
 }
 
 TEST(LauncherTest, AProgramIsFoundByPathAndNamed) {

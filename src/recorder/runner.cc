@@ -133,6 +133,9 @@ Result<void> Runner::Impl::Start() {
   launch.session = session_;
   launch.follow = options_.follow;
   launch.has_objects = options_.has_objects;
+  if (options_.redacts) {
+    MEMWHY_TRY(launch.redacts, MakeRedactionKey());
+  }
   launch.pool_bytes = PoolBytes(fs_);
   std::unique_ptr<TallyMap> tally = TallyMap::Make();
   const int no_tally = errno;
@@ -159,7 +162,7 @@ Result<void> Runner::Impl::Start() {
   session::SessionFact fact;
   started_ns_ = wire::MonotonicNs();
   fact.monotonic_ns = started_ns_;
-  fact.command = RedactCommand(options_.argv);
+  fact.command = CommandText(options_.argv, options_.redacts);
   fact.host = HostName();
   fact.started = Rfc3339Now();
   fact.recorder_pid = static_cast<std::uint32_t>(getpid());
@@ -185,6 +188,7 @@ Result<void> Runner::Impl::Start() {
   child_end_.Reset(static_cast<int>(syscall(SYS_pidfd_open, child_, 0)));
   LetGoOfInheritedFiles(options_.keeps_stdout);
   targets_ = std::make_unique<TargetSet>(session_, launch.rings, writer_.get(), &fs_);
+  if (launch.redacts) targets_->SetRedaction(*launch.redacts);
   targets_->SetChild(child_, options_.follow == "all");
   targets_->SetTally(std::move(tally));
   targets_->SetTriedFilters(tried_filters);

@@ -44,7 +44,7 @@ std::uint64_t MonotonicShift(const FileSystem& fs, pid_t pid) {
 }  // namespace
 
 Target::Target(std::unique_ptr<RingMap> ring, std::uint32_t process, const FileSystem* fs,
-               pid_t pid, std::uint64_t start_ticks)
+               pid_t pid, std::uint64_t start_ticks, std::optional<wire::RedactionKey> redacts)
     : ring_(std::move(ring)),
       process_(process),
       pid_(pid),
@@ -53,10 +53,13 @@ Target::Target(std::unique_ptr<RingMap> ring, std::uint32_t process, const FileS
       quiet_(ring_.get(), CanOrderAllThreads()),
       watch_(pid, start_ticks),
       fs_(fs),
+      redacts_(redacts),
       sampler_(fs, pid, process),
       next_pass_ns_(wire::MonotonicNs() + kFirstPassNs),
       clock_shift_ns_(MonotonicShift(*fs, pid)) {
-  if (const auto arguments = os::ReadCommandLine(*fs, pid_)) command_ = RedactCommand(*arguments);
+  if (const auto arguments = os::ReadCommandLine(*fs, pid_)) {
+    command_ = CommandText(*arguments, redacts_.has_value());
+  }
 }
 
 Result<void> Target::WriteFact(session::SessionWriter* writer) {
@@ -77,6 +80,7 @@ Result<void> Target::WriteMaps(const std::string& at, session::SessionWriter* wr
   session::MapsFact fact;
   fact.monotonic_ns = wire::MonotonicNs();
   MEMWHY_TRY(fact.pass, sampler_.Pass(at, ring_.get()));
+  if (redacts_) RedactMappings(*redacts_, &fact.pass.mappings);
   has_passes_ = true;
   return writer->AddFact(session::ToJson(fact));
 }

@@ -17,6 +17,7 @@
 #include "recorder/tree/process_watch.h"
 #include "session/facts.h"
 #include "session/writer.h"
+#include "wire/redaction.h"
 
 namespace memwhy::recorder {
 
@@ -25,7 +26,7 @@ class Target {
   // `pid` and `start_ticks` as /proc shows them to us: in a namespace of its own the ring's process
   // knows itself by others.
   Target(std::unique_ptr<RingMap> ring, std::uint32_t process, const FileSystem* fs, pid_t pid,
-         std::uint64_t start_ticks);
+         std::uint64_t start_ticks, std::optional<wire::RedactionKey> redacts);
 
   // Tells the agent that the recorder lives.
   void Beat() { ring_->Beat(clock_shift_ns_); }
@@ -69,6 +70,7 @@ class Target {
   QuietChunks quiet_;
   ProcessWatch watch_;
   const FileSystem* fs_;
+  std::optional<wire::RedactionKey> redacts_;  // --redact
   OsSampler sampler_;
   std::string command_;
   std::string written_;  // the last process fact

@@ -105,8 +105,8 @@ void TargetSet::Add(std::unique_ptr<RingMap> ring) {
     if (is_earlier(old)) FinishEarlier(old.get());
   }
   std::erase_if(targets_, is_earlier);
-  auto target =
-      std::make_unique<Target>(std::move(ring), next_process_++, fs_, owner.pid, owner.start_ticks);
+  auto target = std::make_unique<Target>(std::move(ring), next_process_++, fs_, owner.pid,
+                                         owner.start_ticks, redacts_);
   for (const auto& other : targets_) wire::Revoke(&other->ring().header().clock_permit);
   target->Beat();
   if (IsWriting()) static_cast<void>(target->WriteFact(writer_).has_value());

@@ -39,6 +39,8 @@ class TargetSet {
   void SetChild(pid_t child, bool follows_all);
   // Under how many filters on system calls a request was tried (dump/filter_trial.h).
   void SetTriedFilters(std::uint32_t count) { tried_filters_ = count; }
+  // Of all that is taken up from now on (--redact).
+  void SetRedaction(const wire::RedactionKey& key) { redacts_ = key; }
   void SetTally(std::unique_ptr<TallyMap> tally) { tally_ = std::move(tally); }
   void SetChildStatus(int wait_status) { child_status_ = wait_status; }
   std::string ChildEnded();  // exit:N, signal:N, oom, open
@@ -99,6 +101,7 @@ class TargetSet {
   const std::string session_;
   const std::string rings_;
   session::SessionWriter* writer_;
+  std::optional<wire::RedactionKey> redacts_;
   const FileSystem* fs_;
   std::vector<std::unique_ptr<Target>> targets_;
   std::set<std::pair<std::string, std::uint64_t>> known_rings_;  // path, inode

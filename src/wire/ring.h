@@ -108,6 +108,11 @@ enum class TakeBack : std::uint32_t { kUnknown = 0, kYes = 1, kNo = 2 };
 
 enum class DumpStage : std::uint32_t { kStream = 0, kWaiting = 1, kAsked = 2 };
 
+// Of RingHeader::modes.
+inline constexpr std::uint32_t kRecordsObjects = 1;  // the object domains from the start on
+inline constexpr std::uint32_t kRedacts = 2;         // wire/redaction.h, in all that it writes
+inline constexpr std::uint32_t kKnowsRedaction = 4;  // it can redact a dump (request_redacts)
+
 struct RingHeader {
   char magic[8];
   std::uint32_t version;
@@ -126,7 +131,7 @@ struct RingHeader {
   std::uint64_t realtime_ns_at_start;
   std::uint64_t fork_clock;  // clock just before the fork that made this process; 0: not by fork
   std::uint32_t python_version;  // PY_VERSION_HEX; 0 when there is none
-  std::uint32_t modes;           // bit 0: object domains recorded
+  std::uint32_t modes;           // kRecordsObjects and the like
   std::uint64_t private_begin;   // the agent's own memory in the target, one range
   std::uint64_t private_end;
   std::uint64_t python_runtime;  // address of _PyRuntime, 0 if none
@@ -202,6 +207,7 @@ struct RingHeader {
   std::atomic<std::uint64_t>
       request_taken_ns;  // the agent's answer: CLOCK_MONOTONIC of the pause's end
   std::atomic<std::uint64_t> request_spared_bytes;  // likewise: pinned memory left out of the clone
+  std::uint32_t request_redacts;  // 1: keys and names become tokens; an agent with kRedacts does so
 };
 static_assert(sizeof(RingHeader) <= 4096);
 

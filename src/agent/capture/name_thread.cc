@@ -6,6 +6,7 @@
 #include "agent/capture/stream.h"
 #include "agent/capture/thread_state.h"
 #include "agent/ground/agent.h"
+#include "agent/ground/redaction.h"
 #include "agent/python/thread_name.h"
 
 namespace memwhy::agent {
@@ -27,7 +28,12 @@ void NameThread(ThreadState& t, Address frame, Address code) noexcept {
   if (name == 0) return;
   char text[256];
   const int n = cpython::PeekText(layout, name, text, sizeof(text));
-  if (n > 0) WriteThreadName(t, text, static_cast<std::size_t>(n));
+  if (n <= 0) return;
+  if (!g_redaction.is_on) return WriteThreadName(t, text, static_cast<std::size_t>(n));
+  char token[wire::kMaxTokenBytes];
+  WriteThreadName(
+      t, token,
+      wire::PutToken(g_redaction.key, "thread", text, static_cast<std::size_t>(n), token));
 }
 
 }  // namespace memwhy::agent

@@ -124,7 +124,7 @@ constexpr char kStaysIn[] =
     "nothing";
 
 const char* WhyNoPeriod(const DomainAllocator (&now)[kDomains]) noexcept {
-  if ((g_agent.ring->modes & 1) != 0) {
+  if ((g_agent.ring->modes & wire::kRecordsObjects) != 0) {
     return "every Python object is recorded already (--objects)";
   }
   // Null: unknown to CPython, since a tool has wrapped it.

@@ -4,12 +4,14 @@
 #include <pthread.h>
 #include <sys/prctl.h>
 
+#include <cerrno>
 #include <cstring>
 
 #include "agent/capture/ring_pool.h"
 #include "agent/capture/sandbox.h"
 #include "agent/capture/stack_cache.h"
 #include "agent/ground/agent.h"
+#include "agent/ground/redaction.h"
 
 namespace memwhy::agent {
 namespace {
@@ -17,6 +19,8 @@ namespace {
 using wire::Allocator;
 using wire::EventKind;
 using wire::PutVarint;
+
+constexpr std::size_t kMaxKernelName = 15;
 
 void WriteLost(ThreadState& t) noexcept {
   std::uint8_t* out = PutTag(t.write, EventKind::kLost);
@@ -207,9 +211,15 @@ void WriteThread(ThreadState& t) noexcept {
   out = PutVarint(out, t.tid);
   out = PutVarint(out, static_cast<std::uint64_t>(pthread_self()));
   out = PutVarint(out, reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)));
-  char name[17] = {};
+  char name[wire::kMaxTokenBytes] = {};
   if (!IsSandboxed()) prctl(PR_GET_NAME, name);
-  t.write = PutText(out, name, strnlen(name, 16));
+  std::size_t length = strnlen(name, kMaxKernelName);
+  // What the program is called is no name that it gave.
+  if (g_redaction.is_on && length != 0 &&
+      std::strncmp(name, program_invocation_short_name, kMaxKernelName) != 0) {
+    length = wire::PutToken(g_redaction.key, "thread", name, length, name);
+  }
+  t.write = PutText(out, name, length);
   Commit(t);
 }
 

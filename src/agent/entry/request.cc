@@ -15,6 +15,7 @@
 #include "agent/ground/fork_gate.h"
 #include "agent/ground/pending_request.h"
 #include "agent/ground/private_memory.h"
+#include "agent/ground/redaction.h"
 #include "agent/ground/text_buffer.h"
 #include "agent/python/python_api.h"
 #include "agent/python/python_thread.h"
@@ -49,6 +50,7 @@ constexpr char kSandboxed[] = "the program has put a filter on its system calls 
 
 void RunHeapDump() noexcept {
   wire::RingHeader* ring = g_agent.ring;
+  PrepareRedactedDump(ring->request_redacts != 0);
   const HeapDumpResult result =
       WriteHeapDump({ring->request_output, ring->request_scan != 0 ? ring->request_input : nullptr,
                      ring->request_blocks.load() != 0, ring->request_limit_ns,

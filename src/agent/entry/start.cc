@@ -35,6 +35,7 @@
 #include "agent/ground/private_memory.h"
 #include "agent/ground/raw_memory.h"
 #include "agent/ground/real_functions.h"
+#include "agent/ground/redaction.h"
 #include "agent/ground/tally.h"
 #include "agent/ground/text_buffer.h"
 #include "agent/python/collection_hold.h"
@@ -183,7 +184,8 @@ void FillHeader(RingHeader& ring, std::uint32_t chunk_count) noexcept {
   clock_gettime(CLOCK_REALTIME, &now);
   ring.realtime_ns_at_start = static_cast<std::uint64_t>(now.tv_sec) * 1000000000u +
                               static_cast<std::uint64_t>(now.tv_nsec);
-  ring.modes = WantsObjects() ? 1 : 0;
+  ring.modes = wire::kKnowsRedaction | (WantsObjects() ? wire::kRecordsObjects : 0) |
+               (g_redaction.is_on ? wire::kRedacts : 0);
   ring.private_begin = g_private.begin;
   ring.private_end = g_private.begin + g_private.bytes;
   ring.python_version = g_agent.python.version;
@@ -350,6 +352,7 @@ bool Start() noexcept {
   if (const char* tally = GivenVariable(kTally); tally != nullptr) MapTally(tally);
   EndEarlierImages(g_rings, ReadStatField(kStartTicksField));
   g_agent.follow = ReadFollow();
+  ReadRedaction();
   if (!FindPython(g_agent.python)) return false;  // a shell, a tool: nothing to do here
   if (RecorderIsGone()) return false;
   if (!MayRecord(session)) return false;

@@ -4,7 +4,9 @@
 #include <cstring>
 
 #include "agent/ground/agent.h"
+#include "agent/ground/redaction.h"
 #include "agent/objects/object_size.h"
+#include "agent/python/dict_table.h"
 #include "agent/python/key_text.h"
 
 namespace memwhy::agent {
@@ -102,7 +104,38 @@ void DumpNames::PutThread(std::uint64_t thread, Address name) noexcept {
   if (n <= 0) return;
   out_.PutTag(DumpTag::kThread);
   out_.PutNumber(thread);
+  if (g_redaction.in_dump && name != 0)
+    return PutToken("thread", text_, static_cast<std::size_t>(n));
   out_.PutText(text_, CutText(text_, static_cast<std::size_t>(n)));
+}
+
+void DumpNames::PutToken(const char* kind, const void* text, std::size_t bytes) noexcept {
+  char token[wire::kMaxTokenBytes];
+  out_.PutText(token, wire::PutToken(g_redaction.key, kind, text, bytes, token));
+}
+
+void DumpNames::PutAttributeKeys(Address dict) noexcept {
+  if (dict == 0 || !state_.types.IsObject(dict)) return;
+  const DumpType* facts = state_.types.Get(cpython::TypeOf(dict));
+  if (facts == nullptr || facts->kind != ObjectKind::kDict) return;
+  const DictTable table = FindTable(dict);
+  const std::uint32_t key_at = table.entry_bytes == 24 ? 8 : 0;
+  for (std::int64_t i = 0; i < table.count; ++i) {
+    const Address entry = table.entries + static_cast<Address>(i) * table.entry_bytes;
+    const Address key = PeekPointer(entry, key_at);
+    if (key == 0) continue;
+    bool is_new = false;
+    attributes_.Find(Mix(1, key), &is_new);
+    if (!is_new) continue;
+    state_.at = key;
+    const DumpType* type = state_.types.Get(cpython::TypeOf(key));
+    if (type == nullptr || type->size != ObjectSize::kStr) continue;
+    const int n = cpython::PeekText(TheLayout(), key, text_, sizeof(text_));
+    if (n < 0) continue;
+    out_.PutTag(DumpTag::kText);
+    out_.PutAddress(key);
+    out_.PutText(text_, CutText(text_, static_cast<std::size_t>(n)));
+  }
 }
 
 void DumpNames::PutKey(Address key) noexcept {
@@ -122,11 +155,20 @@ void DumpNames::PutKey(Address key) noexcept {
     if (n < 0) return;
     out_.PutTag(DumpTag::kText);
     out_.PutAddress(key);
+    if (g_redaction.in_dump) {
+      return PutToken(facts->is_context_variable ? "name" : "str", text_,
+                      static_cast<std::size_t>(n));
+    }
     out_.PutText(text_, CutText(text_, static_cast<std::size_t>(n)));
     return;
   }
   std::int64_t value = 0;
   if (!PeekSmallInt(key, &value)) return;
+  if (g_redaction.in_dump) {
+    out_.PutTag(DumpTag::kText);
+    out_.PutAddress(key);
+    return PutToken("int", &value, sizeof(value));
+  }
   out_.PutTag(DumpTag::kNumber);
   out_.PutAddress(key);
   out_.PutSigned(value);

@@ -30,16 +30,21 @@ class DumpNames {
   void PutThread(std::uint64_t thread, cpython::Address name) noexcept;
   // What a key says, once for each key: text or number.
   void PutKey(cpython::Address key) noexcept;
+  // Of a redacted dump: what the keys of a dict of attributes say, once for each, as it is.
+  void PutAttributeKeys(cpython::Address dict) noexcept;
   // Within a record.
   void PutLabel(const EdgeLabel& label) noexcept;
-  bool failed() const { return shapes_.failed(); }
+  bool failed() const { return shapes_.failed() || attributes_.failed(); }
 
  private:
   static constexpr std::uint32_t kFirstLabelled = 2;
 
+  void PutToken(const char* kind, const void* text, std::size_t bytes) noexcept;
+
   DumpStream& out_;
   WalkState& state_;
-  NumberTable shapes_;  // by the hash of their labels
+  NumberTable shapes_;      // by the hash of their labels
+  NumberTable attributes_;  // keys that PutAttributeKeys has told
   char text_[wire::kMaxKeyBytes];
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/walk/dump_sink.h"
 
+#include "agent/ground/redaction.h"
 #include "agent/objects/object_head.h"
 #include "agent/objects/object_size.h"
 #include "agent/python/type_name.h"
@@ -115,6 +116,7 @@ void DumpSink::OnItems(DumpType& facts, Address object, const ItemArray& items,
 
 void DumpSink::OnObject(DumpType& facts, Address object, const EdgeList& edges,
                         std::int64_t extra) noexcept {
+  if (g_redaction.in_dump) PutAttributeKeys(facts, edges);
   const bool has_shape =
       edges.has_shape || edges.label_count() != 0 || edges.rest != ShapeRest::kPlain;
   std::uint32_t shape = edges.shape;
@@ -144,6 +146,20 @@ void DumpSink::OnObject(DumpType& facts, Address object, const EdgeList& edges,
     out_.PutTag(DumpTag::kWeak);
     out_.PutAddress(object);
     out_.PutSigned(Distance(object, edges.weak));
+  }
+}
+
+// The keys of a dict of attributes are names of the code and stay, wherever else they are keys.
+void DumpSink::PutAttributeKeys(const DumpType& facts, const EdgeList& edges) noexcept {
+  if (edges.has_shape) {  // its labels are not kept: after the members comes the dict
+    if (facts.has_attributes && facts.members.count() < edges.count()) {
+      names_.PutAttributeKeys(edges.target(facts.members.count()));
+    }
+    return;
+  }
+  for (std::size_t i = 0; i < edges.label_count(); ++i) {
+    if (edges.label(i).kind == wire::EdgeKind::kAttributes)
+      names_.PutAttributeKeys(edges.target(i));
   }
 }
 

@@ -82,6 +82,7 @@ class DumpSink {
 
  private:
   void PutHead(const DumpType& facts, cpython::Address object, std::int64_t extra) noexcept;
+  void PutAttributeKeys(const DumpType& facts, const EdgeList& edges) noexcept;
   void PutBuffer(cpython::Address address, std::uint64_t bytes, wire::BufferKind kind) noexcept;
 
   DumpStream& out_;

@@ -29,7 +29,7 @@ constexpr std::uint64_t At(std::uint64_t i) { return 0x7f0000000010 + i * 0x1000
 
 // app.CACHE {"a": node 3 -> node 4, "b": node 5}; 6 and 7 are a cycle that nothing holds, 8 hangs
 // on it; 9 was leaked.
-FakeDump Sample(int more = 0) {
+FakeDump Sample(int more = 0, bool is_redacted = false) {
   FakeDump dump;
   const auto pairs = dump.Shape(ShapeRest::kPairs, {});
   const auto module_shape = dump.Shape(ShapeRest::kPlain, {{EdgeKind::kAttributes, "__dict__"}});
@@ -42,8 +42,9 @@ FakeDump Sample(int more = 0) {
   dump.Object(dict, At(1), 1, {At(20), At(2)}, pairs);
   dump.Object(dict, At(2), 1, {At(21), At(3), At(22), At(5)}, pairs);
   for (std::uint64_t key : {20, 21, 22}) dump.Object(str, At(key), 1);
+  if (is_redacted) dump.Key(At(20), "<str:01234567>");
   dump.Key(At(20), "CACHE");
-  dump.Key(At(21), "a");
+  dump.Key(At(21), is_redacted ? "<str:7f3a09bc>" : "a");
   dump.Key(At(22), "b");
   dump.Object(node, At(3), 1, {At(4)}, next);
   dump.Object(node, At(4), 1, {0}, next);
@@ -63,6 +64,12 @@ ObjectGraph Load(const FakeDump& dump) {
   auto graph = ObjectGraph::Load(source);
   EXPECT_TRUE(graph);
   return std::move(*graph);
+}
+
+// An attribute's name is told beside its token, before or after it.
+TEST(HeapPaths, OfARedactedDumpHaveTokensForKeysAndNamesForAttributes) {
+  const ObjectGraph graph = Load(Sample(0, true));
+  EXPECT_EQ(HeapPaths(graph).To(graph.Find(At(4))).text, "app.CACHE[<str:7f3a09bc>].next");
 }
 
 TEST(HeapPaths, ReadLikeCode) {

@@ -133,6 +133,7 @@ std::string StepText(const ObjectGraph& graph, Node from, const ObjectGraph::Lab
       return fmt::format(" key <{}>", graph.TypeName(to));
     case EdgeKind::kValue:
       if (label.is_number) return fmt::format("[{}]", label.number);
+      if (label.is_redacted) return fmt::format("[{}]", label.text);
       if (label.text.data() != nullptr) {
         return in_attributes ? fmt::format(".{}", label.text)
                              : fmt::format("[{}]", Quote(label.text));

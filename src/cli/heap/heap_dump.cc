@@ -26,6 +26,7 @@ struct HeapDumpOptions {
   std::string output;
   bool no_scan = false;
   bool native = false;
+  bool redacts = false;
 };
 
 std::string FreeName(int pid) {
@@ -46,6 +47,7 @@ int RunHeapDump(const HeapDumpOptions& options) {
   recorder::HeapDumpOptions dump = options.target.DumpOptions();
   dump.output = options.output.empty() ? FreeName(options.target.pid) : options.output;
   dump.scans = !options.no_scan;
+  dump.redacts = options.redacts;
   std::vector<recorder::NativeBlock> blocks;
   if (options.native) {
     auto read = ReadBlocks(fs, options.target.pid);
@@ -81,6 +83,9 @@ void AddDump(CLI::App& heap, int* exit_code) {
   command->add_flag("--native", options->native,
                     "Follow pointers into malloc blocks that the recording knows (replays it "
                     "first: seconds for each ten million events)");
+  command->add_flag("--redact", options->redacts,
+                    "Replace keys and names of threads by tokens before they leave the process "
+                    "(as of a process under run --redact)");
   command->callback([=] { *exit_code = RunHeapDump(*options); });
 }
 

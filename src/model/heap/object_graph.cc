@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "wire/redaction.h"
+
 namespace memwhy::model {
 namespace {
 
@@ -124,9 +126,14 @@ std::uint32_t ObjectGraph::list(Node node) const {
 
 bool ObjectGraph::KeyOf(Node key, std::string_view* text, std::int64_t* number,
                         bool* is_number) const {
-  const auto text_at = std::lower_bound(texts_.begin(), texts_.end(), std::pair(key, 0u));
+  auto text_at = std::lower_bound(texts_.begin(), texts_.end(), std::pair(key, 0u));
   if (text_at != texts_.end() && text_at->first == key) {
     *text = TextAt(text_, text_at->second);
+    // A redacted dump may have it twice: as a key of some dict, and as the name of an attribute.
+    if (wire::IsToken(*text) && ++text_at != texts_.end() && text_at->first == key) {
+      const std::string_view other = TextAt(text_, text_at->second);
+      if (!wire::IsToken(other)) *text = other;
+    }
     *is_number = false;
     return true;
   }
@@ -204,6 +211,7 @@ ObjectGraph::Label ObjectGraph::NameOf(Node node, std::uint32_t edge) const {
       label.kind = EdgeKind::kValue;
       label.key = target_[begin_[node] + edge - 1];
       KeyOf(label.key, &label.text, &label.number, &label.is_number);
+      label.is_redacted = wire::IsToken(label.text);
       break;
   }
   return label;

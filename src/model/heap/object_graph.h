@@ -82,7 +82,8 @@ class ObjectGraph {
     std::string_view text;
     std::int64_t number = 0;  // kIndex, and kValue with is_number
     bool is_number = false;
-    Node key = kNone;  // kValue: the key; its text or number is above, where it is known
+    bool is_redacted = false;  // kValue: the text is a token (wire/redaction.h)
+    Node key = kNone;          // kValue: the key; its text or number is above, where it is known
   };
 
   static Result<ObjectGraph> Load(DumpSource& source, const HolderScan& scan = {});

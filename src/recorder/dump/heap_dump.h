@@ -21,6 +21,7 @@ struct HeapDumpOptions {
   std::string output;       // file to make; one that exists is replaced at the end; not of a census
   double max_pause_ms = 0;  // 0: no limit
   bool in_place = false;    // do not try a clone
+  bool redacts = false;     // keys and names become tokens; so they do where the process redacts
   bool scans = true;        // look for other holders of objects with too many references
   // Live native blocks of the process, in any order: what is behind objects is followed into them.
   std::span<const NativeBlock> blocks;

@@ -46,16 +46,26 @@ bool MayUseTwo(const FileSystem& fs, pid_t pid) {
          processors->quota.value_or(kMinQuota) >= kMinQuota;
 }
 
-nlohmann::json BeginFact(const FileSystem& fs, const RingMap& ring, pid_t pid) {
+nlohmann::json BeginFact(const FileSystem& fs, const RingMap& ring, pid_t pid, bool redacts) {
   nlohmann::json fact = {{"type", "dump"}, {"pid", pid}, {"python", ring.info().python}};
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);
   fact["taken_ns"] = static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
   if (const auto stat = os::ReadProcessStat(fs, pid)) {
-    fact["name"] = stat->comm;
+    if (!redacts) fact["name"] = stat->comm;
     fact["start_ticks"] = stat->start_ticks;
   }
+  if (redacts) fact["redacted"] = true;
   return fact;
+}
+
+// Whether its texts are replaced. An error: they should be, and its agent does not know how.
+Result<bool> Redacts(RingMap& ring, bool is_asked) {
+  const std::uint32_t modes = ring.header().modes;
+  if (is_asked && (modes & wire::kKnowsRedaction) == 0) {
+    return Error("the process was started by a memwhy that cannot redact; start it again");
+  }
+  return is_asked || (modes & wire::kRedacts) != 0;
 }
 
 }  // namespace
@@ -126,9 +136,11 @@ Result<void> HeapDumpRun::Post(const std::string& ring_path) {
   base_ = place_->Ours(name);
   MEMWHY_TRY(fifo_, Fifo::Make(base_));
   MEMWHY_TRY_VOID(place_->HandOver(name));
-  MEMWHY_TRY_VOID(sink_->AddFact(BeginFact(fs_, *ring_, pid)));
+  MEMWHY_TRY(const bool redacts, Redacts(*ring_, options_.redacts));
+  MEMWHY_TRY_VOID(sink_->AddFact(BeginFact(fs_, *ring_, pid, redacts)));
 
   HeapDumpLimits limits;
+  limits.redacts = redacts;
   limits.has_blocks = !options_.blocks.empty();
   if (limits.has_blocks) {
     MEMWHY_TRY_VOID(WriteBlocks(base_ + wire::kBlocksSuffix, options_.blocks));

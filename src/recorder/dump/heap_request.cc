@@ -107,6 +107,7 @@ Result<HeapRequest> HeapRequest::Post(const FileSystem& fs, RingMap* ring, const
   header.request_clone_ns = limits.clone_ns_per_mib;
   header.request_headroom = limits.headroom_bytes;
   header.request_in_place = limits.in_place ? 1 : 0;
+  header.request_redacts = limits.redacts ? 1 : 0;
   header.request_lanes.store(limits.may_split ? wire::kMayHaveLanes : 0, std::memory_order_relaxed);
   header.request_blocks.store(static_cast<std::uint32_t>(
       limits.has_blocks ? wire::BlocksState::kGiven : wire::BlocksState::kNone));

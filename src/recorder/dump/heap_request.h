@@ -45,6 +45,7 @@ struct HeapDumpLimits {
   std::uint64_t clone_ns_per_mib = 0;  // measured on this machine; 0: not
   std::uint64_t headroom_bytes = 0;    // what the target's cgroup has left; 0: no limit
   bool in_place = false;
+  bool redacts = false;
   bool may_split = false;   // two processors may be busy with it at once
   bool is_census = false;   // only sums; neither of those below
   std::string scan_path;    // where questions will be, as the target sees it; "" no scan

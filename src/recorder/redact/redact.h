@@ -9,6 +9,11 @@
 
 #include <span>
 #include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/recording.h"
+#include "wire/redaction.h"
 
 namespace memwhy::recorder {
 
@@ -19,5 +24,15 @@ std::string RedactCommand(std::span<const std::string> arguments);
 
 // Without any argument: "python app.py (3 arguments)"; of a script or module its name stays.
 std::string RedactAllArguments(std::span<const std::string> arguments);
+
+// With --redact: names of mapped files that are no code (no part of them is executable), of shared
+// memory and of named anonymous memory become tokens. Folders of shared memory, the kernel's own
+// names ("[heap]") and our rings keep theirs.
+void RedactMappings(const wire::RedactionKey& key, std::vector<model::Mapping>* mappings);
+
+// A key that nobody can guess; an error: the kernel gives no random numbers.
+Result<wire::RedactionKey> MakeRedactionKey();
+// As wire::ParseRedactionKey reads it.
+std::string KeyDigits(const wire::RedactionKey& key);
 
 }  // namespace memwhy::recorder
