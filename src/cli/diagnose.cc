@@ -19,6 +19,7 @@
 #include "base/terminal_text.h"
 #include "cli/cli.h"
 #include "cli/default_session.h"
+#include "cli/number_option.h"
 #include "cli/open_session.h"
 #include "cli/report_page.h"
 #include "diagnose/live_diagnosis.h"
@@ -43,6 +44,7 @@ struct DiagnoseOptions {
   std::string objects;  // how long; "" the default
   std::optional<int> pid;
   bool is_deep = false;
+  bool redacts = false;
   double max_pause_ms = 2000;
   bool prints_json() const { return json == kStdout; }
 };
@@ -113,6 +115,7 @@ int RunLive(const DiagnoseOptions& options, std::optional<double> seconds,
   live.session = options.output.empty() ? DefaultSession() : options.output;
   live.seconds = seconds;
   live.max_pause_ms = options.max_pause_ms;
+  live.redacts = options.redacts;
   live.object_seconds = object_seconds;
   live.say = [](std::string_view line) { Warn("{}", line); };
   const auto outcome = [&] {
@@ -196,6 +199,7 @@ void AddDiagnoseCommand(CLI::App& app, int* exit_code) {
       ->add_option("--max-pause", options->max_pause_ms,
                    "Refuse a heap dump with a longer predicted pause")
       ->type_name("MS")
+      ->check(NotNegative())
       ->capture_default_str();
   command
       ->add_option(
@@ -203,7 +207,11 @@ void AddDiagnoseCommand(CLI::App& app, int* exit_code) {
           "How long small Python objects are recorded before the last heap dump (default: a "
           "tenth of --for, 2 to 5 s; without --for 5 s before each; 0: not at all)")
       ->type_name("TIME");
-  command->add_option("--pid", options->pid, "A live process (not built yet)");
+  command->add_flag("--redact", options->redacts,
+                    "Replace keys, names of threads and arguments by tokens before they are "
+                    "written: <str:7f3a09bc>, the same for the same text");
+  command->add_option("--pid", options->pid, "A live process (not built yet)")
+      ->check(WholeNumber(1, INT32_MAX));
   command->add_flag("--deep", options->is_deep, "Record every Python object (not built yet)");
   command->add_option("--try", options->interventions, "gc, trim, empty_cache (not built yet)");
   command->footer(

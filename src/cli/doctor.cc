@@ -26,6 +26,7 @@
 #include "base/terminal_text.h"
 #include "base/unique_fd.h"
 #include "cli/cli.h"
+#include "cli/number_option.h"
 #include "cpython/layout.h"
 #include "os/cgroup.h"
 #include "os/pagemap.h"
@@ -418,7 +419,7 @@ void AddDoctorCommand(CLI::App& app, int* exit_code) {
       app.add_subcommand("doctor", "What memwhy can do on this machine, and why not more");
   command->add_flag("--json", options->is_json, "Print one JSON document");
   command->add_option("--pid", options->pid, "Also look at this process")
-      ->check(CLI::PositiveNumber);
+      ->check(WholeNumber(1, INT32_MAX));
   command->callback([options, exit_code] { *exit_code = RunDoctor(*options); });
 }
 

@@ -20,9 +20,11 @@
 #include "base/terminal_text.h"
 #include "cli/cli.h"
 #include "cli/inspect_dump.h"
+#include "cli/memory_bound.h"
 #include "report/parts/session_json.h"
 #include "session/block_file.h"
 #include "session/dump_file.h"
+#include "session/fact_text.h"
 #include "session/pieces.h"
 #include "session/ring_place.h"
 #include "session/ring_snapshot.h"
@@ -209,8 +211,8 @@ void Inspector::Piece(std::uint32_t process, std::uint32_t thread, std::uint64_t
 void Inspector::Fact(std::span<const std::uint8_t> raw, json* out) {
   const std::string text(raw.begin(), raw.end());
   if (options_.is_json) {
-    json fact = json::parse(text, nullptr, false);
-    (*out)["fact"] = fact.is_discarded() ? json(nullptr) : std::move(fact);
+    auto fact = session::ParseFact<json>(text);
+    (*out)["fact"] = fact ? *std::move(fact) : json(nullptr);
     return;
   }
   Print("  {}\n", FactLine(text, options_.has_events));
@@ -288,6 +290,7 @@ int Inspector::Blocks(const std::string& path) {
 }
 
 int RunInspect(const InspectOptions& options) {
+  AllowMemoryFor(options.path);
   if (session::IsDumpFile(options.path)) return InspectDump(options);
   Inspector inspector(options);
   int code = kExitOk;

@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "report/parts/session_json.h"
 #include "session/dump_contents.h"
+#include "session/fact_text.h"
 
 namespace memwhy::cli {
 namespace {
@@ -28,9 +29,9 @@ std::string KindName(BlockKind kind) {
   return fmt::format("kind {}", static_cast<unsigned>(kind));
 }
 
-json ParseFact(const std::string& text) {
-  json fact = json::parse(text, nullptr, false);
-  return fact.is_discarded() ? json(nullptr) : fact;
+json FactOrNull(const std::string& text) {
+  auto fact = session::ParseFact<json>(text);
+  return fact ? *std::move(fact) : json(nullptr);
 }
 
 json ToJson(const std::string& path, const DumpContents& contents) {
@@ -40,7 +41,7 @@ json ToJson(const std::string& path, const DumpContents& contents) {
                   {"kind", KindName(block.kind)},
                   {"raw_bytes", block.raw_bytes},
                   {"stored_bytes", block.stored_bytes}};
-    if (block.kind == BlockKind::kFact) shown["fact"] = ParseFact(block.fact);
+    if (block.kind == BlockKind::kFact) shown["fact"] = FactOrNull(block.fact);
     blocks.push_back(std::move(shown));
   }
   json records = json::array();
@@ -81,8 +82,8 @@ void PrintText(const InspectOptions& options, const DumpContents& contents) {
 }  // namespace
 
 std::string FactLine(const std::string& text, bool is_full) {
-  const json fact = ParseFact(text);
-  std::string line = fact.is_null() ? "no JSON" : report::DumpJson(fact);
+  const json fact = FactOrNull(text);
+  std::string line = fact.is_null() ? "cannot be read" : report::DumpJson(fact);
   if (!is_full && line.size() > kFactWidth) {
     line = std::string(CutBytes(line, kFactWidth - 3)) + "...";
   }

@@ -14,6 +14,9 @@
 #include "base/terminal_text.h"
 #include "cli/cli.h"
 #include "cli/help_text.h"
+#include "cli/memory_bound.h"
+#include "cli/unexpected.h"
+#include "cli/usage_error.h"
 #include "recorder/inherited_files.h"
 #include "recorder/signals/file_size_signal.h"
 
@@ -52,7 +55,7 @@ int Main(int argc, char** argv) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
     const auto chosen = app.get_subcommands();
     const std::string name = chosen.empty() ? "memwhy" : "memwhy " + chosen.front()->get_name();
-    Fail(kExitUsage, error.what());
+    Fail(kExitUsage, UsageMessage(app, error));
     PrintLines(stderr, "Try '" + name + " --help'.\n");
     return kExitUsage;
   }
@@ -64,9 +67,10 @@ int Main(int argc, char** argv) {
 }  // namespace memwhy::cli
 
 int main(int argc, char** argv) {
+  std::set_terminate(memwhy::cli::EndByException);
   try {
     return memwhy::cli::Main(argc, argv);
-  } catch (const std::exception& error) {
-    return memwhy::cli::Fail(memwhy::cli::kExitEnvironment, error.what());
+  } catch (...) {
+    return memwhy::cli::FailByException();
   }
 }

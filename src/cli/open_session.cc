@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/terminal_text.h"
+#include "cli/memory_bound.h"
 #include "session/ring_place.h"
 
 namespace memwhy::cli {
@@ -16,6 +17,7 @@ Result<std::unique_ptr<session::Session>> OpenSession(const std::string& path) {
   if (auto moved = session::BringRingsHome(path); !moved) {
     Warn("the last events of {} stay outside of it: {}", path, moved.error().message());
   }
+  AllowMemoryFor(path);
   MEMWHY_TRY(auto session, session::Session::Open(path));
   const model::Recording& recording = session->recording();
   if (!recording.damage.empty()) {

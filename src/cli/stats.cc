@@ -11,6 +11,7 @@
 
 #include "base/terminal_text.h"
 #include "cli/cli.h"
+#include "cli/number_option.h"
 #include "cli/open_session.h"
 #include "cli/show_option.h"
 #include "model/sites/stats.h"
@@ -62,7 +63,8 @@ void AddStatsCommand(CLI::App& app, int* exit_code) {
   command->add_option("--from", options->from, "Start of the range: 30, 5m (default: 0)");
   command->add_option("--to", options->to, "End of the range (default: the session's end)");
   AddShowOption(command, options->show);
-  command->add_option("--top", options->top, "Sites shown (default: 10, with --json all)");
+  command->add_option("--top", options->top, "Sites shown (default: 10, with --json all)")
+      ->check(WholeNumber());
   command->add_flag("--histogram", options->has_histogram,
                     "Also the number of blocks by size (with --json always)");
   command->add_flag("--json", options->json, "Print memwhy.stats/1");

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "base/terminal_text.h"
+#include "cli/number_option.h"
 #include "cli/show_option.h"
 #include "model/sites/stats.h"
 
@@ -16,7 +17,7 @@ void AddViewOptions(CLI::App* command, ViewOptions& options, const char* top_hel
   command->add_option("--from", options.from, "Start of the range: 30, 5m (default: 0)");
   command->add_option("--to", options.to, "End of the range (default: the session's end)");
   AddShowOption(command, options.show);
-  command->add_option("--top", options.top, top_help);
+  command->add_option("--top", options.top, top_help)->check(WholeNumber());
   command->add_flag("--json", options.json, std::string("Print ") + schema);
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "os/elf_symbols.h"
 
-#include <fcntl.h>
 #include <fmt/core.h>
 #include <gelf.h>
 #include <libelf.h>
@@ -10,7 +9,7 @@
 #include <cerrno>
 #include <memory>
 
-#include "base/unique_fd.h"
+#include "base/regular_file.h"
 
 namespace memwhy::os {
 namespace {
@@ -22,10 +21,9 @@ struct EndElf {
 }  // namespace
 
 Result<ElfSymbols> ElfSymbols::Read(const std::string& path) {
-  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return Error::FromErrno(errno, "cannot open " + path);
+  MEMWHY_TRY(const RegularFile file, OpenRegular(path, "a library"));
   if (elf_version(EV_CURRENT) == EV_NONE) return Error("libelf is of another version");
-  const std::unique_ptr<Elf, EndElf> elf(elf_begin(fd.get(), ELF_C_READ, nullptr));
+  const std::unique_ptr<Elf, EndElf> elf(elf_begin(file.fd.get(), ELF_C_READ, nullptr));
   if (elf == nullptr || elf_kind(elf.get()) != ELF_K_ELF) {
     return Error::Of("{} is not an ELF file", path);
   }

@@ -5,6 +5,7 @@
 #include <xxhash.h>
 #include <zstd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/check.h"
@@ -22,6 +23,22 @@ std::uint64_t Checksum(const BlockHeader& header, std::span<const std::uint8_t> 
   XXH3_64bits_update(&state, &header, kSignedBytes);
   XXH3_64bits_update(&state, stored.data(), stored.size());
   return XXH3_64bits_digest(&state);
+}
+
+// Behind a frame of `packed` bytes: a frame that decoders skip, of as many bytes as are missing.
+std::size_t Pad(std::uint8_t* stored, std::size_t packed, std::size_t room, std::size_t raw) {
+  constexpr std::uint32_t kSkippableMagic = 0x184d2a50;
+  constexpr std::size_t kHeadBytes = 8;
+  std::size_t padding = PaddingFor(raw, packed);
+  if (padding == 0) return 0;
+  // MayBePacked does not count the block's header.
+  padding = std::max(padding + sizeof(BlockHeader), kHeadBytes);
+  if (packed + padding > room) return 0;
+  const auto content = static_cast<std::uint32_t>(padding - kHeadBytes);
+  std::memcpy(stored + packed, &kSkippableMagic, 4);
+  std::memcpy(stored + packed + 4, &content, 4);
+  std::memset(stored + packed + kHeadBytes, 0, content);
+  return padding;
 }
 
 }  // namespace
@@ -52,9 +69,13 @@ std::span<const std::uint8_t> BlockEncoder::Encode(BlockKind kind,
           ? raw.size()
           : ZSTD_compressCCtx(zstd_->context, stored, buffer_.size() - sizeof(header), raw.data(),
                               raw.size(), kBlockCodecLevel);
-  if (ZSTD_isError(packed) == 0 && packed < raw.size() && MayBePacked(raw.size(), packed)) {
+  std::size_t size = packed;
+  if (ZSTD_isError(packed) == 0 && packed < raw.size()) {
+    size += Pad(stored, packed, buffer_.size() - sizeof(header), raw.size());
+  }
+  if (size < raw.size() && MayBePacked(raw.size(), size)) {
     header.flags = kBlockIsZstd;
-    header.stored_bytes = static_cast<std::uint32_t>(packed);
+    header.stored_bytes = static_cast<std::uint32_t>(size);
   } else {
     if (!raw.empty()) std::memcpy(stored, raw.data(), raw.size());
     header.stored_bytes = header.raw_bytes;

@@ -1,24 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/block_file.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 
+#include "base/regular_file.h"
+
 namespace memwhy::session {
 
 Result<BlockFile> BlockFile::Open(const std::string& path, std::uint64_t limit) {
-  UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return Error::FromErrno(errno, "cannot open " + path);
-  struct stat status{};
-  if (fstat(fd.get(), &status) != 0) return Error::FromErrno(errno, "cannot look at " + path);
-  if (!S_ISREG(status.st_mode)) return Error::Of("{} is not a file", path);
-  BlockFile file(std::move(fd));
-  file.size_ = std::min(static_cast<std::uint64_t>(status.st_size), limit);
+  MEMWHY_TRY(RegularFile opened, OpenRegular(path, "what a session has of this name"));
+  BlockFile file(std::move(opened.fd));
+  file.size_ = std::min(opened.bytes, limit);
   FileHeader header{};
   if (file.size_ < sizeof(header)) return Error::Of("{} is too short for a session", path);
   MEMWHY_TRY_VOID(
@@ -71,6 +67,10 @@ bool BlockFile::Next(Place* place, std::vector<std::uint8_t>* raw) {
     return Damaged("the last block is cut off", true);
   }
   if (auto read = Read(*place, raw); !read) return Damaged(read.error().message(), false);
+  const bool is_columns = place->header.kind == static_cast<std::uint16_t>(BlockKind::kColumns);
+  excess_ +=
+      ExcessOf(is_columns ? columns_.unpacked_bytes() : raw->size(), place->header.stored_bytes);
+  if (excess_ > kFreeExcess) return Damaged("the blocks say more than their bytes can hold", false);
   offset_ += sizeof(BlockHeader) + place->header.stored_bytes;
   return true;
 }

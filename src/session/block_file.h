@@ -53,6 +53,7 @@ class BlockFile {
   UniqueFd fd_;
   std::uint64_t size_ = 0;
   std::uint64_t offset_ = 0;
+  std::uint64_t excess_ = 0;  // of the blocks that Next gave
   std::string damage_;
   bool is_cut_off_ = false;
   mutable BlockDecoder decoder_;

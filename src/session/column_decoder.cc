@@ -3,6 +3,7 @@
 
 #include <zstd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "session/address_model.h"
@@ -50,6 +51,7 @@ struct ColumnDecoder::State {
   ColumnBytes bytes[kColumnCount];
   Cursor columns[kColumnCount];
   AddressModel model;
+  std::uint64_t unpacked = 0;     // bytes of all columns
   std::vector<std::uint8_t> run;  // the records of one piece
   std::uint8_t* out = nullptr;
   std::uint64_t parent = 0;
@@ -129,9 +131,14 @@ Result<void> ColumnDecoder::State::Unpack(std::span<const std::uint8_t> block) {
     }
     in.at += stored;
   }
-  if (in.at != in.end) return Error("a block of columns is longer than its columns");
+  unpacked = total;
+  if (std::any_of(in.at, in.end, [](std::uint8_t byte) { return byte != 0; })) {
+    return Error("a block of columns is longer than its columns");
+  }
   return {};
 }
+
+std::uint64_t ColumnDecoder::unpacked_bytes() const { return state_->unpacked; }
 
 bool ColumnDecoder::State::Run(std::vector<std::uint8_t>* raw) {
   Cursor& heads = Of(Column::kHeads);

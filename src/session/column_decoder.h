@@ -22,6 +22,8 @@ class ColumnDecoder {
 
   // Unfolds a block (hostile input) to the bytes of a block of kPieces.
   Result<void> Decode(std::span<const std::uint8_t> block, std::vector<std::uint8_t>* raw);
+  // Of the columns of that block, for ExcessOf (format.h).
+  std::uint64_t unpacked_bytes() const;
 
  private:
   struct Cursor;

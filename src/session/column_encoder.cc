@@ -265,10 +265,12 @@ void ColumnEncoder::AddRecord(const Record& record, std::uint8_t tag) {
 
 void ColumnEncoder::Pack() {
   block_.clear();
+  std::uint64_t unpacked = 0;
   std::vector<std::uint8_t>& packed = zstd_->packed;
   for (std::size_t i = 0; i < kColumnCount; ++i) {
     const auto raw = columns_[i].bytes();
     Append(&block_, raw.size());
+    unpacked += raw.size();
     if (zstd_->context != nullptr && raw.size() >= kMinPacked) {
       packed.resize(ZSTD_compressBound(raw.size()));
       const std::size_t size = ZSTD_compressCCtx(
@@ -283,6 +285,7 @@ void ColumnEncoder::Pack() {
     Append(&block_, raw.size());
     block_.insert(block_.end(), raw.begin(), raw.end());
   }
+  block_.resize(block_.size() + PaddingFor(unpacked, block_.size()));
 }
 
 }  // namespace memwhy::session

@@ -3,7 +3,7 @@
 // Pieces of event streams field by field: all tags, then all times, and so on, each compressed on
 // its own, which takes a third of the bytes of the streams as they come. A block stands alone.
 //
-//   kColumns := column[Column::kCount]            in the order of Column
+//   kColumns := column[Column::kCount] 0*         in the order of Column; zeros: PaddingFor
 //   column   := v(raw bytes) v(stored bytes) bytes    one zstd frame where stored < raw
 //   kHeads   := head*
 //   head     := v(process) v(thread) v(stream offset) v(stream bytes) v(records) v(times) v(shift)

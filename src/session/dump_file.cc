@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/dump_file.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+
+#include "base/regular_file.h"
+#include "session/fact_text.h"
 
 namespace memwhy::session {
 namespace {
@@ -46,6 +48,23 @@ model::HolderScan ScanOf(const nlohmann::json& fact) {
     scan.objects.push_back(std::move(object));
   }
   return scan;
+}
+
+// Whoever reads facts may rely on their kinds. Of a name that is not known nothing is kept.
+bool IsKnownFact(std::string_view name, const nlohmann::json& value) {
+  constexpr std::string_view kTexts[] = {"type", "python", "name", "method"};
+  constexpr std::string_view kCounts[] = {"pid",          "taken_ns",        "start_ticks",
+                                          "monotonic_ns", "predicted_bytes", "spared_bytes",
+                                          "lanes",        "raw_bytes"};
+  constexpr std::string_view kNumbers[] = {"predicted_ms", "pause_ms", "seconds"};
+  const auto is_in = [&](const auto& names) {
+    return std::ranges::find(names, name) != end(names);
+  };
+  using std::end;
+  if (is_in(kTexts)) return value.is_string();
+  if (is_in(kCounts)) return value.is_number_unsigned();
+  if (is_in(kNumbers)) return value.is_number();
+  return (name == "native" || name == "redacted") && value.is_boolean();
 }
 
 }  // namespace
@@ -105,16 +124,9 @@ Result<void> DumpWriter::Finish() {
 }
 
 Result<std::unique_ptr<DumpFile>> DumpFile::Open(const std::string& path) {
-  UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return Error::FromErrno(errno, "cannot open " + path);
-  struct stat status{};
-  if (fstat(fd.get(), &status) != 0) return Error::FromErrno(errno, "cannot look at " + path);
-  if (S_ISDIR(status.st_mode)) {
-    return Error::Of("{} is a directory, not a heap dump (memwhy heap dump PID -o FILE makes one)",
-                     path);
-  }
-  std::unique_ptr<DumpFile> file(
-      new DumpFile(std::move(fd), static_cast<std::uint64_t>(status.st_size)));
+  MEMWHY_TRY(RegularFile opened,
+             OpenRegular(path, "a heap dump (memwhy heap dump PID -o FILE makes one)"));
+  std::unique_ptr<DumpFile> file(new DumpFile(std::move(opened.fd), opened.bytes));
   DumpFileHeader header{};
   if (!file->ReadAt(0, &header, sizeof(header)) ||
       std::memcmp(header.magic, kDumpFileMagic, sizeof(header.magic)) != 0) {
@@ -148,6 +160,7 @@ bool DumpFile::ReadAt(std::uint64_t offset, void* into, std::size_t bytes) const
 
 Result<void> DumpFile::Rewind() {
   offset_ = first_;
+  excess_ = 0;
   damage_.clear();
   return {};
 }
@@ -190,6 +203,11 @@ std::optional<DumpFile::Block> DumpFile::NextBlock() {
     damage_ = decoded.error().message();
     return std::nullopt;
   }
+  excess_ += ExcessOf(raw_.size(), header.stored_bytes);
+  if (excess_ > kFreeExcess) {
+    damage_ = "the blocks say more than their bytes can hold";
+    return std::nullopt;
+  }
   offset_ += sizeof(header) + header.stored_bytes;
   block.raw = raw_;
   return block;
@@ -201,7 +219,9 @@ void DumpFile::TakeFact(const nlohmann::json& fact) {
   if (type != fact.end() && *type == kScanFact) {
     scan_ = ScanOf(fact);  // the largest by far: not kept as it is
   } else {
-    facts_.update(fact);
+    for (const auto& [name, value] : fact.items()) {
+      if (IsKnownFact(name, value)) facts_[name] = value;
+    }
   }
 }
 
@@ -221,7 +241,11 @@ Result<void> DumpFile::ReadFacts() {
           !ChecksumFits(header, stored_) || !decoder_.Decode(header, stored_, &raw_)) {
         break;
       }
-      TakeFact(nlohmann::json::parse(raw_.begin(), raw_.end(), nullptr, false));
+      excess_ += ExcessOf(raw_.size(), header.stored_bytes);
+      if (excess_ > kFreeExcess) break;
+      auto fact =
+          ParseFact<nlohmann::json>({reinterpret_cast<const char*>(raw_.data()), raw_.size()});
+      if (fact) TakeFact(*fact);
     }
     offset_ = next;
   }
@@ -241,8 +265,9 @@ nlohmann::json ScanFact(const model::HolderScan& scan) {
 
 bool IsDumpFile(const std::string& path) {
   char magic[sizeof(kDumpFileMagic)];
-  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  return fd && read(fd.get(), magic, sizeof(magic)) == static_cast<ssize_t>(sizeof(magic)) &&
+  const auto file = OpenRegular(path, "a heap dump");
+  return file &&
+         read(file->fd.get(), magic, sizeof(magic)) == static_cast<ssize_t>(sizeof(magic)) &&
          std::memcmp(magic, kDumpFileMagic, sizeof(magic)) == 0;
 }
 

@@ -102,6 +102,7 @@ class DumpFile : public model::DumpSource {
   std::uint64_t size_ = 0;
   std::uint64_t first_ = 0;   // of the blocks
   std::uint64_t offset_ = 0;  // where Next goes on
+  std::uint64_t excess_ = 0;  // of the blocks before
   BlockDecoder decoder_;
   std::vector<std::uint8_t> stored_;
   std::vector<std::uint8_t> raw_;

@@ -5,6 +5,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "session/fact_text.h"
 #include "session/format.h"
 
 namespace memwhy::session {
@@ -433,8 +434,7 @@ Result<void> AddFact(const json& fact, Facts* facts) {
 }
 
 Result<void> AddFactText(std::string_view text, Facts* facts) {
-  const json fact = json::parse(text, nullptr, false);
-  if (fact.is_discarded()) return Error("a fact is no JSON");
+  MEMWHY_TRY(const json fact, ParseFact<json>(text));
   return AddFact(fact, facts);
 }
 

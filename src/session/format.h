@@ -4,7 +4,8 @@
 // `NAME.mwy/`; its events and facts are in `blocks.mwy`, which only ever grows at its end:
 //
 //   blocks.mwy := FileHeader block*
-//   block      := BlockHeader stored-bytes            stored = raw, or one zstd frame of it
+//   block      := BlockHeader stored-bytes            stored = raw, or one zstd frame of it and
+//                                                     possibly a skippable one (padding)
 //   kPieces    := piece*       raw bytes; v = varint
 //   piece      := v(process) v(thread) v(stream offset) v(stream bytes) v(length) bytes[length]
 //   kColumns   := the same pieces, field by field: columns.h
@@ -68,12 +69,28 @@ static_assert(kMaxPiecesBytes >= kBlockBytes / 2 * 100);
 inline constexpr std::uint32_t kMaxProcesses = 1u << 16;
 inline constexpr std::uint32_t kMaxThreads = 1u << 20;
 
-// Whether a frame of zstd may hold so much: what packs better is stored as it is, so that a small
-// file cannot claim much.
+// Whether a frame of zstd may hold so much: what packs better is stored as it is (a column) or
+// padded (a block), so that a small file cannot claim much.
 constexpr bool MayBePacked(std::uint64_t raw, std::uint64_t stored) {
   constexpr std::uint64_t kFreeBytes = 1u << 20;
   constexpr std::uint64_t kMaxRatio = 32;
   return raw <= kFreeBytes || raw / kMaxRatio <= stored;
+}
+
+// No block holds more than this for each of its bytes in the file: a writer pads what packs better
+// (PaddingFor). A reader takes kFreeExcess more of a whole file, for files that were written before
+// this rule, and no more.
+inline constexpr std::uint64_t kMaxUnfolding = 32;
+inline constexpr std::uint64_t kFreeExcess = 64u << 20;
+
+// `raw`: of columns the sum of their raw bytes, else the block's. `stored` without the header.
+constexpr std::uint64_t ExcessOf(std::uint64_t raw, std::uint64_t stored) {
+  const std::uint64_t covered = kMaxUnfolding * (sizeof(BlockHeader) + stored);
+  return raw > covered ? raw - covered : 0;
+}
+// How many stored bytes are missing.
+constexpr std::uint64_t PaddingFor(std::uint64_t raw, std::uint64_t stored) {
+  return (ExcessOf(raw, stored) + kMaxUnfolding - 1) / kMaxUnfolding;
 }
 
 }  // namespace memwhy::session

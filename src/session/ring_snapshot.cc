@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/ring_snapshot.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +10,7 @@
 #include <tuple>
 
 #include "base/file_system.h"
+#include "base/regular_file.h"
 #include "base/strings.h"
 #include "base/unique_fd.h"
 #include "session/format.h"
@@ -56,9 +55,8 @@ bool HasBytes(const ChunkCopy& chunk) {
 }
 
 Result<UniqueFd> OpenRingFile(const std::string& path) {
-  UniqueFd fd(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  if (!fd) return Error::FromErrno(errno, "cannot open " + path);
-  return fd;
+  MEMWHY_TRY(RegularFile file, OpenRegular(path, "a ring", Links::kRefuse));
+  return std::move(file.fd);
 }
 
 }  // namespace

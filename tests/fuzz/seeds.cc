@@ -159,6 +159,17 @@ std::vector<std::string> SessionFacts() {
           Fact(ToJson(session::EndFact{At(20), "exit:0", 0.5, 100, false}))};
 }
 
+// As deep, as wide and of as many values as readers refuse.
+std::vector<std::string> GreedyFacts() {
+  const std::string op(1, static_cast<char>(fuzz::SessionOp::kFact));
+  std::string deep = op + R"({"type":"note","text":)" + std::string(40, '[') + std::string(40, ']');
+  std::string wide = op + R"({"type":"maps")";
+  for (int i = 0; i < 300; ++i) wide += ",\"" + std::to_string(i) + "\":0";
+  std::string many = op + R"({"type":"os_samples","samples":[[])";
+  for (int i = 0; i < 3000; ++i) many += ",[]";
+  return {deep + "}", wide + "}", many + "]}"};
+}
+
 // A cache of objects with native memory behind each, as a stream without magic and version.
 std::string Holders(std::uint64_t count) {
   using wire::EdgeKind;
@@ -171,6 +182,7 @@ std::string Holders(std::uint64_t count) {
   const auto tensor = dump.Type("app.T", wire::kTypeIsOwned, 72, 0x502000);
   dump.Object(module, 0x1000, 1, {0x2000}, attributes);
   dump.Object(dict, 0x2000, 1, {0x2800, 0x3000}, pairs);
+  dump.Key(0x2800, "<str:7f3a09bc>");  // as of a redacted dump
   dump.Key(0x2800, "CACHE");
   dump.Root(wire::DumpRoot::kModule, wire::RootCounts::kNone, "app", {0x1000});
   dump.NativeType("N5torch8autograd8BackwardE");
@@ -442,6 +454,7 @@ int main(int argc, char** argv) {
   folded.part.allocated_by_size[7] = {100, 2};
   folded.forked = {1};
   const std::uint64_t claims[3] = {0, stream.size(), stream.size()};
+  WriteSeed(out + "/session", "facts_that_ask_for_much", Joined(GreedyFacts()));
   WriteSeed(out + "/session", "claims",
             std::string("\x0c\0", 2) +
                 std::string(reinterpret_cast<const char*>(claims), sizeof(claims)) + stream);

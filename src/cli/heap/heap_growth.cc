@@ -22,6 +22,7 @@
 #include "cli/cli.h"
 #include "cli/heap/heap.h"
 #include "cli/heap/heap_target.h"
+#include "cli/number_option.h"
 #include "cli/view_options.h"
 #include "recorder/dump/heap_census.h"
 #include "report/heap/heap_growth.h"
@@ -186,12 +187,13 @@ void AddGrowth(CLI::App& heap, int* exit_code) {
       ->type_name("TIME");
   command->add_option("--rounds", options->rounds, "Number of counts (default 5)")
       ->type_name("N")
-      ->check(CLI::Range(std::size_t{2}, kMaxRounds));
+      ->check(WholeNumber(2, kMaxRounds));
   command->add_option("--dump", options->dump, "Write a heap dump at the end if something grew")
       ->type_name("FILE");
   command->add_flag("--json", options->json, "Print memwhy.heap.growth/1");
   command->add_option("--top", options->top, "Types and pairs shown (default: 12, with --json all)")
-      ->type_name("N");
+      ->type_name("N")
+      ->check(WholeNumber());
   command->callback([=] { *exit_code = RunHeapGrowth(*options); });
 }
 

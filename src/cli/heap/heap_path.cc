@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "cli/heap/heap.h"
 #include "cli/heap/open_dump.h"
+#include "cli/number_option.h"
 #include "cli/open_births.h"
 #include "cli/view_options.h"
 #include "report/heap/heap_json.h"
@@ -100,7 +101,8 @@ void AddPath(CLI::App& heap, int* exit_code) {
       ->type_name("T");
   command->add_option("--address", options->address, "The object at this address")->type_name("A");
   command->add_option("--max", options->most, "Objects shown (default: 5, with --json all)")
-      ->type_name("N");
+      ->type_name("N")
+      ->check(WholeNumber());
   command
       ->add_option("--session", options->session,
                    "The recording of the process: shows where each object was allocated")

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/terminal_text.h"
+#include "cli/number_option.h"
 
 namespace memwhy::cli {
 
@@ -12,10 +13,10 @@ void HeapTarget::AddOptions(CLI::App& command) {
   command.add_option("pid", pid, "A process that runs under memwhy run")
       ->required()
       ->type_name("PID")
-      ->check(CLI::PositiveNumber);
+      ->check(WholeNumber(1, INT32_MAX));
   command.add_option("--max-pause", max_pause_ms, "Refuse a longer predicted pause")
       ->type_name("MS")
-      ->check(CLI::NonNegativeNumber);
+      ->check(NotNegative());
   command.add_flag("--in-place", in_place,
                    "No clone: walk with the GIL held (longer pause, less memory)");
 }

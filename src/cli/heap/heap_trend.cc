@@ -11,6 +11,7 @@
 #include "cli/cli.h"
 #include "cli/heap/heap.h"
 #include "cli/heap/open_dump.h"
+#include "cli/number_option.h"
 #include "cli/view_options.h"
 #include "report/heap/heap_why.h"
 
@@ -55,7 +56,8 @@ void AddTrend(CLI::App& heap, int* exit_code) {
       ->type_name("DUMP...");
   command->add_flag("--json", options->json, "Print memwhy.heap.trend/1");
   command->add_option("--top", options->top, "Types shown (default: 20, with --json all)")
-      ->type_name("N");
+      ->type_name("N")
+      ->check(WholeNumber());
   command->callback([=] { *exit_code = RunHeapTrend(*options); });
 }
 

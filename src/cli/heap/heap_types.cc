@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/heap/heap.h"
 #include "cli/heap/open_dump.h"
+#include "cli/number_option.h"
 #include "cli/view_options.h"
 #include "report/heap/heap_json.h"
 #include "report/heap/heap_text.h"
@@ -55,7 +56,7 @@ void AddTypes(CLI::App& heap, int* exit_code) {
   command
       ->add_option("--generation", options->generation,
                    "Only objects of this generation: 0, 1, 2; 3: frozen")
-      ->check(CLI::Range(0, 3));
+      ->check(WholeNumber(0, 3));
   command->callback([=] { *exit_code = RunHeapTypes(*options); });
 }
 

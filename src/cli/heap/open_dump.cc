@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/heap/open_dump.h"
 
+#include "cli/memory_bound.h"
+#include "cli/number_option.h"
 #include "session/dump_file.h"
 
 namespace memwhy::cli {
 
 Result<std::unique_ptr<OpenedDump>> OpenDump(const std::string& path) {
+  AllowMemoryFor(path);
   MEMWHY_TRY(const std::unique_ptr<session::DumpFile> file, session::DumpFile::Open(path));
   auto opened = std::make_unique<OpenedDump>();
   MEMWHY_TRY_VOID(file->ReadFacts());
@@ -28,7 +31,7 @@ void AddDumpOptions(CLI::App* command, DumpOptions& options, const char* top_hel
       ->required()
       ->type_name("DUMP");
   command->add_flag("--json", options.json, std::string("Print ") + schema);
-  command->add_option("--top", options.top, top_help)->type_name("N");
+  command->add_option("--top", options.top, top_help)->type_name("N")->check(WholeNumber());
 }
 
 }  // namespace memwhy::cli

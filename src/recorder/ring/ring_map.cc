@@ -25,7 +25,7 @@ constexpr std::uint64_t kLookNs = 50'000'000;
 }  // namespace
 
 Result<std::unique_ptr<RingMap>> RingMap::Open(const std::string& path) {
-  UniqueFd fd(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  UniqueFd fd(open(path.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
   if (!fd) return Error::FromErrno(errno, "cannot open " + path);
   struct stat status{};
   if (fstat(fd.get(), &status) != 0) return Error::FromErrno(errno, "cannot look at " + path);
