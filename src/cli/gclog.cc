@@ -16,13 +16,11 @@
 
 #include "analysis/gc_summary.h"
 #include "base/output_file.h"
-#include "base/regular_file.h"
-#include "base/strings.h"
 #include "base/terminal_text.h"
 #include "base/unique_fd.h"
 #include "cli/cli.h"
-#include "cli/memory_bound.h"
 #include "cli/number_option.h"
+#include "cli/open_session.h"
 #include "cli/view_options.h"
 #include "readers/gc_log_reader.h"
 #include "report/gclog/gclog_json.h"
@@ -39,22 +37,6 @@ struct GclogOptions {
   bool keeps_shutdown = false;
   std::size_t top = 10;
 };
-
-// A log may come through a descriptor of ours, too: gclog <(zcat LOG).
-Result<UniqueFd> OpenLog(const std::string& path) {
-  if (StartsWith(path, "/dev/fd/") || StartsWith(path, "/proc/self/fd/") || path == "/dev/stdin") {
-    UniqueFd fd(open(path.c_str(), O_RDONLY | O_NOCTTY | O_CLOEXEC));
-    if (!fd) return Error::FromErrno(errno, "gc log " + path);
-    return fd;
-  }
-  auto file = OpenRegular(path, "a gc log");
-  if (!file) {
-    return Error::Of("gc log: {}; give the file that the program's stderr went to, or - for stdin",
-                     file.error().message());
-  }
-  AllowMemoryFor(path);
-  return std::move(file->fd);
-}
 
 // "" or why the rest could not be read.
 std::string ReadAll(int fd, readers::GcLogReader* reader) {
@@ -81,7 +63,7 @@ int RunGclog(GclogOptions options) {
   if (options.file.empty()) return Fail(kExitUsage, "gclog needs a FILE, or - for stdin");
   UniqueFd file;
   if (options.file != kStandard) {
-    auto opened = OpenLog(options.file);
+    auto opened = OpenLog(options.file, "a gc log", "the file that the program's stderr went to");
     if (!opened) return Fail(kExitUsage, opened.error().message());
     file = *std::move(opened);
   }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // memwhy oom: who was killed for lack of memory, by whom and why.
-#include <fcntl.h>
 #include <fmt/core.h>
 #include <unistd.h>
 
@@ -16,6 +15,8 @@
 #include "base/terminal_text.h"
 #include "base/unique_fd.h"
 #include "cli/cli.h"
+#include "cli/number_option.h"
+#include "cli/open_session.h"
 #include "cli/view_options.h"
 #include "os/cgroup.h"
 #include "os/kernel_log.h"
@@ -73,12 +74,9 @@ int RunOom(const OomOptions& options) {
   } else {
     UniqueFd file;
     if (options.log != "-") {
-      file.Reset(open(options.log.c_str(), O_RDONLY | O_CLOEXEC));
-      if (!file) {
-        return Fail(kExitUsage, fmt::format("log {}: {}; give a file with the kernel's messages, "
-                                            "or - for stdin",
-                                            options.log, std::strerror(errno)));
-      }
+      auto opened = OpenLog(options.log, "a log", "a file with the kernel's messages");
+      if (!opened) return Fail(kExitUsage, opened.error().message());
+      file = *std::move(opened);
     }
     const auto fed = FeedFile(file ? file.get() : STDIN_FILENO, &reader);
     if (!fed) damage = fed.error().message();
@@ -108,7 +106,7 @@ void AddOomCommand(CLI::App& app, int* exit_code) {
   command->add_option("--cgroup", options->cgroup, "Also the counters of this memory cgroup")
       ->type_name("DIR");
   command->add_option("--top", options->top, "Other processes shown of each kill (default: 10)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(WholeNumber())
       ->type_name("N");
   command->add_flag("--json", options->json, "Print memwhy.oom/1");
   command->callback([options, exit_code] { *exit_code = RunOom(*options); });

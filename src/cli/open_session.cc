@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/open_session.h"
 
+#include <fcntl.h>
+
 #include <fmt/core.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <utility>
 
 #include "base/bytes.h"
+#include "base/regular_file.h"
+#include "base/strings.h"
 #include "base/terminal_text.h"
 #include "cli/memory_bound.h"
 #include "session/ring_place.h"
@@ -30,6 +35,21 @@ Result<std::unique_ptr<session::Session>> OpenSession(const std::string& path) {
     for (const std::string& note : recording.notes) Warn("{}", note);
   }
   return session;
+}
+
+Result<UniqueFd> OpenLog(const std::string& path, std::string_view what,
+                         std::string_view advice) {
+  if (StartsWith(path, "/dev/fd/") || StartsWith(path, "/proc/self/fd/") || path == "/dev/stdin") {
+    UniqueFd fd(open(path.c_str(), O_RDONLY | O_NOCTTY | O_CLOEXEC));
+    if (!fd) return Error::FromErrno(errno, "log " + path);
+    return fd;
+  }
+  auto file = OpenRegular(path, what);
+  if (!file) {
+    return Error::Of("log: {}; give {}, or - for stdin", file.error().message(), advice);
+  }
+  AllowMemoryFor(path);
+  return std::move(file->fd);
 }
 
 Result<TimeRange> ParseTimeRange(const std::string& from, const std::string& to) {

@@ -128,7 +128,7 @@ def test_what_is_no_file(kind, tmp_path, monkeypatch):
     there = tmp_path / "there"
     KINDS[kind](there)
     commands = [["stats", session], ["inspect", session], ["diagnose", session],
-                ["heap", "types", there], ["heap", "diff", there, there], ["gclog", there]]
+                ["heap", "types", there], ["heap", "diff", there, there], ["gclog", there], ["oom", "--log", there]]
     if kind != "a folder":
         commands.append(["inspect", there])
     for arguments in commands:

@@ -55,7 +55,7 @@ def contents(path):
     zstd.ZSTD_findFrameCompressedSize.restype = ctypes.c_size_t
     zstd.ZSTD_decompress.restype = ctypes.c_size_t
     parts = [raw]
-    for found in re.finditer(b"\x28\xb5\x2f\xfd", raw):
+    for found in re.finditer(re.escape(b"\x28\xb5\x2f\xfd"), raw):
         frame = raw[found.start():]
         size = zstd.ZSTD_findFrameCompressedSize(frame, ctypes.c_size_t(len(frame)))
         if size > len(frame):
@@ -154,7 +154,7 @@ def test_paths_stay_useful(redacted):
     sessions = {re.sub("[0-9a-f]{8}", "#", path)
                 for path in redacted.paths(redacted.dumps[0], "__main__.Session")}
     assert "__main__.CACHE[<str:#>][<str:#>]" in sessions
-    assert any("wait_for_it()" in path and "kangaroo_local[<str:#>]" in path for path in sessions)
+    assert "__main__.thread._args[0][<str:#>]" in sessions
 
 
 def test_a_text_has_one_token_in_all_dumps_of_a_process(redacted):
