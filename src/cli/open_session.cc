@@ -37,8 +37,7 @@ Result<std::unique_ptr<session::Session>> OpenSession(const std::string& path) {
   return session;
 }
 
-Result<UniqueFd> OpenLog(const std::string& path, std::string_view what,
-                         std::string_view advice) {
+Result<UniqueFd> OpenLog(const std::string& path, std::string_view what, std::string_view advice) {
   if (StartsWith(path, "/dev/fd/") || StartsWith(path, "/proc/self/fd/") || path == "/dev/stdin") {
     UniqueFd fd(open(path.c_str(), O_RDONLY | O_NOCTTY | O_CLOEXEC));
     if (!fd) return Error::FromErrno(errno, "log " + path);

@@ -18,8 +18,8 @@ namespace memwhy::cli {
 // Damage and lost events are said on stderr; the session is opened all the same.
 Result<std::unique_ptr<session::Session>> OpenSession(const std::string& path);
 
-// A log to read through; it may come by a descriptor of ours, too: gclog <(zcat LOG). `what` is what
-// it should be, `advice` what to give: "a gc log", "the file that stderr went to".
+// A log to read through; it may come by a descriptor of ours, too: gclog <(zcat LOG). `what` is
+// what it should be, `advice` what to give: "a gc log", "the file that stderr went to".
 Result<UniqueFd> OpenLog(const std::string& path, std::string_view what, std::string_view advice);
 
 struct TimeRange {

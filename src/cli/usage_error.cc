@@ -35,29 +35,24 @@ std::string UnknownCommand(const CLI::App& app, const std::vector<std::string>& 
 
 std::string UsageMessage(const CLI::App& app, const CLI::ParseError& error) {
   const CLI::App& command = Innermost(app);
-  const std::string_view kind = error.get_name();
   const std::string text = error.what();
-  if (kind == "RequiredError" && text == "A subcommand is required") {
-    return UnknownCommand(command, app.remaining(true));
-  }
-  if (kind == "RequiredError") {
+  if (text == "A subcommand is required") return UnknownCommand(command, app.remaining(true));
+  if (text.ends_with(" is required")) {
     const std::string what = text.substr(0, text.find(" is required"));
     return fmt::format("{} needs {}", PathTo(command), what);
   }
-  if (kind == "ExtrasError") {
+  if (text.starts_with("The following argument")) {
     std::vector<std::string> words = app.remaining(true);
     return fmt::format("{} does not take '{}'", PathTo(command), fmt::join(words, "', '"));
   }
-  if (kind == "ConversionError") {
-    constexpr std::string_view kBegin = "Could not convert: ";
-    const std::size_t equals = text.find(" = ");
-    if (text.starts_with(kBegin) && equals != std::string::npos) {
-      return fmt::format("{}: '{}' is no number that fits",
-                         text.substr(kBegin.size(), equals - kBegin.size()),
-                         text.substr(equals + 3));
-    }
+  constexpr std::string_view kNoNumber = "Could not convert: ";
+  if (const std::size_t equals = text.find(" = ");
+      text.starts_with(kNoNumber) && equals != std::string::npos) {
+    return fmt::format("{}: '{}' is no number that fits",
+                       text.substr(kNoNumber.size(), equals - kNoNumber.size()),
+                       text.substr(equals + 3));
   }
-  if (kind == "ArgumentMismatch") {
+  if (text.find(" required ") != std::string::npos && text.ends_with(" missing")) {
     return fmt::format("{} needs a value", text.substr(0, text.find(':')));
   }
   return text;

@@ -52,26 +52,30 @@ def contents(path):
     """The bytes of a file and of all that is packed in it."""
     raw = path.read_bytes()
     zstd = ctypes.CDLL(ctypes.util.find_library("zstd"))
-    zstd.ZSTD_findFrameCompressedSize.restype = ctypes.c_size_t
-    zstd.ZSTD_decompress.restype = ctypes.c_size_t
+    for function in (zstd.ZSTD_findFrameCompressedSize, zstd.ZSTD_decompress):
+        function.restype = ctypes.c_size_t
+    zstd.ZSTD_getFrameContentSize.restype = ctypes.c_uint64
     parts = [raw]
     for found in re.finditer(re.escape(b"\x28\xb5\x2f\xfd"), raw):
-        frame = raw[found.start():]
+        frame = raw[found.start():found.start() + (4 << 20)]
         size = zstd.ZSTD_findFrameCompressedSize(frame, ctypes.c_size_t(len(frame)))
-        if size > len(frame):
+        room = zstd.ZSTD_getFrameContentSize(frame, ctypes.c_size_t(len(frame)))
+        if size > len(frame) or room > 16 << 20:
             continue
-        room = 32 << 20
         out = ctypes.create_string_buffer(room)
         got = zstd.ZSTD_decompress(out, ctypes.c_size_t(room), frame, ctypes.c_size_t(size))
-        if got <= room:
-            parts.append(out.raw[:got])
+        if got == room:
+            parts.append(out.raw)
     return b"\n".join(parts)
 
 
 def found_in(paths, words):
     """Where which of the words stand."""
-    return {(path.name, word) for path in paths for word in words
-            if word.encode() in contents(path)}
+    found = set()
+    for path in paths:
+        everything = contents(path)
+        found.update((path.name, word) for word in words if word.encode() in everything)
+    return found
 
 
 class Recorded:
