@@ -137,6 +137,7 @@ Result<void> HeapDumpRun::Post(const std::string& ring_path) {
   MEMWHY_TRY(fifo_, Fifo::Make(base_));
   MEMWHY_TRY_VOID(place_->HandOver(name));
   MEMWHY_TRY(const bool redacts, Redacts(*ring_, options_.redacts));
+  options_.redacts = redacts;
   MEMWHY_TRY_VOID(sink_->AddFact(BeginFact(fs_, *ring_, pid, redacts)));
 
   HeapDumpLimits limits;
@@ -227,7 +228,7 @@ Result<HeapDumpOutcome> HeapDumpRun::Finish() {
   }
   HeapDumpOutcome outcome;
   if (is_asked_) {
-    HolderNames names(fs_, options_.pid);
+    HolderNames names(fs_, options_.pid, options_.redacts);
     if (const auto scan = ParseAnswers(answers_, questions_, names)) {
       outcome.was_scanned = true;
       MEMWHY_TRY_VOID(sink_->AddFact(session::ScanFact(*scan)));

@@ -7,8 +7,14 @@
 
 namespace memwhy::recorder {
 
-HolderNames::HolderNames(const FileSystem& fs, pid_t pid) : fs_(fs), pid_(pid) {
+HolderNames::HolderNames(const FileSystem& fs, pid_t pid, bool redacts)
+    : fs_(fs), pid_(pid), redacts_(redacts) {
   if (auto maps = os::ReadMaps(fs, pid)) maps_ = std::move(*maps);
+}
+
+bool HolderNames::IsCode(const std::string& path) const {
+  return std::any_of(maps_.begin(), maps_.end(),
+                     [&](const os::Vma& vma) { return vma.is_executable() && vma.name == path; });
 }
 
 const os::ElfSymbols* HolderNames::SymbolsOf(const std::string& path) {
@@ -36,8 +42,9 @@ std::string HolderNames::NameOf(std::uint64_t address) {
     if (named->name == "[heap]") return "anonymous";
   }
   if (named->inode == 0) return "anonymous";
-  // The library begins where its first mapping does.
   const std::string path = named->name;
+  if (redacts_ && !IsCode(path)) return "a mapped file";
+  // The library begins where its first mapping does.
   std::uint64_t base = named->start;
   for (const os::Vma& vma : maps_) {
     if (vma.name == path) {

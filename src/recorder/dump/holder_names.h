@@ -20,14 +20,17 @@ namespace memwhy::recorder {
 
 class HolderNames {
  public:
-  HolderNames(const FileSystem& fs, pid_t pid);
+  // `redacts`: files that are no code (no part of them is executable) have no name.
+  HolderNames(const FileSystem& fs, pid_t pid, bool redacts);
   std::string NameOf(std::uint64_t address);
 
  private:
+  bool IsCode(const std::string& path) const;
   const os::ElfSymbols* SymbolsOf(const std::string& path);
 
   const FileSystem& fs_;
   pid_t pid_;
+  bool redacts_;
   std::vector<os::Vma> maps_;
   std::map<std::string, std::optional<os::ElfSymbols>> symbols_;
 };
