@@ -117,7 +117,7 @@ def test_dump_as_text(dump):
     assert result.returncode == 0
     lines = result.stdout.splitlines()
     assert lines[0].startswith(f"heap dump {dump} (")
-    assert lines[1] in [f"file version 1, stream version {n}" for n in (1, 2)]
+    assert lines[1] in [f"file version 1, stream version {n}" for n in (1, 2, 3)]
     assert any(line.split()[:1] == ["object"] for line in lines)
     assert all(len(line) <= 80 for line in lines[1:])
     assert "dump_end" in memwhy("inspect", "--events", dump).stdout
