@@ -39,26 +39,37 @@ std::vector<model::ProcessId> PythonProcesses(const model::Recording& recording)
   return found;
 }
 
-std::string RoleOf(const model::Recording& recording, model::ProcessId process) {
-  const model::Process& one = recording.processes[process.value];
-  std::size_t number = 0;
-  std::size_t siblings = 0;
-  bool is_child = false;  // of a process that is recorded
-  const std::vector<model::ProcessId> all = PythonProcesses(recording);
-  for (const model::ProcessId id : all) {
-    const model::Process& other = recording.processes[id.value];
-    is_child = is_child || (id != process && one.parent && other.pid == *one.parent);
-    if (!one.parent || other.parent != one.parent) continue;
-    if (WithoutNumbers(other.command) != WithoutNumbers(one.command)) continue;
-    ++siblings;
-    if (id == process) number = siblings;
+ProcessRoles::ProcessRoles(const model::Recording& recording)
+    : recording_(recording), all_(PythonProcesses(recording)) {
+  for (const model::ProcessId id : all_) {
+    const model::Process& process = recording.processes[id.value];
+    pids_.insert(process.pid);
+    if (process.parent) numbers_[id.value] = ++siblings_[GroupOf(process)];
   }
-  if (siblings > 1) {
-    return fmt::format("worker {} of {}, started by PID {}", number, siblings, *one.parent);
+}
+
+ProcessRoles::Group ProcessRoles::GroupOf(const model::Process& process) const {
+  return {*process.parent, WithoutNumbers(process.command)};
+}
+
+std::string ProcessRoles::RoleOf(model::ProcessId process) const {
+  const model::Process& one = recording_.processes[process.value];
+  if (const auto number = numbers_.find(process.value); number != numbers_.end()) {
+    const std::size_t siblings = siblings_.at(GroupOf(one));
+    if (siblings > 1) {
+      return fmt::format("worker {} of {}, started by PID {}", number->second, siblings,
+                         *one.parent);
+    }
   }
-  if (is_child) return fmt::format("child of PID {}", *one.parent);
-  if (!all.empty() && all.front() == process) return "first process";
+  if (one.parent && *one.parent != one.pid && pids_.contains(*one.parent)) {
+    return fmt::format("child of PID {}", *one.parent);
+  }
+  if (!all_.empty() && all_.front() == process) return "first process";
   return one.parent ? fmt::format("started by PID {}", *one.parent) : "";
+}
+
+std::string RoleOf(const model::Recording& recording, model::ProcessId process) {
+  return ProcessRoles(recording).RoleOf(process);
 }
 
 std::string NameOfProcess(const model::Recording& recording, model::ProcessId process) {

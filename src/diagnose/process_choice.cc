@@ -4,7 +4,10 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <map>
 #include <optional>
+#include <vector>
 
 #include "analysis/growth.h"
 #include "analysis/main_process.h"
@@ -26,7 +29,19 @@ struct Candidate {
   Bytes rise() const { return first && last > *first ? last - *first : 0; }
 };
 
-Candidate Look(const model::Recording& recording, model::ProcessId process, const Window& window) {
+// The samples of each process; of all in one pass, since there may be thousands of both.
+using Samples = std::map<std::uint32_t, std::vector<const model::OsSample*>>;
+
+Samples SamplesOf(const model::Recording& recording) {
+  Samples samples;
+  for (const model::OsSample& sample : recording.os_samples) {
+    samples[sample.process.value].push_back(&sample);
+  }
+  return samples;
+}
+
+Candidate Look(const model::Recording& recording, const Samples& samples, model::ProcessId process,
+               const Window& window) {
   const model::Process& one = recording.processes[process.value];
   Candidate candidate;
   candidate.process = process;
@@ -36,10 +51,12 @@ Candidate Look(const model::Recording& recording, model::ProcessId process, cons
   candidate.seconds = std::max(0.0, to - from);
   const auto& dumps = recording.heap_dump_processes;
   candidate.has_heap_dump = std::find(dumps.begin(), dumps.end(), process) != dumps.end();
-  for (const model::OsSample& sample : recording.os_samples) {
-    if (sample.process != process || sample.time < (from + to) / 2 || sample.time > to) continue;
-    if (!candidate.first) candidate.first = sample.rss;
-    candidate.last = sample.rss;
+  const auto own = samples.find(process.value);
+  if (own == samples.end()) return candidate;
+  for (const model::OsSample* sample : own->second) {
+    if (sample->time < (from + to) / 2 || sample->time > to) continue;
+    if (!candidate.first) candidate.first = sample->rss;
+    candidate.last = sample->rss;
   }
   return candidate;
 }
@@ -52,8 +69,10 @@ ProcessChoice ChooseProcesses(const model::Recording& recording, const Window& w
       window.from ? analysis::kShortestWindow_s : 1.5 * analysis::kShortestWindow_s;
   std::vector<Candidate> candidates;
   double longest = 0;
+  const Samples samples = SamplesOf(recording);
+  const analysis::ProcessRoles roles(recording);
   for (const model::ProcessId process : analysis::PythonProcesses(recording)) {
-    candidates.push_back(Look(recording, process, window));
+    candidates.push_back(Look(recording, samples, process, window));
     longest = std::max(longest, candidates.back().seconds);
   }
   ProcessChoice choice;
@@ -64,7 +83,7 @@ ProcessChoice ChooseProcesses(const model::Recording& recording, const Window& w
     row.pid = one.pid;
     row.parent = one.parent;
     row.command = one.command;
-    row.role = analysis::RoleOf(recording, candidate.process);
+    row.role = roles.RoleOf(candidate.process);
     row.why = std::move(why);
     row.from = one.started;
     row.to = one.started + candidate.seconds;

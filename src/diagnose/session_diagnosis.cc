@@ -257,17 +257,24 @@ analysis::ProcessRow RowOf(const model::Recording& recording, const analysis::Ve
   return row;
 }
 
+constexpr std::size_t kNamedUnjudged = 5;
+
 analysis::Check ProcessesCheck(const std::vector<analysis::ProcessRow>& rows) {
   std::size_t growing = 0;
   std::size_t judged = 0;
+  std::size_t left_out = 0;
   std::string unjudged;
   for (const analysis::ProcessRow& row : rows) {
     if (row.word && row.why.empty()) {
       ++judged;
       if (*row.word == analysis::VerdictWord::kGrowing) ++growing;
     } else {
-      unjudged += fmt::format("; PID {}: {}", row.pid, row.why);
+      ++left_out;
+      if (left_out <= kNamedUnjudged) unjudged += fmt::format("; PID {}: {}", row.pid, row.why);
     }
+  }
+  if (left_out > kNamedUnjudged) {
+    unjudged += fmt::format("; and {} more", left_out - kNamedUnjudged);
   }
   return {"processes.judged",
           growing > 0 ? analysis::CheckResult::kFail : analysis::CheckResult::kPass,
