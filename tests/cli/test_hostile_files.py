@@ -56,8 +56,19 @@ def built():
     require_built()
 
 
+# Cheap ones of each kind for `make test`; each of the others takes up to minutes.
+QUICK = {"nested_in_members", "many_members", "wrong_kinds", "claims_much", "claims_a_long_piece",
+         "claims_edges", "dump_wrong_kinds", "one_line", "cut_lines"}
+
+
+def skip_if_slow(kind):
+    if kind not in QUICK and os.environ.get("MEMWHY_FULL_TESTS") != "1":
+        pytest.skip("with MEMWHY_FULL_TESTS=1")
+
+
 @pytest.mark.parametrize("kind", hostile_files.SESSIONS)
 def test_sessions(kind, tmp_path):
+    skip_if_slow(kind)
     path = hostile_files.session(tmp_path / "h.mwy", hostile_files.SESSIONS[kind]())
     for arguments in (["stats", path, "--json"], ["inspect", path], ["diagnose", path],
                       ["explain", path], ["table", path, "--json"], ["tree", path, "--json"],
@@ -68,6 +79,7 @@ def test_sessions(kind, tmp_path):
 
 @pytest.mark.parametrize("kind", hostile_files.DUMPS)
 def test_dumps(kind, tmp_path):
+    skip_if_slow(kind)
     stream, facts = hostile_files.DUMPS[kind]()
     path = hostile_files.dump(tmp_path / "h.heap", hostile_files.DUMP_BEGIN + stream, facts)
     for arguments in (["heap", "types", path], ["heap", "retained", path, "--json"],
@@ -80,6 +92,7 @@ def test_dumps(kind, tmp_path):
 
 @pytest.mark.parametrize("kind", hostile_files.LOGS)
 def test_logs(kind, tmp_path):
+    skip_if_slow(kind)
     path = tmp_path / "gc.log"
     path.write_bytes(hostile_files.LOGS[kind]())
     run_bounded(path, "gclog", path)
@@ -87,6 +100,7 @@ def test_logs(kind, tmp_path):
 
 
 def test_what_needs_more_than_its_bound_is_said_and_can_be_allowed(tmp_path):
+    skip_if_slow("many_live_blocks")
     path = hostile_files.session(tmp_path / "h.mwy", hostile_files.SESSIONS["many_live_blocks"]())
     few = memwhy("stats", path, env={**os.environ, "MEMWHY_MAX_MEMORY": "64MiB"}, timeout=120)
     assert few.returncode == 3, few.stderr

@@ -3,8 +3,10 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -13,7 +15,17 @@ from conftest import clean_environment
 from small_disk import SmallDisk
 from survival import Run, check_session, kill
 
-IN_MEMORY = {"MEMWHY_RING_PLACES": "/dev/shm"}
+
+@pytest.fixture
+def memory():
+    """A folder of this test alone in memory: other tests have rings in /dev/shm, too."""
+    folder = Path(tempfile.mkdtemp(prefix="memwhy-test-places-", dir="/dev/shm"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+def in_memory(folder):
+    return {"MEMWHY_RING_PLACES": str(folder)}
 
 
 @pytest.fixture
@@ -26,8 +38,8 @@ def disk(tmp_path):
         yield made
 
 
-def folders():
-    return {path for path in Path("/dev/shm").iterdir() if path.name.startswith("memwhy-rings.")}
+def folders(memory):
+    return list(memory.iterdir())
 
 
 def place_of(session):
@@ -49,27 +61,25 @@ def kill_all(run):
     return killed_ns
 
 
-def test_a_kill_of_everything_loses_nothing(memwhy, tmp_path, marked, disk):
-    before = folders()
-    run = Run(memwhy, tmp_path, {**marked, **IN_MEMORY}, 30, 0.0005, where=disk.path)
+def test_a_kill_of_everything_loses_nothing(memwhy, tmp_path, marked, disk, memory):
+    run = Run(memwhy, tmp_path, {**marked, **in_memory(memory)}, 30, 0.0005, where=disk.path)
     killed_ns = kill_all(run)
     place = place_of(run.session)
-    assert place.parent == Path("/dev/shm") and place.stat().st_mode & 0o777 == 0o700
+    assert place.parent == memory and place.stat().st_mode & 0o777 == 0o700
     (ring,) = place.glob("ring.*")
     assert ring.stat().st_mode & 0o777 == 0o600
     assert not list(run.session.glob("ring.*"))
     first = check_session(memwhy, run, killed_ns)
     # It was opened: what was elsewhere has come home.
-    assert folders() == before and not (run.session / "rings-in").exists()
+    assert folders(memory) == [] and not (run.session / "rings-in").exists()
     assert [path.name for path in run.session.glob("ring.*")] == [ring.name]
     again = check_session(memwhy, run, killed_ns)
     assert again["totals"] == first["totals"]
-    assert any("its rings were kept in /dev/shm" in note for note in first["session"]["notes"])
+    assert any(f"its rings were kept in {memory}" in note for note in first["session"]["notes"])
 
 
-def test_a_full_disk_leaves_the_rings_where_they_are(memwhy, tmp_path, marked, disk):
-    before = folders()
-    run = Run(memwhy, tmp_path, {**marked, **IN_MEMORY}, 30, 0.0005, where=disk.path)
+def test_a_full_disk_leaves_the_rings_where_they_are(memwhy, tmp_path, marked, disk, memory):
+    run = Run(memwhy, tmp_path, {**marked, **in_memory(memory)}, 30, 0.0005, where=disk.path)
     killed_ns = kill_all(run)
     disk.fill()
     with (disk.path / "more").open("wb", buffering=0) as more:  # what fallocate has left over
@@ -92,24 +102,23 @@ def test_a_full_disk_leaves_the_rings_where_they_are(memwhy, tmp_path, marked, d
             (disk.path / name).unlink()
         os.sync()
     check_session(memwhy, run, killed_ns)
-    assert folders() == before
+    assert folders(memory) == []
     check_session(memwhy, run, killed_ns)
 
 
-def test_a_normal_end_leaves_nothing_behind(memwhy, tmp_path, marked, disk):
-    before = folders()
-    run = Run(memwhy, tmp_path, {**marked, **IN_MEMORY}, 1, 0.001, 7, "forks", where=disk.path)
+def test_a_normal_end_leaves_nothing_behind(memwhy, tmp_path, marked, disk, memory):
+    run = Run(memwhy, tmp_path, {**marked, **in_memory(memory)}, 1, 0.001, 7, "forks", where=disk.path)
     assert run.recorder.wait(60) == 7, run.errors()
-    assert folders() == before
+    assert folders(memory) == []
     names = {path.name for path in run.session.iterdir()}
     assert not {name for name in names if name.startswith("ring")}, names
     stats = check_session(memwhy, run, time.monotonic_ns())
     assert stats["session"]["complete"]
 
 
-def test_a_live_process_is_found(memwhy, tmp_path, marked, disk):
+def test_a_live_process_is_found(memwhy, tmp_path, marked, disk, memory):
     """A dump, its ledger, and the dump's look at the session's blocks."""
-    run = Run(memwhy, tmp_path, {**marked, **IN_MEMORY}, 20, 0.001, where=disk.path)
+    run = Run(memwhy, tmp_path, {**marked, **in_memory(memory)}, 20, 0.001, where=disk.path)
     target = run.target()
     dump = tmp_path / "d.heap"
     done = subprocess.run([memwhy, "heap", "dump", str(target), "-o", dump], capture_output=True,
@@ -136,9 +145,9 @@ def test_without_a_place_nothing_is_run(memwhy, tmp_path, marked, disk):
     assert not (disk.path / "s.mwy").exists()
 
 
-def test_doctor_says_where_rings_lie(memwhy, tmp_path, disk):
+def test_doctor_says_where_rings_lie(memwhy, tmp_path, disk, memory):
     for environment, state, words in (
-        (IN_MEMORY, "limited", ("btrfs", "/dev/shm", "tmpfs")),
+        (in_memory(memory), "limited", ("btrfs", str(memory), "tmpfs")),
         ({"MEMWHY_RING_PLACES": "/none"}, "no", ("btrfs", "/none is not there")),
     ):
         done = subprocess.run([memwhy, "doctor", "--json"], cwd=disk.path, capture_output=True,

@@ -49,9 +49,10 @@ def main():
                 target=target, args=(*first, argument, ours.fileno()), daemon=True
             )
             thread.start()
-    lost = [Lost() for _ in range(50)]
-    for one in lost:
-        references.leak(one)
+    lost = [None] * 50  # made at once: no older copy of its items lies in memory
+    for i in range(len(lost)):
+        lost[i] = Lost()
+        references.leak(lost[i])
     time.sleep(0.3)  # until all of them wait
     print(json.dumps({"pid": os.getpid(), "classes": classes, "lost": len(lost)}), flush=True)
     sys.stdin.read()
