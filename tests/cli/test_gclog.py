@@ -97,7 +97,7 @@ def test_errors_say_what_where_and_why(tmp_path, log):
     assert missing.returncode == 2 and missing.stdout == ""
     assert "no.log: No such file" in missing.stderr and "stderr went to" in missing.stderr
     folder = memwhy("gclog", tmp_path)
-    assert folder.returncode == 3 and "Is a directory" in folder.stderr
+    assert folder.returncode == 2 and "it is a folder" in folder.stderr
     assert memwhy("gclog").returncode == 2
     assert memwhy("gclog", log, "--top", "-1").returncode == 2
     unwritable = memwhy("gclog", log, "--json", tmp_path / "no" / "out.json")
