@@ -90,7 +90,7 @@ def test_errors_say_what_where_and_why(tmp_path):
     missing = memwhy("oom", "--log", tmp_path / "no.log")
     assert missing.returncode == 2 and "no.log: No such file" in missing.stderr
     folder = memwhy("oom", "--log", tmp_path)
-    assert folder.returncode == 3 and "Is a directory" in folder.stderr
+    assert folder.returncode == 2 and "it is a folder" in folder.stderr
     no_cgroup = memwhy("oom", "--cgroup", tmp_path)
     assert no_cgroup.returncode == 3 and "no memory cgroup" in no_cgroup.stderr
 
