@@ -54,7 +54,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   MEMWHY_FUZZ_EXPECT(json == report::DumpJson(report::OomDocument("-", pieces, std::nullopt)));
   const auto parsed = nlohmann::json::parse(json);
   MEMWHY_FUZZ_EXPECT(parsed["kills"].size() == whole.kills.size());
-  for (const std::string_view line : SplitLines(report::OomText("-", whole, std::nullopt, 3))) {
+  const std::string said = report::OomText("-", whole, std::nullopt, 3);
+  for (const std::string_view line : SplitLines(said)) {
     // A word without a blank may be longer than a line; no control character is left.
     for (const char c : line) MEMWHY_FUZZ_EXPECT(static_cast<unsigned char>(c) >= 0x20);
   }
