@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """MemoryTraceHook without torch: its arguments, and that the package does not import torch.
 
-tests/integration/test_trace_hook.py has the rest."""
+tests/integration/test_torch_trace_hook.py has the rest."""
 
 import subprocess
 import sys
