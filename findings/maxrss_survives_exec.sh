@@ -12,6 +12,10 @@
 # Version: Linux 6.18, glibc 2.36, CPython 3.11 (no package needed).
 set -euo pipefail
 
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+
 python3 - <<'EOF'
 import subprocess
 import sys

@@ -12,6 +12,10 @@
 # Version: Linux 6.18, x86-64 pages of 4 KiB, CPython 3.11 (no package needed).
 set -euo pipefail
 
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+
 python3 - <<'EOF'
 import mmap
 import sys

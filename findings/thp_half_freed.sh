@@ -12,12 +12,15 @@
 #          with 3), huge pages at "madvise" or "always". No package needed.
 set -euo pipefail
 
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
 group=/sys/fs/cgroup/memory/thp_half_freed.$$
 if ! mkdir "$group" 2>/dev/null; then
   echo "cannot: needs root and /sys/fs/cgroup/memory (cgroup v1)" >&2
   exit 3
 fi
-trap 'rmdir "$group"' EXIT
+trap 'rmdir "$group"; rm -rf "$folder"' EXIT
 
 python3 - "$group" <<'EOF'
 import ctypes
