@@ -25,8 +25,8 @@ from memwhy._version import __version__
 
 def __getattr__(name):
     # heap starts programs; a service that only marks does not pay for that import.
-    if name == "heap":
-        return import_module("memwhy.heap")
+    if name in ("heap", "tf"):
+        return import_module(f"memwhy.{name}")
     if name == "MemoryTraceHook":
         return import_module("memwhy._trace_hook").MemoryTraceHook
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -41,4 +41,5 @@ __all__ = [
     "heap",
     "mark",
     "refcount",
+    "tf",
 ]

@@ -23,6 +23,11 @@ VERSIONS = [f"3.{minor}" for minor in range(8, 15)]
 FETCHED = Path(os.environ.get("MEMWHY_PYTHONS", Path.home() / ".cache/memwhy/pythons"))
 # PyTorch 2 for the distribution's CPython: what scripts/fetch_torch has brought.
 TORCH = Path(os.environ.get("MEMWHY_TORCH", Path.home() / ".cache/memwhy/torch")) / "bin/python"
+# TensorFlow for the distribution's CPython: what scripts/fetch_tensorflow has brought.
+TENSORFLOW = (
+    Path(os.environ.get("MEMWHY_TENSORFLOW", Path.home() / ".cache/memwhy/tensorflow"))
+    / "bin/python"
+)
 
 FACTS = """if 1:
     import os, sys, sysconfig
