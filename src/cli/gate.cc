@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// memwhy gate: a candidate's memory against budgets and a baseline, for CI.
+#include <fmt/core.h>
+#include <sys/stat.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/file_system.h"
+#include "base/output_file.h"
+#include "base/shell_word.h"
+#include "base/terminal_text.h"
+#include "cli/cli.h"
+#include "gate/documents/gate_json.h"
+#include "gate/documents/gate_text.h"
+#include "gate/documents/measurement_json.h"
+#include "gate/judge/judge.h"
+#include "gate/measure/measure.h"
+#include "gate/plan/plan.h"
+
+namespace memwhy::cli {
+namespace {
+
+constexpr const char* kGateStdout = "-";
+
+struct GateOptions {
+  std::string plan = "memwhy.yaml";
+  std::string baseline;  // "" as the plan says
+  std::string json;      // a file, "-", or "" without --json
+  std::string reason;
+  std::vector<std::string> workloads;  // by name; empty: all
+  bool is_quiet = false;
+  std::vector<std::string> sides;  // of compare
+};
+
+// The plan, with the workloads that were asked for.
+Result<gate::Plan> LoadPlan(const GateOptions& options) {
+  MEMWHY_TRY(gate::Plan plan, gate::LoadPlan(options.plan));
+  if (!options.baseline.empty()) plan.baseline = options.baseline;
+  if (options.workloads.empty()) return plan;
+  std::vector<gate::Workload> chosen;
+  for (const std::string& name : options.workloads) {
+    const auto found = std::ranges::find(plan.workloads, name, &gate::Workload::name);
+    if (found == plan.workloads.end()) {
+      return Error(fmt::format("{} has no workload \"{}\"", options.plan, name));
+    }
+    chosen.push_back(*found);
+  }
+  plan.workloads = std::move(chosen);
+  return plan;
+}
+
+gate::MeasureOptions MeasureOptionsOf(const GateOptions& options) {
+  gate::MeasureOptions measure;
+  if (!options.is_quiet) measure.say = [](std::string_view line) { Warn("{}", line); };
+  return measure;
+}
+
+int Report(const gate::GateResult& result, const GateOptions& options) {
+  if (!options.json.empty()) {
+    const std::string document = report::DumpJson(gate::GateJson(result)) + "\n";
+    if (options.json == kGateStdout) {
+      PrintLines(stdout, document);
+    } else if (auto written = WriteOutputFile(options.json, document); !written) {
+      return Fail(kExitEnvironment, written.error().message());
+    }
+  }
+  if (options.json != kGateStdout) PrintLines(stdout, gate::GateText(result));
+  return gate::StateExitCode(result.state);
+}
+
+int RunGate(const GateOptions& options) {
+  const auto plan = LoadPlan(options);
+  if (!plan) return Fail(kExitUsage, plan.error().message());
+  const bool needs_baseline = std::ranges::any_of(
+      plan->workloads, [](const gate::Workload& one) { return one.needs_baseline(); });
+  std::optional<gate::Measurement> baseline;
+  if (RealFileSystem().Exists(plan->baseline)) {
+    auto read = gate::ReadMeasurement(plan->baseline);
+    if (!read) return Fail(kExitUsage, read.error().message());
+    baseline = *std::move(read);
+  } else if (needs_baseline || !options.baseline.empty()) {
+    return Fail(kExitUsage,
+                fmt::format("there is no baseline {}: make it with memwhy gate baseline -c {}",
+                            plan->baseline, ShellWord(options.plan)));
+  }
+  const auto measured = gate::Measure(*plan, MeasureOptionsOf(options));
+  if (!measured) return Fail(kExitEnvironment, measured.error().message());
+  gate::GateResult result = gate::Judge(*plan, baseline ? &*baseline : nullptr, measured->front());
+  if (baseline) result.baseline = plan->baseline;
+  return Report(result, options);
+}
+
+int RunBaseline(const GateOptions& options) {
+  const auto plan = LoadPlan(options);
+  if (!plan) return Fail(kExitUsage, plan.error().message());
+  gate::Measurement baseline;
+  if (RealFileSystem().Exists(plan->baseline)) {
+    if (options.reason.empty()) {
+      return Fail(kExitUsage, fmt::format("{} is there already: say why it changes with --reason",
+                                          plan->baseline));
+    }
+    // Workloads that are not measured now stay.
+    if (auto old = gate::ReadMeasurement(plan->baseline); old && !options.workloads.empty()) {
+      baseline = *std::move(old);
+    }
+  }
+  auto measured = gate::Measure(*plan, MeasureOptionsOf(options));
+  if (!measured) return Fail(kExitEnvironment, measured.error().message());
+  gate::Measurement& now = measured->front();
+  for (gate::WorkloadSamples& workload : now.workloads) {
+    std::erase_if(baseline.workloads,
+                  [&](const gate::WorkloadSamples& one) { return one.name == workload.name; });
+    baseline.workloads.push_back(std::move(workload));
+  }
+  baseline.made = now.made;
+  baseline.fingerprint = now.fingerprint;
+  baseline.reason = options.reason;
+  const auto written = WriteOutputFile(plan->baseline, gate::MeasurementText(baseline));
+  if (!written) return Fail(kExitEnvironment, written.error().message());
+  // A repository shares it: 0600 of our outputs would keep others out.
+  chmod(plan->baseline.c_str(), 0644);
+  PrintLine("{}", plan->baseline);
+  return kExitOk;
+}
+
+void AddPlanOptions(CLI::App* command, GateOptions& options) {
+  command->add_option("-c,--config", options.plan, "What is measured, and its budgets")
+      ->type_name("FILE")
+      ->capture_default_str();
+  command
+      ->add_option("--baseline", options.baseline,
+                   "The baseline (default: as FILE says, else memwhy-baseline.json beside it)")
+      ->type_name("FILE");
+  command->add_option("-w,--workload", options.workloads, "This workload only; several times")
+      ->type_name("NAME");
+  command->add_flag("-q,--quiet", options.is_quiet, "No progress on stderr");
+}
+
+void AddReportOptions(CLI::App* command, const std::shared_ptr<GateOptions>& options) {
+  command
+      ->add_option_function<std::string>(
+          "--json",
+          [options](const std::string& file) { options->json = file.empty() ? kGateStdout : file; },
+          "Write memwhy.gate/1 to FILE; without FILE to stdout, and no text")
+      ->type_name("[FILE]")
+      ->expected(0, 1)
+      ->trigger_on_parse();
+  command->footer(
+      "Exit status: 0 all budgets hold (or better), 1 one is broken, 2 usage, 3 the\n"
+      "environment cannot do it or a workload failed, 4 inconclusive, 5 the\n"
+      "environment is not the baseline's.");
+}
+
+void AddGateCommand(CLI::App& app, int* exit_code) {
+  CLI::App* gate = app.add_subcommand("gate", "Stop what takes more memory than it may, in CI");
+  gate->require_subcommand(1);
+
+  const auto run_options = std::make_shared<GateOptions>();
+  CLI::App* run = gate->add_subcommand(
+      "run", "Measure the workloads of memwhy.yaml and judge them by their budgets");
+  AddPlanOptions(run, *run_options);
+  AddReportOptions(run, run_options);
+  run->callback([run_options, exit_code] { *exit_code = RunGate(*run_options); });
+
+  const auto baseline_options = std::make_shared<GateOptions>();
+  CLI::App* baseline = gate->add_subcommand(
+      "baseline", "Measure the workloads and write what they take to the baseline");
+  AddPlanOptions(baseline, *baseline_options);
+  baseline
+      ->add_option("--reason", baseline_options->reason,
+                   "Why the baseline changes; needed where there is one already")
+      ->type_name("TEXT");
+  baseline->callback(
+      [baseline_options, exit_code] { *exit_code = RunBaseline(*baseline_options); });
+}
+
+const CommandRegistrar kGateRegistrar("gate", AddGateCommand);
+
+}  // namespace
+}  // namespace memwhy::cli

@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gate/plan/plan.h"
+
+#include <fmt/core.h>
+#include <unistd.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <climits>
+#include <cmath>
+#include <cstdlib>
+#include <functional>
+#include <set>
+
+#include "base/bytes.h"
+#include "base/file_system.h"
+#include "base/regular_file.h"
+#include "base/strings.h"
+#include "base/terminal_text.h"
+
+namespace memwhy::gate {
+namespace {
+
+constexpr std::size_t kMaxFileBytes = 1 << 20;
+constexpr std::size_t kMaxWorkloads = 1000;
+constexpr std::size_t kMaxNameBytes = 200;
+constexpr int kMaxRepeats = 1000;
+
+// Thrown inside of this file only; ParsePlan turns it into an Error.
+struct BadPlan {
+  YAML::Mark mark;
+  std::string what;
+};
+
+std::string Shown(const std::string& text) {
+  constexpr std::size_t kShownBytes = 60;
+  const std::string_view cut = CutBytes(text, kShownBytes);
+  return '"' + EscapeName(cut) + (cut.size() < text.size() ? "..." : "") + '"';
+}
+
+[[noreturn]] void Refuse(const YAML::Node& node, std::string what) {
+  throw BadPlan{node.Mark(), std::move(what)};
+}
+
+std::string TextOf(const YAML::Node& node, std::string_view what) {
+  if (!node.IsScalar()) Refuse(node, fmt::format("{} must be one value", what));
+  return node.Scalar();
+}
+
+std::string NonEmpty(const YAML::Node& node, std::string_view what) {
+  std::string text = TextOf(node, what);
+  if (text.empty()) Refuse(node, fmt::format("{} must not be empty", what));
+  if (text.find('\0') != std::string::npos) {
+    Refuse(node, fmt::format("{} must not contain NUL characters", what));
+  }
+  return text;
+}
+
+double NumberOf(const YAML::Node& node, std::string_view what) {
+  const std::string text = TextOf(node, what);
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  if (text.empty() || *end != '\0' || !std::isfinite(value) || value < 0) {
+    Refuse(node, fmt::format("{} must be a number of 0 or more, not {}", what, Shown(text)));
+  }
+  return value;
+}
+
+double WholeOf(const YAML::Node& node, std::string_view what, double least, double most) {
+  const double value = NumberOf(node, what);
+  if (value != std::floor(value) || value < least || value > most) {
+    Refuse(node, fmt::format("{} must be a whole number from {:.0f} to {:.0f}", what, least, most));
+  }
+  return value;
+}
+
+double AmountOf(const YAML::Node& node, std::string_view what, MetricUnit unit) {
+  if (unit == MetricUnit::kCount) return NumberOf(node, what);
+  const std::string text = TextOf(node, what);
+  const auto bytes = ParseBytes(text);
+  if (!bytes) {
+    Refuse(node, fmt::format("{} must be a size (\"10 MiB\", 4096), not {}", what, Shown(text)));
+  }
+  return static_cast<double>(*bytes);
+}
+
+using Visit = std::function<void(const std::string& key, const YAML::Node& value)>;
+
+// Calls visit for each key of a mapping. A key that is not among `known` ("a, b, c"; "" any), not
+// text, or there twice, is an error.
+void EachKey(const YAML::Node& node, std::string_view what, std::string_view known,
+             const Visit& visit) {
+  if (!node.IsMap()) Refuse(node, fmt::format("{} must be a mapping (key: value)", what));
+  std::set<std::string> seen;
+  for (const auto& entry : node) {
+    const std::string key = TextOf(entry.first, "a key");
+    if (!seen.insert(key).second) {
+      Refuse(entry.first, fmt::format("the key {} stands here twice", Shown(key)));
+    }
+    bool is_known = known.empty();
+    for (const std::string_view one : Split(known, ',')) is_known |= Trim(one) == key;
+    if (!is_known || key.empty()) {
+      Refuse(entry.first, fmt::format("{} has no key {}; it knows {}", what, Shown(key), known));
+    }
+    visit(key, entry.second);
+  }
+}
+
+// "5 %" or a size, whichever bound that is.
+void ReadIncrease(const YAML::Node& node, Budget* budget) {
+  std::string text = TextOf(node, "increase");
+  std::string_view rest = Trim(text);
+  if (!EndsWith(rest, "%")) {
+    if (budget->increase) Refuse(node, "increase has two sizes");
+    budget->increase = AmountOf(node, "increase", budget->metric->unit);
+    return;
+  }
+  rest.remove_suffix(1);
+  const std::string number(Trim(rest));
+  char* end = nullptr;
+  const double value = std::strtod(number.c_str(), &end);
+  if (number.empty() || *end != '\0' || !std::isfinite(value) || value < 0) {
+    Refuse(node, fmt::format("increase must be a percentage (\"5 %\"), not {}", Shown(text)));
+  }
+  if (budget->increase_percent) Refuse(node, "increase has two percentages");
+  budget->increase_percent = value;
+}
+
+const Metric* MetricOf(const YAML::Node& node) {
+  const std::string name = NonEmpty(node, "metric");
+  const Metric* metric = FindMetric(name);
+  if (metric != nullptr) return metric;
+  if (const std::string_view why = WhyNotMeasured(name); !why.empty()) {
+    Refuse(node, fmt::format("metric {}: {}", name, why));
+  }
+  std::string known;
+  for (const Metric& one : Metrics()) {
+    known += (known.empty() ? "" : ", ") + std::string(one.name);
+  }
+  Refuse(node, fmt::format("there is no metric {}; there are {}", Shown(name), known));
+}
+
+constexpr std::string_view kBudgetKeys = "metric, limit, increase, growth";
+
+Budget ReadBudget(const YAML::Node& node) {
+  Budget budget;
+  // What a size or number means depends on the metric, so that comes first.
+  EachKey(node, "a budget", kBudgetKeys, [&](const std::string& key, const YAML::Node& value) {
+    if (key == "metric") budget.metric = MetricOf(value);
+  });
+  if (budget.metric == nullptr) Refuse(node, "a budget needs a metric");
+  const MetricUnit unit = budget.metric->unit;
+  EachKey(node, "a budget", kBudgetKeys, [&](const std::string& key, const YAML::Node& value) {
+    if (key == "limit") {
+      budget.limit = AmountOf(value, "limit", unit);
+    } else if (key == "growth") {
+      if (!budget.metric->has_growth) {
+        Refuse(value, fmt::format("{} has no growth per operation", budget.metric->name));
+      }
+      budget.growth = AmountOf(value, "growth", unit);
+    } else if (key == "increase") {
+      if (!value.IsSequence()) return ReadIncrease(value, &budget);
+      for (const YAML::Node& one : value) ReadIncrease(one, &budget);
+    }
+  });
+  if (!budget.has_level() && !budget.growth) {
+    Refuse(node, fmt::format("the budget of {} bounds nothing: give it limit, increase or growth",
+                             budget.metric->name));
+  }
+  return budget;
+}
+
+std::vector<Budget> ReadBudgets(const YAML::Node& node) {
+  if (!node.IsSequence() || node.size() == 0) Refuse(node, "budgets must be a list of budgets");
+  std::vector<Budget> budgets;
+  for (const YAML::Node& one : node) {
+    budgets.push_back(ReadBudget(one));
+    for (std::size_t i = 0; i + 1 < budgets.size(); ++i) {
+      if (budgets[i].metric == budgets.back().metric) {
+        Refuse(one, fmt::format("{} has a budget already: one budget can have several bounds",
+                                budgets.back().metric->name));
+      }
+    }
+  }
+  return budgets;
+}
+
+std::vector<std::string> ReadCommand(const YAML::Node& node) {
+  if (!node.IsSequence() || node.size() == 0) {
+    Refuse(node, "command must be a list of words: [python, work.py]");
+  }
+  std::vector<std::string> words;
+  for (const YAML::Node& one : node) {
+    std::string word = TextOf(one, "a word of command");
+    if (word.find('\0') != std::string::npos) Refuse(one, "a word of command has a NUL character");
+    words.push_back(std::move(word));
+  }
+  if (words.front().empty()) Refuse(node[0], "the program of command must not be empty");
+  return words;
+}
+
+void ReadEnvironment(const YAML::Node& node, Workload* workload) {
+  EachKey(node, "environment", "", [&](const std::string& name, const YAML::Node& value) {
+    if (name.empty() || name.find('=') != std::string::npos ||
+        name.find('\0') != std::string::npos) {
+      Refuse(value, fmt::format("{} is no name of a variable", Shown(name)));
+    }
+    std::string text = TextOf(value, "the value of a variable");
+    if (text.find('\0') != std::string::npos) Refuse(value, "a variable has a NUL character");
+    std::erase_if(workload->environment, [&](const auto& one) { return one.first == name; });
+    workload->environment.emplace_back(name, std::move(text));
+  });
+}
+
+std::string Absolute(const std::string& folder, const std::string& path) {
+  return path.starts_with('/') ? path : JoinPath(folder, path);
+}
+
+constexpr std::string_view kSharedKeys =
+    "directory, environment, mark, warm_up, operations, repeats, timeout, budgets";
+const std::string kWorkloadKeys = "name, command, " + std::string(kSharedKeys);
+
+// One key that defaults may have, too.
+void ReadShared(const std::string& key, const YAML::Node& value, const std::string& folder,
+                Workload* workload) {
+  if (key == "directory") {
+    workload->directory = Absolute(folder, NonEmpty(value, "directory"));
+  } else if (key == "environment") {
+    ReadEnvironment(value, workload);
+  } else if (key == "mark") {
+    workload->mark = NonEmpty(value, "mark");
+  } else if (key == "warm_up") {
+    workload->warm_up = WholeOf(value, "warm_up", 0, 1e12);
+  } else if (key == "operations") {
+    workload->operations = WholeOf(value, "operations", 1, 1e12);
+  } else if (key == "repeats") {
+    workload->repeats = static_cast<int>(WholeOf(value, "repeats", 1, kMaxRepeats));
+  } else if (key == "timeout") {
+    const std::string text = TextOf(value, "timeout");
+    const auto seconds = ParseDuration(text);
+    if (!seconds || *seconds <= 0) {
+      Refuse(value, fmt::format("timeout must be a time (\"90s\", \"10m\"), not {}", Shown(text)));
+    }
+    workload->timeout_s = *seconds;
+  } else if (key == "budgets") {
+    workload->budgets = ReadBudgets(value);
+  }
+}
+
+void CheckWorkload(const YAML::Node& node, const Workload& workload) {
+  if (workload.name.empty()) Refuse(node, "a workload needs a name");
+  if (workload.command.empty()) {
+    Refuse(node, fmt::format("the workload {} needs a command", Shown(workload.name)));
+  }
+  if (workload.budgets.empty()) {
+    Refuse(node, fmt::format("the workload {} has no budgets", Shown(workload.name)));
+  }
+  for (const Budget& budget : workload.budgets) {
+    if (!budget.growth) continue;
+    const bool is_plain = budget.metric->run == RunKind::kPlain;
+    if (!workload.operations && (is_plain || workload.mark.empty())) {
+      Refuse(node, fmt::format("growth of {} needs the number of operations that {} does in one "
+                               "process: give it operations{}",
+                               budget.metric->name, Shown(workload.name),
+                               is_plain ? "" : ", or the name of its mark"));
+    }
+  }
+}
+
+Workload ReadWorkload(const YAML::Node& node, const std::string& folder, const Workload& defaults) {
+  Workload workload = defaults;
+  EachKey(node, "a workload", kWorkloadKeys, [&](const std::string& key, const YAML::Node& value) {
+    if (key == "name") {
+      workload.name = NonEmpty(value, "name");
+      if (workload.name.size() > kMaxNameBytes) {
+        Refuse(value, fmt::format("a name has {} bytes at most", kMaxNameBytes));
+      }
+    } else if (key == "command") {
+      workload.command = ReadCommand(value);
+    } else {
+      ReadShared(key, value, folder, &workload);
+    }
+  });
+  CheckWorkload(node, workload);
+  return workload;
+}
+
+void ReadIgnored(const YAML::Node& node, Plan* plan) {
+  static const std::set<std::string> kParts = {"kernel",     "processors", "memory", "libc",
+                                               "huge_pages", "variables",  "python", "libraries"};
+  if (!node.IsSequence()) Refuse(node, "ignore must be a list of parts of the fingerprint");
+  for (const YAML::Node& one : node) {
+    const std::string part = TextOf(one, "a part of the fingerprint");
+    if (!kParts.contains(part)) {
+      const std::vector<std::string> known(kParts.begin(), kParts.end());
+      Refuse(one, fmt::format("the fingerprint has no part {}; it has {}", Shown(part),
+                              Join(known, ", ")));
+    }
+    plan->ignored.push_back(part);
+  }
+}
+
+std::string FolderOf(const std::string& path) {
+  char resolved[PATH_MAX];
+  const std::size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  return realpath(folder.c_str(), resolved) == nullptr ? folder : std::string(resolved);
+}
+
+Plan ReadPlan(const std::string& path, const YAML::Node& root) {
+  Plan plan;
+  plan.path = path;
+  const std::string folder = FolderOf(path);
+  plan.baseline = JoinPath(folder, "memwhy-baseline.json");
+  if (!root.IsMap()) throw BadPlan{root.Mark(), "the file must be a mapping with workloads"};
+  Workload defaults;
+  defaults.directory = folder;
+  constexpr std::string_view kKeys = "version, baseline, ignore, defaults, workloads";
+  EachKey(root, "the file", kKeys, [&](const std::string& key, const YAML::Node& value) {
+    if (key != "defaults") return;
+    EachKey(value, "defaults", kSharedKeys, [&](const std::string& name, const YAML::Node& one) {
+      ReadShared(name, one, folder, &defaults);
+    });
+  });
+  EachKey(root, "the file", kKeys, [&](const std::string& key, const YAML::Node& value) {
+    if (key == "version") {
+      if (TextOf(value, "version") != "1") Refuse(value, "this memwhy knows version 1 only");
+    } else if (key == "baseline") {
+      plan.baseline = Absolute(folder, NonEmpty(value, "baseline"));
+    } else if (key == "ignore") {
+      ReadIgnored(value, &plan);
+    } else if (key == "workloads") {
+      if (!value.IsSequence() || value.size() == 0) {
+        Refuse(value, "workloads must be a list of workloads");
+      }
+      if (value.size() > kMaxWorkloads) {
+        Refuse(value, fmt::format("there can be {} workloads at most", kMaxWorkloads));
+      }
+      for (const YAML::Node& one : value) {
+        plan.workloads.push_back(ReadWorkload(one, folder, defaults));
+        for (std::size_t i = 0; i + 1 < plan.workloads.size(); ++i) {
+          if (plan.workloads[i].name == plan.workloads.back().name) {
+            Refuse(one,
+                   fmt::format("there are two workloads {}", Shown(plan.workloads.back().name)));
+          }
+        }
+      }
+    }
+  });
+  if (plan.workloads.empty()) throw BadPlan{root.Mark(), "the file has no workloads"};
+  return plan;
+}
+
+Error At(const std::string& path, const YAML::Mark& mark, const std::string& what) {
+  if (mark.is_null()) return Error(fmt::format("{}: {}", path, what));
+  return Error(fmt::format("{}:{}:{}: {}", path, mark.line + 1, mark.column + 1, what));
+}
+
+}  // namespace
+
+bool Workload::needs(RunKind kind) const {
+  return std::ranges::any_of(budgets, [&](const Budget& one) { return one.metric->run == kind; });
+}
+
+bool Workload::needs_baseline() const {
+  return std::ranges::any_of(budgets, [](const Budget& one) { return one.needs_baseline(); });
+}
+
+Result<Plan> ParsePlan(const std::string& path, const std::string& text) {
+  if (text.size() > kMaxFileBytes) {
+    return Error(fmt::format("{}: larger than {}", path, FormatBytes(kMaxFileBytes)));
+  }
+  try {
+    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
+    if (documents.size() != 1) {
+      return Error(fmt::format("{}: holds {} documents instead of one", path, documents.size()));
+    }
+    return ReadPlan(path, documents.front());
+  } catch (const BadPlan& bad) {
+    return At(path, bad.mark, bad.what);
+  } catch (const YAML::Exception& bad) {
+    return At(path, bad.mark, EscapeName(bad.msg));
+  }
+}
+
+Result<Plan> LoadPlan(const std::string& path) {
+  MEMWHY_TRY(const RegularFile file, OpenRegular(path, "a configuration of the gate"));
+  if (file.bytes > kMaxFileBytes) {
+    return Error(fmt::format("{}: larger than {}", path, FormatBytes(kMaxFileBytes)));
+  }
+  MEMWHY_TRY(const std::string text, RealFileSystem().ReadSmall(path));
+  return ParsePlan(path, text);
+}
+
+}  // namespace memwhy::gate

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""memwhy gate on real small workloads: an A/A pass, planted regressions, errors, leftovers."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("MEMWHY_BUILD", ROOT / "build" / "release"))
+MEMWHY = BUILD / "bin" / "memwhy"
+
+WORK = """
+import os
+import memwhy
+plant = os.environ.get("PLANT", "")
+kept, files = [], []
+base = [bytearray(1000) for _ in range(20000)]
+if plant == "level":
+    level = b"x" * (3 << 20)
+def leak_object():
+    kept.append({"a": 1})
+def leak_bytes():
+    kept.append(bytearray(10240))
+cache = {}
+for i in range(600):
+    data = [bytearray(2000) for _ in range(20)]
+    cache.setdefault(i % 64, bytearray(500))
+    if plant == "object": leak_object()
+    if plant == "bytes": leak_bytes()
+    memwhy.mark("request")
+"""
+PLAN = {
+    "version": 1,
+    "workloads": [{
+        "name": "requests",
+        "command": [sys.executable, "work.py"],
+        "mark": "request", "warm_up": 100, "operations": 500,
+        "budgets": [
+            {"metric": "rss_peak", "increase": ["4 %", "2 MiB"]},
+            {"metric": "heap_peak", "increase": "2 %"},
+            {"metric": "heap_live", "growth": "64"},
+            {"metric": "python_blocks", "growth": 0},
+        ],
+    }],
+}
+SLOW = """
+import time
+files = []
+for i in range(300):
+    if i % 10 == 0: files.append(open("/dev/null"))
+    time.sleep(0.008)
+"""
+
+
+def gate(folder, *arguments, plant="", expect=0):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "python"), "PLANT": plant}
+    done = subprocess.run([MEMWHY, "gate", *map(str, arguments)], cwd=folder, text=True,
+                          capture_output=True, timeout=240, env=environment)
+    assert done.returncode == expect, (done.stdout, done.stderr)
+    return done
+
+
+def bounds_of(done):
+    document = json.loads(done.stdout)
+    assert document["schema"] == "memwhy.gate/1"
+    return {(one["metric"], one["bound"]): one
+            for workload in document["workloads"] for one in workload["budgets"]}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a workload, its plan and its baseline."""
+    if not MEMWHY.exists():
+        pytest.skip(f"{MEMWHY} is not built")
+    made = tmp_path_factory.mktemp("gate")
+    (made / "work.py").write_text(WORK)
+    (made / "memwhy.yaml").write_text(json.dumps(PLAN))  # JSON is YAML
+    gate(made, "baseline", "-q")
+    return made
+
+
+def test_same_program_passes(folder):
+    text = gate(folder, "run").stdout
+    assert text.startswith("PASS: 4 budgets hold\n")
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_higher_level_is_found_with_its_line(folder):
+    bounds = bounds_of(gate(folder, "run", "--json", "-q", plant="level", expect=1))
+    peak = bounds["rss_peak", "increase"]
+    assert peak["state"] == "regress" and peak["p"] < 0.01
+    assert len(peak["samples"]["candidate"]) == len(peak["samples"]["baseline"]) == 7
+    heap = bounds["heap_peak", "increase"]
+    assert heap["state"] == "regress" and heap["delta"] >= 3 << 20
+    first = heap["attribution"][0]
+    assert (first["stack"][0]["file"], first["stack"][0]["line"]) == ("work.py", 8)
+    assert bounds["python_blocks", "growth"]["state"] == "pass"
+
+
+def test_growth_by_one_object_is_found_with_its_line(folder):
+    bounds = bounds_of(gate(folder, "run", "--json", "-q", plant="object", expect=1))
+    growth = bounds["python_blocks", "growth"]
+    assert growth["state"] == "regress"
+    assert growth["candidate"] == pytest.approx(2, abs=0.3)  # the dict and its keys' table
+    assert growth["attribution"][0]["stack"][0]["function"] == "leak_object"
+
+
+def test_growth_in_bytes_is_found_with_its_line(folder):
+    bounds = bounds_of(gate(folder, "run", "--json", "-q", plant="bytes", expect=1))
+    growth = bounds["heap_live", "growth"]
+    assert growth["state"] == "regress"
+    assert growth["candidate"] == pytest.approx(10241, rel=0.03)
+    functions = {one["stack"][0]["function"] for one in growth["attribution"] if one["stack"]}
+    assert "leak_bytes" in functions
+
+
+def test_descriptors_are_counted_in_the_running_program(tmp_path):
+    (tmp_path / "work.py").write_text(SLOW)
+    plan = {"workloads": [{"name": "slow", "command": [sys.executable, "work.py"], "repeats": 2,
+                           "operations": 300,
+                           "budgets": [{"metric": "descriptors", "growth": 0, "limit": 100},
+                                       {"metric": "threads", "growth": 0, "limit": 1}]}]}
+    (tmp_path / "memwhy.yaml").write_text(json.dumps(plan))
+    bounds = bounds_of(gate(tmp_path, "run", "--json", "-q", expect=1))
+    growth = bounds["descriptors", "growth"]
+    assert growth["state"] == "regress" and growth["candidate"] == pytest.approx(0.1, rel=0.3)
+    assert bounds["descriptors", "limit"]["state"] == "pass"
+    assert bounds["threads", "growth"]["state"] == bounds["threads", "limit"]["state"] == "pass"
+
+
+def test_other_environment_is_not_compared(folder, tmp_path):
+    document = json.loads((folder / "memwhy-baseline.json").read_text())
+    document["workloads"][0]["fingerprint"]["python"] = "CPython 3.8.1"
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps(document))
+    plan = {**PLAN, "workloads": [{**PLAN["workloads"][0],
+                                   "budgets": [{"metric": "rss_peak", "increase": "4 %"}]}]}
+    (folder / "one.yaml").write_text(json.dumps(plan))
+    text = gate(folder, "run", "-q", "-c", "one.yaml", "--baseline", other, expect=5).stdout
+    assert text.startswith("ENV-MISMATCH") and "CPython 3.8.1" in text
+
+
+def test_baseline_changes_with_a_reason_only(folder):
+    before = (folder / "memwhy-baseline.json").read_bytes()
+    assert "--reason" in gate(folder, "baseline", expect=2).stderr
+    assert (folder / "memwhy-baseline.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("plan, says", [
+    ('{"workloads": [{"name": "a", "command": ["x"], "budget": []}]}', ":1:48: a workload has no"),
+    ("workloads: [", "memwhy.yaml:1:"),
+])
+def test_errors_of_the_plan_are_usage(tmp_path, plan, says):
+    (tmp_path / "memwhy.yaml").write_text(plan)
+    assert says in gate(tmp_path, "run", expect=2).stderr
+
+
+def test_without_a_baseline_nothing_runs(tmp_path):
+    (tmp_path / "memwhy.yaml").write_text(json.dumps(PLAN))
+    assert "there is no baseline" in gate(tmp_path, "run", expect=2).stderr
+
+
+def one_workload(tmp_path, code, **more):
+    (tmp_path / "work.py").write_text(code)
+    plan = {"workloads": [{"name": "a\x1b[31m<b>", "command": [sys.executable, "work.py"],
+                           "repeats": 1, "budgets": [{"metric": "rss_peak", "limit": "1 GiB"}],
+                           **more}]}
+    (tmp_path / "memwhy.yaml").write_text(json.dumps(plan))
+
+
+def test_workload_that_fails_is_no_pass(tmp_path):
+    one_workload(tmp_path, "import time; time.sleep(.05); raise SystemExit('no model \x1b[2J')")
+    error = gate(tmp_path, "run", "-q", expect=3).stderr
+    assert "exit status 1" in error and "no model" in error and "\x1b" not in error
+
+
+def test_program_that_is_not_there(tmp_path):
+    one_workload(tmp_path, "", command=["no-such-program"])
+    assert "could not be started" in gate(tmp_path, "run", "-q", expect=3).stderr
+
+
+def test_nothing_of_a_workload_stays(tmp_path):
+    one_workload(tmp_path, """
+import os, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"],
+                         start_new_session=True)
+open("child", "w").write(str(child.pid))
+if os.path.exists("wait"): time.sleep(300)
+""")
+    gate(tmp_path, "run", "-q")
+    assert not Path(f"/proc/{(tmp_path / 'child').read_text()}").exists()
+    (tmp_path / "wait").touch()
+    (tmp_path / "memwhy.yaml").write_text(
+        (tmp_path / "memwhy.yaml").read_text().replace('"repeats"', '"timeout": "1s", "repeats"'))
+    assert "timeout" in gate(tmp_path, "run", "-q", expect=3).stderr
+    assert not Path(f"/proc/{(tmp_path / 'child').read_text()}").exists()
+
+
+def test_terminal_shows_hostile_names_as_text(tmp_path):
+    one_workload(tmp_path, "import time; time.sleep(.05)")
+    done = gate(tmp_path, "run")
+    assert "\x1b" not in done.stdout + done.stderr and "\\x1b[31m<b>" in done.stdout
