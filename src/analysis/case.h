@@ -24,11 +24,13 @@ struct GrowingStack {
   const model::StackGrowth* row = nullptr;
   StackJudgement judgement;
   const StackHolder* holder = nullptr;  // what the heap graph says; may name no holder
+  // What it has grown by: its survivors, or what its blocks are larger by.
+  Bytes bytes() const { return judgement.by_size ? row->grown_by_size : row->survivor_bytes; }
 };
 
 struct Suspect {
-  std::vector<GrowingStack> stacks;   // most survivor bytes first; empty for pooled objects alone
-  std::vector<GrowingStack> in_step;  // unproven, grow in step below the same function
+  std::vector<GrowingStack> stacks;      // most bytes first; empty for pooled objects alone
+  std::vector<GrowingStack> in_step;     // unproven, grow in step below the same function
   std::vector<const TypeGrowth*> types;  // pooled objects below the same holder, most bytes first
   std::optional<HolderPath> holder;
   // Nobody holds it: what became of it, most bytes first; none of these where there is a holder.
@@ -36,9 +38,11 @@ struct Suspect {
   std::size_t sampled = 0;  // survivors looked up, over all stacks and types
   std::size_t found = 0;
   std::size_t agreeing = 0;
-  Bytes bytes = 0;           // survivors of stacks and in_step, and growth of types
+  Bytes bytes = 0;           // of stacks and in_step, and growth of types
   std::uint64_t blocks = 0;  // survivors of stacks
   double rate = 0;           // bytes per second
+  // Its blocks, or most of their bytes, became larger.
+  bool grows_by_size() const { return !stacks.empty() && stacks.front().judgement.by_size; }
 };
 
 // pymalloc arenas, all stacks together.

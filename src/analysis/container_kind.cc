@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <iterator>
 #include <string_view>
 
 #include "analysis/application_frame.h"
@@ -50,6 +51,12 @@ std::string HowToBound(const WhoHolds& holder) {
   if (Contains(holder.holder_type, "set")) {
     return "remove members when what they stand for ends";
   }
+  constexpr std::string_view kBuffers[] = {"bytearray", "array", "IO", "str", "bytes", "mmap"};
+  const auto is_part = [&](std::string_view part) { return Contains(holder.holder_type, part); };
+  if (std::any_of(std::begin(kBuffers), std::end(kBuffers), is_part)) {
+    return "empty it, or begin a new one, when its content has been written out or used; or keep "
+           "the last N bytes only";
+  }
   return "evict the oldest entry beyond N (an OrderedDict with popitem(last=False), or a cache "
          "with a size and a time limit), or delete an entry when its owner ends";
 }
@@ -80,6 +87,18 @@ ContainerKind KindOfCache(const WhoHolds& holder) {
           fmt::format("Give the cache of {} a maxsize that fits, or no cache at all where the "
                       "arguments rarely repeat.",
                       holder.holder)};
+}
+
+// What is there to be called later, and is rarely a queue of work.
+bool IsRegistry(const WhoHolds& holder) {
+  constexpr std::string_view kTypes[] = {"list", "set", "dict"};
+  constexpr std::string_view kNames[] = {"hook",     "callback", "handler",
+                                         "listener", "observer", "subscriber",
+                                         "receiver", "atexit",   "finalizer"};
+  const auto type_is = [&](std::string_view type) { return holder.holder_type == type; };
+  const auto name_has = [&](std::string_view name) { return Contains(holder.holder, name); };
+  return std::any_of(std::begin(kTypes), std::end(kTypes), type_is) ||
+         std::any_of(std::begin(kNames), std::end(kNames), name_has);
 }
 
 bool IsFunction(std::string_view type) {
@@ -114,9 +133,8 @@ ContainerKind KindOfContainer(const Case& one, const Finding& finding) {
                         where)};
   }
   const bool is_pile_of_functions =
-      IsFunction(element) &&
-      (Contains(holder.holder_type, "list") || Contains(holder.holder, "hook") ||
-       Contains(holder.holder, "callback") || Contains(holder.holder, "handler"));
+      StartsWith(holder.holder, "atexit") ||
+      ((IsFunction(element) || IsFunction(holder.element_type)) && IsRegistry(holder));
   if (is_pile_of_functions) {
     return {"py.callback_accumulates", Kind::kUnboundedContainer,
             fmt::format("Register once, not for each call{}; or take the callback out of {} when "

@@ -17,15 +17,16 @@ using testing::HasSubstr;
 
 // The kind of a holder with this path; its text is the steps behind the module's name.
 ContainerKind KindOf(std::vector<std::string> path, const std::string& holder_type,
-                     const std::string& element) {
+                     const std::string& held, const std::string& element = "") {
   FakeCase fake;
   Finding finding;
-  finding.what.type = element;
+  finding.what.type = held;
   WhoHolds holder;
   for (const std::string& step : path) holder.text += step;
   holder.holder = holder.text;
   holder.path = std::move(path);
   holder.holder_type = holder_type;
+  holder.element_type = element;
   finding.who_holds = holder;
   return KindOfContainer(MakeCase(fake.recording, fake.stacks, fake.view, fake.ledgers, nullptr),
                          finding);
@@ -55,6 +56,18 @@ TEST(ContainerKindTest, FunctionsInAListAreCallbacks) {
   const ContainerKind kind = KindOf({"module app", ".SIGNAL", ".receivers"}, "list", "method");
   EXPECT_STREQ(kind.id, "py.callback_accumulates");
   EXPECT_STREQ(KindOf({"module app", ".ROWS"}, "list", "dict").id, "py.container_growth");
+}
+
+// What is put in counts, whatever it holds: a bound method its object, a partial its arguments.
+TEST(ContainerKindTest, FunctionsThatHoldMoreAreCallbacksAllTheSame) {
+  EXPECT_STREQ(KindOf({"module app", ".RECEIVERS"}, "list", "app.View", "method").id,
+               "py.callback_accumulates");
+  EXPECT_STREQ(KindOf({"module app", ".BY_EVENT"}, "dict", "bytes", "functools.partial").id,
+               "py.callback_accumulates");
+  EXPECT_STREQ(KindOf({"atexit callback"}, "", "bytes").id, "py.callback_accumulates");
+  // Work that waits is no registry.
+  EXPECT_STREQ(KindOf({"module app", ".WORK"}, "collections.deque", "bytes", "function").id,
+               "py.container_growth");
 }
 
 TEST(ContainerKindTest, WhatDebugSavesIsUncollectable) {

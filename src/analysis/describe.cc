@@ -38,8 +38,11 @@ Confidence ConfidenceOf(const Case& one, const Suspect& suspect) {
   const auto sampled = static_cast<double>(suspect.sampled);
   const double agreeing = static_cast<double>(suspect.agreeing);
   if (suspect.holder) {
-    const bool is_proven = suspect.sampled >= kProvenSample && agreeing >= kProvenShare * sampled &&
-                           !suspect.stacks.empty();
+    // Many survivors agree, or one object was seen to grow.
+    const bool is_enough = suspect.sampled >= kProvenSample ||
+                           (suspect.grows_by_size() && suspect.holder->resized.has_value());
+    const bool is_proven =
+        is_enough && agreeing >= kProvenShare * sampled && !suspect.stacks.empty();
     return Lowered(one, is_proven ? Confidence::kProven : Confidence::kStrong);
   }
   if (!suspect.losses.empty()) {
@@ -48,8 +51,9 @@ Confidence ConfidenceOf(const Case& one, const Suspect& suspect) {
   }
   // Without a holder, the stack and its steady growth are all there is.
   const StackJudgement& judgement = suspect.stacks.front().judgement;
-  const bool is_clear = judgement.growth.z > 3.5 && judgement.kept > 0.7 &&
-                        judgement.births_spread > 0.9 && suspect.stacks.size() == 1;
+  const bool is_clear =
+      judgement.growth.z > 3.5 && suspect.stacks.size() == 1 &&
+      (judgement.by_size || (judgement.kept > 0.7 && judgement.births_spread > 0.9));
   return Lowered(one, is_clear ? Confidence::kStrong : Confidence::kWeak);
 }
 
@@ -61,13 +65,39 @@ WhoHolds DescribeHolder(const Case& one, const HolderPath& holder) {
   who.holder = holder.holder_text.empty() ? holder.text : holder.holder_text;
   who.holder_type = holder.holder_type;
   who.holder_length = holder.holder_length;
+  who.element_type = holder.element_type;
   who.invisible_to_gc = holder.invisible_to_gc;
-  if (holder.filled_from) who.filled_by = DescribeAllocation(one.stacks, *holder.filled_from);
+  // A line of a library says nothing that its name does not.
+  if (holder.filled_from) {
+    const auto frame = ApplicationFrame(one.stacks, *holder.filled_from);
+    if (frame && IsApplicationFrame(one.stacks.frame(*frame))) {
+      who.filled_by = DescribeAllocation(one.stacks, *holder.filled_from);
+    }
+  }
   return who;
 }
 
+std::string Blocks(std::uint64_t count) {
+  return count == 1 ? "1 block" : FormatCount(count) + " blocks";
+}
+
+void AddSizeEvidence(const GrowingStack& lead, Finding& finding) {
+  Bytes bytes = 0;
+  for (const model::SurvivorBlock& block : lead.row->largest) bytes += block.size;
+  finding.evidence.push_back(
+      {fmt::format("Live bytes of {} that {} larger again and again: {}",
+                   Blocks(lead.row->largest.size()),
+                   lead.row->largest.size() == 1 ? "becomes" : "become", lead.judgement.why),
+       lead.judgement.growth.slope, "bytes/second", "allocation events"});
+  finding.evidence.push_back({fmt::format("larger by {} in the window, {} at its end",
+                                          FormatBytes(lead.bytes()), FormatBytes(bytes)),
+                              static_cast<double>(bytes), "bytes", "allocation events"});
+}
+
 void AddGrowthEvidence(const Case& one, const Suspect& suspect, Finding& finding) {
-  if (!suspect.stacks.empty()) {
+  if (suspect.grows_by_size()) {
+    AddSizeEvidence(suspect.stacks.front(), finding);
+  } else if (!suspect.stacks.empty()) {
     const GrowingStack& lead = suspect.stacks.front();
     const Growth& growth = lead.judgement.growth;
     finding.evidence.push_back({fmt::format("Live bytes of this stack: {}", lead.judgement.why),
@@ -89,14 +119,14 @@ void AddGrowthEvidence(const Case& one, const Suspect& suspect, Finding& finding
   const std::size_t others = suspect.stacks.empty() ? 0 : suspect.stacks.size() - 1;
   if (others > 0) {
     Bytes bytes = 0;
-    for (std::size_t i = 1; i <= others; ++i) bytes += suspect.stacks[i].row->survivor_bytes;
+    for (std::size_t i = 1; i <= others; ++i) bytes += suspect.stacks[i].bytes();
     finding.evidence.push_back(
         {fmt::format("{} more stacks have the same cause: {}", others, FormatBytes(bytes)),
          static_cast<double>(bytes), "bytes", "allocation events"});
   }
   if (!suspect.in_step.empty()) {
     Bytes bytes = 0;
-    for (const GrowingStack& stack : suspect.in_step) bytes += stack.row->survivor_bytes;
+    for (const GrowingStack& stack : suspect.in_step) bytes += stack.bytes();
     finding.evidence.push_back(
         {fmt::format("{} more stacks below the same function grow in step: {}; their holder is not "
                      "proven",
@@ -112,9 +142,19 @@ void AddGrowthEvidence(const Case& one, const Suspect& suspect, Finding& finding
 void AddHolderEvidence(const Case& one, const Suspect& suspect, Finding& finding) {
   if (suspect.holder) {
     finding.evidence.push_back(
-        {fmt::format("{} of {} survivors that were looked up are held by {}", suspect.agreeing,
-                     suspect.sampled, HolderText(*finding.who_holds)),
-         static_cast<double>(suspect.agreeing), "survivors", "heap graph"});
+        {fmt::format("{} of {} {} that were looked up are held by {}", suspect.agreeing,
+                     suspect.sampled, suspect.grows_by_size() ? "blocks" : "survivors",
+                     HolderText(*finding.who_holds)),
+         static_cast<double>(suspect.agreeing), suspect.grows_by_size() ? "blocks" : "survivors",
+         "heap graph"});
+    if (const auto& resized = suspect.holder->resized) {
+      finding.evidence.push_back(
+          {fmt::format("{}: {} before, {} after {}", finding.who_holds->holder,
+                       FormatBytes(resized->first), FormatBytes(resized->second),
+                       FormatSeconds(one.holders->seconds_between)),
+           static_cast<double>(resized->second) - static_cast<double>(resized->first), "bytes",
+           "two heap graphs"});
+    }
     if (finding.who_holds->filled_by) {
       finding.evidence.push_back(
           {fmt::format("{} was last enlarged by {}", finding.who_holds->holder,
@@ -177,7 +217,7 @@ What DescribeWhat(const Case& one, const Suspect& suspect) {
       what.references_per_operation = static_cast<double>(*what.count) /
                                       one.holders->seconds_between / *one.operations_per_second;
     }
-  } else if (what.type.empty() && !suspect.stacks.empty()) {
+  } else if (what.type.empty() && !suspect.stacks.empty() && !suspect.grows_by_size()) {
     what.count = suspect.stacks.front().row->survivor_blocks;
   }
   return what;

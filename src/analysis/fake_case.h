@@ -77,6 +77,24 @@ class FakeCase {
     return row;
   }
 
+  // One block that realloc enlarges by `per_bin`, all through the window.
+  model::StackGrowth& Resizes(model::StackId stack, Bytes per_bin) {
+    model::StackGrowth& row = Leak(stack, per_bin);
+    row.survivors_by_birth.assign(kBins, 0);
+    row.survivor_bytes = 0;
+    row.survivor_blocks = 0;
+    row.is_resized = true;
+    row.grown_by_size = (kBins - 1) * per_bin;
+    row.largest.push_back({0x7000, 10 * kMiB + row.grown_by_size, 59.5});
+    return row;
+  }
+  // Its owner is found, with what it was in the dump before.
+  void HoldsResized(model::StackId stack, HolderPath holder,
+                    std::optional<std::pair<std::uint64_t, std::uint64_t>> resized = {}) {
+    holder.resized = resized;
+    holders.stacks.push_back({{}, stack, true, 1, 1, 1, std::move(holder), "", {}});
+  }
+
   // Survivors, but the oldest goes when a new one comes: the floor is flat.
   model::StackGrowth& BoundedCache(model::StackId stack, Bytes per_bin) {
     model::StackGrowth& row = Leak(stack, per_bin);
@@ -134,7 +152,8 @@ class FakeCase {
   }
 
   void Holds(model::StackId stack, HolderPath holder, std::size_t agreeing = 200) {
-    holders.stacks.push_back({{}, stack, 200, agreeing, agreeing, std::move(holder), "", {}});
+    holders.stacks.push_back(
+        {{}, stack, false, 200, agreeing, agreeing, std::move(holder), "", {}});
   }
 
   void HoldsType(const std::string& type, std::int64_t bytes, HolderPath holder,
@@ -156,7 +175,7 @@ class FakeCase {
   void Loses(model::StackId stack, const Loss& loss, std::optional<std::uint64_t> before = 10) {
     const auto number = static_cast<std::uint32_t>(holders.losses.size());
     holders.losses.push_back({loss, before});
-    holders.stacks.push_back({{}, stack, 200, 0, 0, std::nullopt, "", {number, 200}});
+    holders.stacks.push_back({{}, stack, false, 200, 0, 0, std::nullopt, "", {number, 200}});
   }
 
   // The same for small objects of a type, made by `maker` where it is known.
@@ -212,7 +231,7 @@ class FakeCase {
  private:
   model::StackGrowth& Row(model::StackId stack) {
     model::StackGrowth& row = view.stacks.emplace_back();
-    row.stack = stack;
+    row.stack = row.first_stack = stack;
     return row;
   }
 

@@ -93,6 +93,7 @@ struct WhoHolds {
   std::string holder;       // "app.CACHE": what a fix would bound
   std::string holder_type;  // "dict"
   std::optional<std::uint64_t> holder_length;
+  std::string element_type;  // what is put into it: "method" of callbacks; "" not known
   bool invisible_to_gc = false;
   std::optional<WhoAllocated> filled_by;  // the statement that last enlarged the holder
 };

@@ -55,9 +55,11 @@ Growth JudgeFloors(std::span<const Bytes> floors, double seconds, const GrowthOp
 // when it never falls, rises at least three times, and in both halves.
 Growth JudgeSteps(std::span<const Bytes> floors, double seconds, double minimum_net);
 
-// One stack of a window: its floor grows, and its survivors were born all through the window.
+// One stack of a window: its floor grows, and its survivors were born all through the window, or
+// its blocks have become larger.
 struct StackJudgement {
   bool is_growing = false;
+  bool by_size = false;  // the blocks became larger; nothing is said of births
   Growth growth;
   double births_spread = 0;  // share of the bins before the tail that bore survivors
   double births_late = 0;    // births of the second half / of the first; 0 without a first

@@ -51,6 +51,9 @@ StackJudgement JudgeStack(const model::StackGrowth& stack, const model::WindowOp
   }
   if (judgement.growth.trend != Trend::kGrowing) {
     judgement.why = judgement.growth.why;
+  } else if (stack.grown_by_size > 0) {
+    judgement.is_growing = judgement.by_size = true;
+    judgement.why = judgement.growth.why;
   } else if (stack.survivor_blocks < kFewestBlocks) {
     judgement.why = fmt::format("{} blocks survive, {} are needed to see a trend",
                                 stack.survivor_blocks, kFewestBlocks);

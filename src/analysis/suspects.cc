@@ -13,9 +13,9 @@
 namespace memwhy::analysis {
 namespace {
 
-constexpr std::size_t kFewestAgreeing = 3;
-constexpr double kInStep = 0.9;       // cosine of the births per bin
-constexpr double kNegligible = 0.02;  // of all growth: too little to be told from noise
+constexpr std::size_t kFewestAgreeing = 3;  // of survivors, which are many
+constexpr double kInStep = 0.9;             // cosine of the births per bin
+constexpr double kNegligible = 0.02;        // of all growth: too little to be told from noise
 constexpr double kFewestTypeBytes = 128 * 1024;
 // Of a type's new objects: enough to join a holder that another type has proven.
 constexpr double kJoinAgreement = 0.25;
@@ -31,8 +31,14 @@ bool IsAgreed(std::size_t agreeing, std::size_t sampled, const std::optional<Hol
 bool IsPooled(const TypeGrowth& type) { return type.after > type.before && type.pooled > 0; }
 
 bool IsProven(const GrowingStack& stack) {
-  return stack.holder != nullptr &&
-         IsAgreed(stack.holder->agreeing, stack.holder->sampled, stack.holder->holder);
+  if (stack.holder == nullptr) return false;
+  const StackHolder& holder = *stack.holder;
+  // One block that grows has one owner, and nothing to agree with.
+  if (stack.judgement.by_size) {
+    return holder.holder &&
+           static_cast<double>(holder.agreeing) >= kAgreement * static_cast<double>(holder.sampled);
+  }
+  return IsAgreed(holder.agreeing, holder.sampled, holder.holder);
 }
 
 // Whether most survivors that were looked up were lost in one way, which goes on: there are more of
@@ -78,7 +84,10 @@ std::string HolderKey(const HolderPath& holder) {
 const StackHolder* HolderOf(const HolderReport* report, const model::StackGrowth& row) {
   if (report == nullptr) return nullptr;
   for (const StackHolder& holder : report->stacks) {
-    if (holder.process == row.process && holder.stack == row.stack) return &holder;
+    if (holder.process == row.process && holder.stack == row.first_stack &&
+        holder.is_resized == row.is_resized) {
+      return &holder;
+    }
   }
   return nullptr;
 }
@@ -86,13 +95,12 @@ const StackHolder* HolderOf(const HolderReport* report, const model::StackGrowth
 std::vector<GrowingStack> GrowingStacks(const Case& one) {
   std::vector<GrowingStack> growing;
   for (const model::StackGrowth& row : one.view.stacks) {
-    if (row.is_arena || row.survivor_blocks == 0) continue;
+    if (row.is_arena || (row.survivor_blocks == 0 && row.grown_by_size == 0)) continue;
     GrowingStack stack{&row, JudgeStack(row, one.view.options), HolderOf(one.holders, row)};
     if (stack.judgement.is_growing) growing.push_back(std::move(stack));
   }
-  std::stable_sort(growing.begin(), growing.end(), [](const auto& a, const auto& b) {
-    return a.row->survivor_bytes > b.row->survivor_bytes;
-  });
+  std::stable_sort(growing.begin(), growing.end(),
+                   [](const auto& a, const auto& b) { return a.bytes() > b.bytes(); });
   return growing;
 }
 
@@ -129,7 +137,7 @@ bool SameApplicationFunction(const model::StackTree& stacks, model::StackId a, m
 }
 
 void AddStack(Suspect& suspect, const GrowingStack& stack) {
-  suspect.bytes += stack.row->survivor_bytes;
+  suspect.bytes += stack.bytes();
   suspect.rate += stack.judgement.growth.slope;
 }
 

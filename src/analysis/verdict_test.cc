@@ -54,6 +54,51 @@ TEST(VerdictTest, BlamesTheContainerThatKeepsWhatGrows) {
   EXPECT_THAT(finding.next_step.command, HasSubstr("-- python serve.py"));
 }
 
+TEST(VerdictTest, OneBufferThatGrowsInPlaceIsBlamedOnItsOwner) {
+  FakeCase one;
+  const model::StackId stack = one.Stack({"/srv/app.py:Log.write:12", "/srv/app.py:handle:44"});
+  one.Resizes(stack, kPerBin);
+  HolderPath holder = FakeCase::DictOf("app", "LOG", "bytearray");
+  holder.text = holder.holder_text;
+  holder.path.pop_back();
+  holder.holder_type = "bytearray";
+  holder.holder_length.reset();
+  one.HoldsResized(stack, holder, {{3 * FakeCase::kMiB, 9 * FakeCase::kMiB}});
+  const Verdict verdict = one.Judge();
+  EXPECT_EQ(verdict.word, VerdictWord::kGrowing);
+  ASSERT_EQ(verdict.findings.size(), 1u);
+  const Finding& finding = verdict.findings[0];
+  EXPECT_EQ(finding.id, "py.container_growth");
+  EXPECT_EQ(finding.confidence, Confidence::kProven);
+  EXPECT_EQ(finding.who_holds->holder, "app.LOG");
+  EXPECT_EQ(finding.who_allocated->line, 12);
+  EXPECT_THAT(finding.title, HasSubstr("app.LOG (bytearray) only gets larger by app.Log.write"));
+  EXPECT_THAT(finding.fix, HasSubstr("empty it"));
+  EXPECT_TRUE(std::any_of(finding.evidence.begin(), finding.evidence.end(), [](const auto& each) {
+    return each.says.find("3.00 MiB before, 9.00 MiB after") != std::string::npos;
+  }));
+}
+
+TEST(VerdictTest, ABufferWhoseOwnerIsNotFoundIsStillGrowth) {
+  FakeCase one;
+  one.Resizes(one.Stack({"/srv/app.py:Log.write:12"}), kPerBin);
+  const Finding finding = one.Judge().findings.at(0);
+  EXPECT_EQ(finding.id, "site.unreleased_growth");
+  EXPECT_EQ(finding.who_allocated->line, 12);
+}
+
+TEST(VerdictTest, ABufferThatReachesItsSizeBlamesNobody) {
+  FakeCase one;
+  const model::StackId stack = one.Stack({"/srv/app.py:Log.write:12"});
+  model::StackGrowth& row = one.Resizes(stack, kPerBin);
+  for (std::size_t i = 6; i < FakeCase::kBins; ++i) {
+    one.view.floor[i] -= row.floor[i] - row.floor[5];
+    one.view.rss_floor[i] -= row.floor[i] - row.floor[5];
+    row.floor[i] = row.floor[5];
+  }
+  EXPECT_FALSE(HasBlame(one.Judge()));
+}
+
 TEST(VerdictTest, SeveralStacksBelowOneHolderAreOneFinding) {
   FakeCase one;
   const model::StackId data = EncoderStack(one);
@@ -306,6 +351,23 @@ TEST(VerdictTest, TasksThatWaitAreCounted) {
   // One that waits and keeps a list of its own is no pile.
   one.holders.stacks[0].holder->holder_text =
       "anyio._states[<weakref>]._coro -> Session.pump().self";
+  EXPECT_EQ(one.Judge().findings.at(0).id, "py.container_growth");
+}
+
+TEST(VerdictTest, ThreadsOfAClassOfTheirOwnAreAPile) {
+  FakeCase one;
+  const model::StackId stack = one.Stack({"/srv/app.py:handle:44"});
+  one.Leak(stack, kPerBin);
+  HolderPath holder = FakeCase::DictOf("threading", "_active", "bytes");
+  holder.element_type = "app.Worker";
+  one.Holds(stack, holder);
+  one.HoldsType("app.Worker", 300 * 1000, holder);
+  const Finding finding = one.Judge().findings.at(0);
+  EXPECT_EQ(finding.id, "py.task_or_thread_pile");
+  EXPECT_THAT(finding.title, HasSubstr("threads"));
+  // The same class in a dict of the program's is what that dict keeps.
+  one.holders.stacks[0].holder->holder_text = "app.WORKERS";
+  one.holders.types.clear();
   EXPECT_EQ(one.Judge().findings.at(0).id, "py.container_growth");
 }
 

@@ -234,14 +234,15 @@ void Merge::Deliver(const Cursor& cursor) {
       break;
     case kRealloc:
       if (record.old_address == 0) break;
-      visitor_.OnRelease(time, stream.process, stream.thread, record.old_address);
+      visitor_.OnReallocBegin(time, stream.process, stream.thread, record.old_address);
       break;
     case kUnmap:
       visitor_.OnUnmap(time, stream.process, stream.thread, record.address, record.size);
       break;
     case kRemap:
       if (record.old_size == 0) break;
-      visitor_.OnUnmap(time, stream.process, stream.thread, record.old_address, record.old_size);
+      visitor_.OnRemapBegin(time, stream.process, stream.thread, record.old_address,
+                            record.old_size);
       break;
     case kMark:
       visitor_.OnMark(time, stream.process, record.text[0], record.a);

@@ -12,7 +12,9 @@
 #include "analysis/heap/heap_paths.h"
 #include "analysis/heap/holder_tree.h"
 #include "analysis/heap/path_groups.h"
+#include "analysis/heap/pile_types.h"
 #include "analysis/heap/type_rank.h"
+#include "model/sites/growth_by_size.h"
 
 namespace memwhy::analysis {
 namespace {
@@ -81,7 +83,11 @@ Vote Elect(const HolderTree& tree, PathGroups& groups, const std::vector<Node>& 
   std::vector<Node> objects;
   for (const Node place : *largest) objects.push_back(tree.NearestObject(place));
   vote.holder = tree.CommonAncestor(objects);
-  if (vote.holder == HolderTree::kNone) return vote;
+  if (vote.holder == HolderTree::kNone) {
+    // Callbacks of the interpreter have a root each: together they are the holder.
+    vote.holder = tree.CommonRegistry(objects);
+    return vote;
+  }
   ElectChain(tree, groups, &vote);
   // Places of another shape (the second item of a tuple beside the first) hang there all the same.
   vote.agreeing = tree.CountBelow(places, vote.holder);
@@ -126,6 +132,23 @@ std::string HeldType(const HolderTree& tree, Node holder, Node held) {
   return std::string(best);
 }
 
+bool IsPlainContainer(std::string_view type) {
+  constexpr std::string_view kPlain[] = {"dict", "list",      "tuple",
+                                         "set",  "frozenset", "collections.deque"};
+  return std::find(std::begin(kPlain), std::end(kPlain), type) != std::end(kPlain);
+}
+
+// The type of the first object between the two, both left out, that is no plain container, or that
+// of `held`.
+std::string ElementType(const HolderTree& tree, Node holder, Node held) {
+  const ObjectGraph& graph = tree.graph();
+  std::string_view type;
+  for (Node at = held; at != holder && at != HolderTree::kNone; at = tree.ParentOf(at)) {
+    if (graph.IsObject(at) && !IsPlainContainer(graph.TypeName(at))) type = graph.TypeName(at);
+  }
+  return std::string(type);
+}
+
 ChainPath DescribeChain(const HolderTree& tree, const Vote& vote) {
   const ObjectGraph& graph = tree.graph();
   const std::string head = tree.paths().To(vote.holder).text;
@@ -156,6 +179,12 @@ HolderPath DescribePath(const HolderTree& tree, const Vote& vote,
   path.text = to_held.text;
   path.root = model::DumpRootName(graph.root(tree.RootOf(held)));
   path.held_type = HeldType(tree, vote.holder, held);
+  path.element_type = ElementType(tree, vote.holder, held);
+  if (graph.IsRoot(vote.holder)) {
+    path.holder_text = graph.root(vote.holder).name;
+    path.holder_length = tree.CountAlike(vote.holder);
+    return path;
+  }
   const Node holder = PrintableHolder(tree, vote.holder);
   path.holder_text = tree.paths().To(holder).text;
   path.holder_type = graph.TypeName(holder);
@@ -171,6 +200,59 @@ HolderPath DescribePath(const HolderTree& tree, const Vote& vote,
   path.through_graph = graph_nodes_below[vote.holder] * 2 >= vote.agreeing;
   path.filled_from = FilledFrom(graph, vote.holder, births);
   return path;
+}
+
+bool IsEnlarged(const model::StackGrowth& row, const model::LiveBlock& block) {
+  if (!row.is_resized) return block.stack == row.first_stack;
+  const bool is_moved = block.allocator == wire::Allocator::kRealloc ||
+                        block.allocator == wire::Allocator::kReallocarray ||
+                        block.allocator == wire::Allocator::kMremap;
+  return is_moved && block.size >= model::kMinResized &&
+         (block.stack == row.first_stack || std::find(row.enlarging.begin(), row.enlarging.end(),
+                                                      block.stack) != row.enlarging.end());
+}
+
+// The blocks of a row that grows by size when the dump was taken: between the window's end and then
+// another may have taken the place of each.
+std::vector<model::SurvivorBlock> GrownBlocks(const model::StackGrowth& row,
+                                              const model::Births* births) {
+  std::vector<model::SurvivorBlock> blocks;
+  if (births != nullptr) {
+    for (const model::LiveBlock& block : births->all()) {
+      if (block.allocator == wire::Allocator::kPymallocArena || !IsEnlarged(row, block)) continue;
+      blocks.push_back({block.address, block.size, block.born});
+    }
+  }
+  model::KeepLargest(&blocks);
+  return blocks.empty() ? row.largest : blocks;
+}
+
+std::uint64_t BytesWithBuffers(const ObjectGraph& graph, Node node) {
+  std::uint64_t bytes = graph.bytes(node);
+  for (const Node target : graph.Targets(node)) {
+    if (graph.IsBuffer(target) && graph.DeviceOf(target).empty()) bytes += graph.bytes(target);
+  }
+  return bytes;
+}
+
+// What the objects at `places` were in the dump before, and are now. An array that was replaced is
+// another object.
+std::optional<std::pair<std::uint64_t, std::uint64_t>> Resized(const HolderTree& tree,
+                                                               const ObjectGraph* before,
+                                                               const std::vector<Node>& places) {
+  if (before == nullptr) return std::nullopt;
+  const ObjectGraph& last = tree.graph();
+  std::uint64_t was = 0;
+  std::uint64_t is = 0;
+  for (const Node place : places) {
+    const Node now = tree.NearestObject(place);
+    if (!last.IsObject(now)) continue;
+    const Node then = before->Find(last.address(now));
+    if (then == ObjectGraph::kNone || before->TypeName(then) != last.TypeName(now)) continue;
+    was += BytesWithBuffers(*before, then);
+    is += BytesWithBuffers(last, now);
+  }
+  return is == 0 ? std::nullopt : std::optional(std::pair(was, is));
 }
 
 // The loss that most of `nodes` belong to.
@@ -239,11 +321,15 @@ HolderReport FindHolders(const HolderInput& input, const HolderOptions& options)
     if (growth.is_arena || growth.process != input.process) continue;
     StackHolder holder;
     holder.process = growth.process;
-    holder.stack = growth.stack;
-    holder.sampled = growth.sample.size();
+    holder.stack = growth.first_stack;
+    holder.is_resized = growth.is_resized;
+    const bool by_size = growth.grown_by_size > 0;
+    const std::vector<model::SurvivorBlock> sample =
+        by_size ? GrownBlocks(growth, input.births) : growth.sample;
+    holder.sampled = sample.size();
     std::vector<Node> places;
     std::vector<Node> unheld;
-    for (const model::SurvivorBlock& block : growth.sample) {
+    for (const model::SurvivorBlock& block : sample) {
       const Node node = last.FindOwner(block.address);
       if (node == ObjectGraph::kNone) continue;
       (tree.IsHeld(node) ? places : unheld).push_back(node);
@@ -257,6 +343,14 @@ HolderReport FindHolders(const HolderInput& input, const HolderOptions& options)
                                        : "the survivors are held in different places";
     } else {
       holder.holder = DescribePath(tree, vote, graph_nodes, input.births);
+    }
+    if (holder.holder && by_size) {
+      holder.holder->resized = Resized(tree, before, places);
+      if (holder.holder->resized &&
+          holder.holder->resized->second <= holder.holder->resized->first) {
+        holder.holder.reset();
+        holder.why_not = "the objects that have these blocks did not become larger";
+      }
     }
     report.stacks.push_back(std::move(holder));
   }
@@ -299,7 +393,13 @@ HolderReport FindHolders(const HolderInput& input, const HolderOptions& options)
   std::sort(report.types.begin(), report.types.end(), [](const TypeGrowth& a, const TypeGrowth& b) {
     return a.bytes != b.bytes ? a.bytes > b.bytes : a.type < b.type;
   });
-  if (report.types.size() > options.types) report.types.resize(options.types);
+  // Those that are work under way count by number, not by bytes.
+  if (report.types.size() > options.types) {
+    const auto most = report.types.begin() + static_cast<std::ptrdiff_t>(options.types);
+    const auto rest = std::stable_partition(
+        most, report.types.end(), [](const TypeGrowth& type) { return IsPileType(type.type); });
+    report.types.erase(rest, report.types.end());
+  }
 
   std::unordered_map<std::string_view, std::vector<Node>> fresh;
   for (const TypeGrowth& type : report.types) fresh[type.type];

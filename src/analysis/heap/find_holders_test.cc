@@ -59,10 +59,10 @@ class App {
     }
     dump.Object(dict_, kContainer, 1, entries, pairs_, 9000);
   }
-  void List(std::uint64_t count) {
+  void List(std::uint64_t count, std::uint64_t bytes = 9000) {
     std::vector<std::uint64_t> items;
     for (std::uint64_t i = 0; i < count; ++i) items.push_back(Item(i));
-    dump.Object(list_, kContainer, 1, items, indexed_, 9000);
+    dump.Object(list_, kContainer, 1, items, indexed_, bytes);
   }
   void Tensor(std::uint64_t i, std::uint64_t body) { dump.Object(item_, Item(i), 1, {body}); }
   void Tuple(std::uint64_t i) { dump.Object(tuple_, Item(i), 1, {}, indexed_); }
@@ -90,7 +90,7 @@ HolderReport Find(const ObjectGraph* before, const ObjectGraph& last, double sec
 model::WindowView ViewOf(std::size_t blocks) {
   model::WindowView view;
   model::StackGrowth growth;
-  growth.stack = model::StackId{3};
+  growth.stack = growth.first_stack = model::StackId{3};
   for (std::size_t i = 0; i < blocks; ++i) {
     growth.sample.push_back({kFirstBlock + i * 0x1000, 4096, 1.0});
   }
@@ -151,6 +151,51 @@ TEST(FindHoldersTest, ABufferThatGrowsInPlaceNamesItsContainer) {
   ASSERT_TRUE(report.stacks.at(0).holder);
   EXPECT_EQ(report.stacks[0].holder->holder_text, "app.LOG");
   EXPECT_EQ(report.stacks[0].holder->filled_from, model::StackId{7});
+}
+
+// The one block of a row that grows by size, of a list that was smaller in the dump before.
+TEST(FindHoldersTest, ABufferThatGrewIsTheHoldersOwn) {
+  for (const bool is_larger : {true, false}) {
+    App early("LOG");
+    early.List(0, is_larger ? 3000 : 9000);
+    const ObjectGraph before = early.Read();
+    App app("LOG");
+    app.List(0);
+    app.dump.Own(kContainer, kFirstBlock);
+    model::WindowView view = ViewOf(0);
+    view.stacks[0].is_resized = true;
+    view.stacks[0].grown_by_size = 6000;
+    view.stacks[0].largest.push_back({kFirstBlock, 9000, 1.0});
+    const HolderReport report = Find(&before, app.Read(), 20, view);
+    const StackHolder& holder = report.stacks.at(0);
+    EXPECT_TRUE(holder.is_resized);
+    EXPECT_EQ(holder.sampled, 1u);
+    ASSERT_EQ(holder.holder.has_value(), is_larger);
+    if (!is_larger) continue;
+    EXPECT_EQ(holder.holder->holder_text, "app.LOG");
+    EXPECT_EQ(holder.holder->resized->second - holder.holder->resized->first, 6000u);
+  }
+}
+
+// Each has a root of its own, with what it was registered with.
+TEST(FindHoldersTest, CallbacksOfTheInterpreterAreOneHolder) {
+  for (const std::string name : {"atexit callback", "sysdict"}) {
+    App app("OTHER");
+    app.List(0);
+    for (std::uint64_t i = 0; i < 10; ++i) {
+      app.Tensor(i, kFirstBlock + i * 0x1000);
+      app.dump.Block(kFirstBlock + i * 0x1000, 4096, 0);
+      app.dump.Root(DumpRoot::kInterpreter, RootCounts::kEach, name, {App::Item(i)});
+    }
+    const HolderReport report = Find(nullptr, app.Read(), 0, ViewOf(10));
+    const StackHolder& holder = report.stacks.at(0);
+    ASSERT_EQ(holder.holder.has_value(), name == "atexit callback") << name;
+    if (!holder.holder) continue;
+    EXPECT_EQ(holder.holder->holder_text, "atexit callback");
+    EXPECT_EQ(holder.holder->holder_length, 10u);
+    EXPECT_EQ(holder.agreeing, 10u);
+    EXPECT_EQ(holder.holder->element_type, "torch.Tensor");
+  }
 }
 
 TEST(FindHoldersTest, UnreachableSurvivorsHaveNoHolder) {

@@ -2,6 +2,8 @@
 #include "analysis/heap/holder_tree.h"
 
 #include <algorithm>
+#include <iterator>
+#include <string_view>
 #include <unordered_map>
 
 namespace memwhy::analysis {
@@ -11,6 +13,14 @@ using model::ObjectGraph;
 using wire::DumpRoot;
 
 constexpr std::uint32_t kNoEdge = 0xffffffff;
+
+// Lists of the interpreter that a program puts callbacks into; some have a root for each.
+bool IsRegistryName(std::string_view name) {
+  constexpr std::string_view kNames[] = {"atexit callback",     "atexit.callbacks",
+                                         "before_forkers",      "after_forkers_parent",
+                                         "after_forkers_child", "audit_hooks"};
+  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
+}
 
 bool IsNamed(const ObjectGraph::Root& root) {
   if (root.is_unexplained) return false;
@@ -22,8 +32,9 @@ bool IsNamed(const ObjectGraph::Root& root) {
     case DumpRoot::kThread:
     case DumpRoot::kContext:
       return true;
-    case DumpRoot::kInterned:
     case DumpRoot::kInterpreter:
+      return IsRegistryName(root.name);
+    case DumpRoot::kInterned:
     case DumpRoot::kNativeGlobal:
     case DumpRoot::kKeyTable:
       return false;
@@ -75,6 +86,33 @@ HolderTree::HolderTree(const ObjectGraph& graph, const HeapPaths& paths)
 
 bool HolderTree::IsHeld(Node node) const {
   return root_[node] != kNone && IsNamed(graph_.root(root_[node]));
+}
+
+bool HolderTree::IsRegistry(Node root) const {
+  const ObjectGraph::Root& one = graph_.root(root);
+  return one.kind == DumpRoot::kInterpreter && IsRegistryName(one.name);
+}
+
+HolderTree::Node HolderTree::CommonRegistry(std::span<const Node> nodes) const {
+  Node common = kNone;
+  for (const Node node : nodes) {
+    const Node root = root_[node];
+    if (root == kNone || !IsRegistry(root)) return kNone;
+    if (common != kNone && graph_.root(root).name != graph_.root(common).name) return kNone;
+    common = root;
+  }
+  return common;
+}
+
+std::size_t HolderTree::CountAlike(Node root) const {
+  std::size_t count = 0;
+  for (Node node = graph_.first_root(); node < graph_.size(); ++node) {
+    if (graph_.root(node).kind == graph_.root(root).kind &&
+        graph_.root(node).name == graph_.root(root).name) {
+      ++count;
+    }
+  }
+  return count;
 }
 
 ObjectGraph::Label HolderTree::StepOf(Node node) const {

@@ -24,9 +24,16 @@ class HolderTree {
 
   const model::ObjectGraph& graph() const { return graph_; }
   const HeapPaths& paths() const { return paths_; }
-  // Whether a root with a name holds the node: a module, a frame, a thread, a context. What only
-  // the interpreter or C code holds has no holder that a person could change.
+  // Whether a root with a name holds the node: a module, a frame, a thread, a context, callbacks
+  // that the program has registered. What else only the interpreter or C code holds has no holder
+  // that a person could change.
   bool IsHeld(Node node) const;
+  // Whether a root is one of the interpreter's lists of registered callbacks, or one of these.
+  bool IsRegistry(Node root) const;
+  // A root of `nodes`, where all hang on registries of one name; else kNone.
+  Node CommonRegistry(std::span<const Node> nodes) const;
+  // Roots of the same kind and name.
+  std::size_t CountAlike(Node root) const;
   Node RootOf(Node node) const { return root_[node]; }
   // kNone above what a root refers to.
   Node ParentOf(Node node) const {

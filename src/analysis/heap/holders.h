@@ -33,11 +33,17 @@ struct HolderPath {
   // What hangs there: the type of the object below which the block hangs, "torch.Tensor", or of the
   // program's own object around it.
   std::string held_type;
+  // What is put into the holder: the type of the first object on the way down that is no plain
+  // container ("method" of a list of callbacks); "" there is none.
+  std::string element_type;
   std::optional<ChainPath> chain;  // the holder is the first of a chain
   bool invisible_to_gc = false;    // some edge on the way is one that gc cannot see
   bool through_graph = false;      // passes an autograd graph (grad_fn), seen from a tensor
   // The stack that last enlarged the holder's own buffer: the statement that puts things in.
   std::optional<model::StackId> filled_from;
+  // Of objects whose own memory grows: their bytes, buffers included, in the dump before and now.
+  // nullopt: there is no dump before, or they are not the same objects.
+  std::optional<std::pair<std::uint64_t, std::uint64_t>> resized;
 };
 
 // Survivors that nobody with a name holds, of one loss.
@@ -55,8 +61,9 @@ struct Makers {
 // For one stack of the window view.
 struct StackHolder {
   model::ProcessId process;
-  model::StackId stack;
-  std::size_t sampled = 0;           // survivors looked up
+  model::StackId stack;  // the row's first_stack
+  bool is_resized = false;
+  std::size_t sampled = 0;           // survivors looked up, or blocks that grew
   std::size_t found = 0;             // of them reachable from a root
   std::size_t agreeing = 0;          // of them below `holder`
   std::optional<HolderPath> holder;  // of one representative; nullopt: none, or no agreement

@@ -33,7 +33,14 @@ std::uint64_t PathGroups::StepOf(Node node) const {
   std::uint64_t hash = 14695981039346656037ull;
   Mix(&hash, static_cast<std::uint64_t>(label.kind) << 40 | hash_of(graph.TypeName(node)) >> 24);
   if (is_name || is_attribute_key) Mix(&hash, hash_of(label.text));
-  if (parent == HolderTree::kNone) Mix(&hash, tree_.RootOf(node));
+  if (parent == HolderTree::kNone) {
+    const Node root = tree_.RootOf(node);
+    if (root != HolderTree::kNone && tree_.IsRegistry(root)) {
+      Mix(&hash, hash_of(graph.root(root).name));
+    } else {
+      Mix(&hash, root);
+    }
+  }
   return hash;
 }
 

@@ -12,19 +12,34 @@
 namespace memwhy::analysis {
 namespace {
 
+std::string Title(const Case& one, const Suspect& suspect, const Finding& finding) {
+  const WhoHolds& holder = *finding.who_holds;
+  const std::string& type = finding.what.type;
+  const std::string rate = RateText(one, finding);
+  if (suspect.grows_by_size()) {
+    // The object that grows is the holder itself, or the holder has several of them.
+    const bool is_itself = suspect.holder->text == suspect.holder->holder_text;
+    return fmt::format(
+        "{} only gets larger{}: +{}",
+        is_itself
+            ? HolderText(holder)
+            : fmt::format("Every {} of {}", type.empty() ? "entry" : type, HolderText(holder)),
+        finding.who_allocated ? " by " + CallableText(*finding.who_allocated) : "", rate);
+  }
+  if (finding.who_allocated) {
+    return fmt::format("{} keeps {} that {} allocates: +{}", HolderText(holder),
+                       type.empty() ? "the memory" : "every " + type,
+                       CallableText(*finding.who_allocated), rate);
+  }
+  return fmt::format("{} only gets longer and keeps {}: +{}", HolderText(holder),
+                     type.empty() ? "its entries" : "every " + type, rate);
+}
+
 Finding DescribeContainerGrowth(const Case& one, const Suspect& suspect) {
   Finding finding = DescribeSuspect(one, suspect);
   const WhoHolds& holder = *finding.who_holds;
   finding.layer = Layer::kPython;
-  const std::string what = finding.what.type.empty() ? "what" : "every " + finding.what.type;
-  if (finding.who_allocated) {
-    finding.title = fmt::format("{} keeps {} that {} allocates: +{}", HolderText(holder),
-                                what == "what" ? "the memory" : what,
-                                CallableText(*finding.who_allocated), RateText(one, finding));
-  } else {
-    finding.title = fmt::format("{} only gets longer and keeps {}: +{}", HolderText(holder),
-                                what == "what" ? "its entries" : what, RateText(one, finding));
-  }
+  finding.title = Title(one, suspect, finding);
   finding.would_disprove = fmt::format(
       "{} stops getting longer in a longer window: then it is a cache with a limit that was not "
       "reached within {}.",

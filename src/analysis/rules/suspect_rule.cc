@@ -41,7 +41,9 @@ SuspectRule RuleOf(const Case& one, const Suspect& suspect) {
   }
   if (suspect.holder->chain) return SuspectRule::kChain;
   if (IsTaskPile(one, suspect)) return SuspectRule::kTaskPile;
-  return IsContainer(*suspect.holder) ? SuspectRule::kContainer : SuspectRule::kUnreleased;
+  // What grows in one piece keeps all that it was given.
+  return suspect.grows_by_size() || IsContainer(*suspect.holder) ? SuspectRule::kContainer
+                                                                 : SuspectRule::kUnreleased;
 }
 
 RuleOutcome BlameSuspects(const Case& one, const SuspectCheck& check,

@@ -1,32 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/core.h>
 
-#include <array>
 #include <string>
 #include <string_view>
 
 #include "analysis/application_frame.h"
 #include "analysis/describe.h"
+#include "analysis/heap/pile_types.h"
 #include "analysis/rules/rules.h"
 #include "base/strings.h"
 
 namespace memwhy::analysis {
 namespace {
 
-struct PileType {
-  std::string_view type;
-  std::string_view plural;
-};
-constexpr std::array<PileType, 5> kPiles = {{{"_asyncio.Task", "tasks"},
-                                             {"asyncio.tasks.Task", "tasks"},
-                                             {"threading.Thread", "threads"},
-                                             {"coroutine", "coroutines"},
-                                             {"greenlet.greenlet", "greenlets"}}};
-
 // The tasks or threads of which there are more at the end; nullptr: none.
 const TypeGrowth* GrowingPile(const Case& one, std::string_view* plural) {
   if (one.holders == nullptr || one.holders->seconds_between <= 0) return nullptr;
-  for (const PileType& pile : kPiles) {
+  for (const PileType& pile : kPileTypes) {
     for (const TypeGrowth& type : one.holders->types) {
       if (type.type != pile.type || type.after <= type.before) continue;
       *plural = pile.plural;
@@ -34,6 +24,25 @@ const TypeGrowth* GrowingPile(const Case& one, std::string_view* plural) {
     }
   }
   return nullptr;
+}
+
+// Where threading has those that run: what is put there is a thread, whatever its class.
+bool IsAmongThreads(const HolderPath& holder) {
+  return holder.holder_text == "threading._active" || holder.holder_text == "threading._limbo" ||
+         holder.holder_text == "threading._dangling";
+}
+
+// The threads, where `suspect` hangs on them and their class is the program's own.
+const TypeGrowth* PileOf(const Case& one, const Suspect& suspect, std::string_view* plural) {
+  if (suspect.holder && IsAmongThreads(*suspect.holder) && one.holders != nullptr &&
+      one.holders->seconds_between > 0) {
+    for (const TypeGrowth& type : one.holders->types) {
+      if (type.type != suspect.holder->element_type || type.after <= type.before) continue;
+      *plural = "threads";
+      return &type;
+    }
+  }
+  return GrowingPile(one, plural);
 }
 
 // "Session.pump()" of " -> Session.pump()"; the last function on the path.
@@ -50,7 +59,7 @@ std::string WaitingFunction(const WhoHolds& holder) {
 Finding DescribeTaskPile(const Case& one, const Suspect& suspect) {
   Finding finding = DescribeSuspect(one, suspect);
   std::string_view plural;
-  const TypeGrowth& pile = *GrowingPile(one, &plural);
+  const TypeGrowth& pile = *PileOf(one, suspect, &plural);
   finding.id = "py.task_or_thread_pile";
   finding.kind = Kind::kUnboundedContainer;
   finding.layer = Layer::kPython;
@@ -86,9 +95,11 @@ Finding DescribeTaskPile(const Case& one, const Suspect& suspect) {
 bool IsTaskPile(const Case& one, const Suspect& suspect) {
   if (!suspect.holder) return false;
   std::string_view plural;
-  const TypeGrowth* pile = GrowingPile(one, &plural);
+  const TypeGrowth* pile = PileOf(one, suspect, &plural);
   if (pile == nullptr) return false;
-  if (suspect.holder->held_type == pile->type) return true;
+  if (suspect.holder->held_type == pile->type || suspect.holder->element_type == pile->type) {
+    return true;
+  }
   // Between the holder and what it holds lies a function that waits: each of its own. A local of
   // one waiting function, which holds all of them, is no pile.
   const HolderPath& holder = *suspect.holder;

@@ -21,6 +21,7 @@ class Births {
   // than the recording, or was never recorded. CPython keeps freed floats, tuples, lists and dicts
   // for the next of their kind, so of those it is the birth of the memory.
   const LiveBlock* Find(std::uint64_t address) const;
+  const std::vector<LiveBlock>& all() const { return live_; }  // by address
 
  private:
   std::vector<LiveBlock> live_;

@@ -2,7 +2,9 @@
 //
 // How events reach the model: a source replays them, in one order over all threads and processes,
 // into a visitor. A realloc arrives as a release (time before the call) and an acquisition (time
-// after it); so does mremap. Every view of a session is a visitor, so all see the same events.
+// after it); so does mremap. A visitor for which the block is one and the same meanwhile overrides
+// OnReallocBegin and OnRemapBegin. Every view of a session is a visitor, so all see the same
+// events.
 #pragma once
 
 #include <cstdint>
@@ -64,6 +66,16 @@ class EventVisitor {
   // known.
   virtual void OnUnmap(double time, ProcessId process, ThreadId thread, std::uint64_t address,
                        std::uint64_t size) = 0;
+  // The release that begins a realloc (a mremap). The next acquisition of this thread ends it, if
+  // its allocator says so.
+  virtual void OnReallocBegin(double time, ProcessId process, ThreadId thread,
+                              std::uint64_t address) {
+    OnRelease(time, process, thread, address);
+  }
+  virtual void OnRemapBegin(double time, ProcessId process, ThreadId thread, std::uint64_t address,
+                            std::uint64_t size) {
+    OnUnmap(time, process, thread, address, size);
+  }
   // A small block of the object domains (pymem_mem, pymem_obj) in an object period. It lies inside
   // of a pymalloc arena, so it is no part of any sum. A release may be of a block that was never
   // told: born before the period, or larger.

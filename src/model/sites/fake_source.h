@@ -112,8 +112,13 @@ class FakeSource : public EventSource {
   // As a reader sends it: a release before the call, an allocation after it.
   void Realloc(double before, std::uint64_t old_address, double after, std::uint64_t address,
                std::uint64_t size, StackId stack = kNoPython) {
-    Free(before, old_address);
+    BeginRealloc(before, old_address);
     Allocate(after, wire::Allocator::kRealloc, address, size, stack);
+  }
+  void BeginRealloc(double time, std::uint64_t address) {
+    Add([=, by = thread_, at = process()](EventVisitor& visitor) {
+      visitor.OnReallocBegin(time, at, by, address);
+    });
   }
   void Unmap(double time, std::uint64_t address, std::uint64_t size) {
     Add([=, by = thread_, at = process()](EventVisitor& visitor) {

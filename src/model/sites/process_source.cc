@@ -38,6 +38,14 @@ class LineFilter : public EventVisitor {
                std::uint64_t size) override {
     if (IsOfLine(process, time)) visitor_.OnUnmap(time, process, thread, address, size);
   }
+  void OnReallocBegin(double time, ProcessId process, ThreadId thread,
+                      std::uint64_t address) override {
+    if (IsOfLine(process, time)) visitor_.OnReallocBegin(time, process, thread, address);
+  }
+  void OnRemapBegin(double time, ProcessId process, ThreadId thread, std::uint64_t address,
+                    std::uint64_t size) override {
+    if (IsOfLine(process, time)) visitor_.OnRemapBegin(time, process, thread, address, size);
+  }
   void OnObjectAcquire(const Acquire& event) override {
     if (IsOfLine(event.process, event.time)) visitor_.OnObjectAcquire(event);
   }

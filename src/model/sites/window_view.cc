@@ -13,6 +13,7 @@
 #include "model/live/live_set.h"
 #include "model/sites/bin_floor.h"
 #include "model/sites/birth_log.h"
+#include "model/sites/growth_by_size.h"
 
 namespace memwhy::model {
 namespace {
@@ -22,7 +23,10 @@ constexpr double kInherited = -std::numeric_limits<double>::infinity();  // neve
 struct Row {
   StackGrowth growth;
   Bytes live = 0;
+  SizeSum sizes_at_from;
+  SizeSum sizes_at_to;
   BinFloor floor;
+  std::map<std::uint32_t, Bytes> enlarged;  // of resized ones, in the window: by stack
   std::array<Bytes, wire::kAllocatorCount + 1> survivors_by_allocator{};
 };
 
@@ -30,19 +34,32 @@ struct RowKey {
   ProcessId process;
   StackId stack;
   bool is_arena;
+  bool is_resized;
   friend bool operator==(const RowKey&, const RowKey&) = default;
 };
 
 struct RowKeyHash {
   std::size_t operator()(const RowKey& key) const {
-    const std::uint64_t both = std::uint64_t{key.process.value} << 33 |
-                               std::uint64_t{key.stack.value} << 1 | (key.is_arena ? 1u : 0u);
+    const std::uint64_t both = std::uint64_t{key.process.value} << 34 |
+                               std::uint64_t{key.stack.value} << 2 | (key.is_resized ? 2u : 0u) |
+                               (key.is_arena ? 1u : 0u);
     return static_cast<std::size_t>(both * 0x9e3779b97f4a7c15u >> 7);
   }
 };
 
 // What a birth's row names: the row, and the allocator beside it in the low bits.
 constexpr std::uint32_t kAllocatorBits = 5;
+
+bool IsResizing(wire::Allocator allocator) {
+  return allocator == wire::Allocator::kRealloc || allocator == wire::Allocator::kReallocarray ||
+         allocator == wire::Allocator::kMremap;
+}
+
+// A block while its realloc runs.
+struct Moving {
+  std::uint32_t row;
+  Bytes bytes;
+};
 
 struct Survivor {
   std::uint32_t row;
@@ -57,9 +74,11 @@ class WindowVisitor : public EventVisitor {
       : options_(options), scale_(options.from, options.to, options.bins), processes_(processes) {}
 
   void OnAcquire(const Acquire& event) override {
-    if (!Enter(event.time) || (event.is_mapping && event.size == 0)) return;
-    const bool is_arena = event.allocator == wire::Allocator::kPymallocArena;
-    const std::uint32_t row = RowOf(RowKey{event.process, event.stack, is_arena});
+    if (!Enter(event.time)) return;
+    const auto moving = IsResizing(event.allocator) ? TakeMoving(event.thread) : std::nullopt;
+    if (!moving) EndMoving(event.thread);
+    if (event.is_mapping && event.size == 0) return;
+    const std::uint32_t row = RowFor(event, moving);
     const std::uint32_t record = births_.Add({event.time, Pack(row, event.allocator)});
     LiveSet& set = Live(event.process);
     if (event.is_mapping) {
@@ -67,7 +86,11 @@ class WindowVisitor : public EventVisitor {
     } else if (const auto old = set.blocks.Insert(event.address, Block{event.size, record})) {
       LoseBlock(*old);
     }
-    Change(row, event.size, 0);
+    if (moving) {
+      Move(*moving, row, event);
+    } else {
+      Change(row, event.size, 0);
+    }
     if (in_window_) {
       rows_[row].growth.allocated += event.size;
       ++rows_[row].growth.allocations;
@@ -81,8 +104,34 @@ class WindowVisitor : public EventVisitor {
     OnAcquire(block);
   }
 
-  void OnRelease(double time, ProcessId process, ThreadId, std::uint64_t address) override {
+  // The block is there until its successor is.
+  void OnReallocBegin(double time, ProcessId process, ThreadId thread,
+                      std::uint64_t address) override {
     if (!Enter(time)) return;
+    EndMoving(thread);
+    if (const auto block = Live(process).blocks.Erase(address)) {
+      moving_[thread.value] = {RowIn(births_[block->row].row), block->size};
+      births_.Remove(block->row);
+    }
+  }
+
+  void OnRemapBegin(double time, ProcessId process, ThreadId thread, std::uint64_t address,
+                    std::uint64_t size) override {
+    if (!Enter(time)) return;
+    EndMoving(thread);
+    const auto losses = Live(process).mappings.Unmap(address, size);
+    if (losses.size() == 1) {
+      const MappingSet::Loss& loss = losses.front();
+      moving_[thread.value] = {RowIn(births_[loss.row].row), loss.bytes};
+      if (loss.is_last) births_.Remove(loss.row);
+    } else {
+      Lose(losses);
+    }
+  }
+
+  void OnRelease(double time, ProcessId process, ThreadId thread, std::uint64_t address) override {
+    if (!Enter(time)) return;
+    EndMoving(thread);
     if (const auto block = Live(process).blocks.Erase(address)) LoseBlock(*block);
   }
 
@@ -99,7 +148,7 @@ class WindowVisitor : public EventVisitor {
     set.TranslateRows([&](std::uint32_t record) {
       const std::uint32_t packed = births_[record].row;
       const StackGrowth& of = rows_[RowIn(packed)].growth;
-      const std::uint32_t row = RowOf(RowKey{child, of.stack, of.is_arena});
+      const std::uint32_t row = RowOf(RowKey{child, of.first_stack, of.is_arena, of.is_resized});
       return births_.Add({kInherited, Pack(row, AllocatorIn(packed))});
     });
     set.blocks.ForEach([&](std::uint64_t, const Block& block) {
@@ -139,19 +188,25 @@ class WindowVisitor : public EventVisitor {
     view.live_at_to = total_;
     CountOperations(view);
     CollectSurvivors();
+    SumSizes(&Row::sizes_at_to);
     for (Row& row : rows_) {
       StackGrowth& growth = row.growth;
       growth.live_at_to = row.live;
       if (growth.live_at_from == 0 && row.live == 0 && growth.allocations == 0) continue;
       if (!row.floor.is_started()) row.floor.Start(scale_.bins(), row.live);
       growth.floor = row.floor.Finish();
+      JudgeSize(row);
       if (growth.survivors_by_birth.empty()) growth.survivors_by_birth.resize(scale_.bins());
-      view.stacks.push_back(std::move(growth));
+    }
+    KeepLargestBlocks();
+    for (Row& row : rows_) {
+      if (row.growth.floor.empty()) continue;
+      view.stacks.push_back(std::move(row.growth));
     }
     std::stable_sort(view.stacks.begin(), view.stacks.end(),
                      [](const StackGrowth& a, const StackGrowth& b) {
-                       return std::tie(a.survivor_bytes, a.live_at_to) >
-                              std::tie(b.survivor_bytes, b.live_at_to);
+                       return std::pair(std::max(a.survivor_bytes, a.grown_by_size), a.live_at_to) >
+                              std::pair(std::max(b.survivor_bytes, b.grown_by_size), b.live_at_to);
                      });
     return view;
   }
@@ -170,6 +225,7 @@ class WindowVisitor : public EventVisitor {
     live_at_from_ = total_;
     total_floor_.Start(scale_.bins(), total_);
     for (Row& row : rows_) row.growth.live_at_from = row.live;
+    SumSizes(&Row::sizes_at_from);
   }
 
   LiveSet& Live(ProcessId process) {
@@ -182,11 +238,54 @@ class WindowVisitor : public EventVisitor {
     if (is_new) {
       rows_.emplace_back();
       rows_.back().growth.process = key.process;
-      rows_.back().growth.stack = key.stack;
+      rows_.back().growth.stack = rows_.back().growth.first_stack = key.stack;
       rows_.back().growth.is_arena = key.is_arena;
+      rows_.back().growth.is_resized = key.is_resized;
       if (key.is_arena) rows_.back().growth.main_allocator = wire::Allocator::kPymallocArena;
     }
     return it->second;
+  }
+
+  // A large block that is resized stays in the row of the stack that resized it first.
+  std::uint32_t RowFor(const Acquire& event, const std::optional<Moving>& moving) {
+    const bool is_resized = moving && event.size >= kMinResized;
+    if (is_resized && rows_[moving->row].growth.is_resized) return moving->row;
+    const bool is_arena = event.allocator == wire::Allocator::kPymallocArena;
+    return RowOf(RowKey{event.process, event.stack, is_arena, is_resized});
+  }
+
+  // The block of a realloc has become that of `event`, in `row`.
+  void Move(const Moving& moving, std::uint32_t row, const Acquire& event) {
+    if (moving.row == row) {
+      Change(row, event.size, moving.bytes);
+    } else {
+      // Up before down: the total does not dip.
+      Change(row, event.size, 0);
+      Change(moving.row, 0, moving.bytes);
+    }
+    if (in_window_ && rows_[row].growth.is_resized && event.size > moving.bytes) {
+      rows_[row].enlarged[event.stack.value] += event.size - moving.bytes;
+    }
+  }
+
+  std::optional<Moving> TakeMoving(ThreadId thread) {
+    const auto it = moving_.find(thread.value);
+    if (it == moving_.end()) return std::nullopt;
+    const Moving moving = it->second;
+    moving_.erase(it);
+    return moving;
+  }
+
+  // A realloc without a successor has released its block.
+  void EndMoving(ThreadId thread) {
+    if (moving_.empty()) return;
+    if (const auto moving = TakeMoving(thread)) Change(moving->row, 0, moving->bytes);
+  }
+
+  static std::uint32_t EnlargedMost(const Row& row) {
+    return std::max_element(row.enlarged.begin(), row.enlarged.end(),
+                            [](const auto& a, const auto& b) { return a.second < b.second; })
+        ->first;
   }
 
   static std::uint32_t Pack(std::uint32_t row, wire::Allocator allocator) {
@@ -260,6 +359,48 @@ class WindowVisitor : public EventVisitor {
     }
   }
 
+  // Calls visit(row, address, bytes, record) for each live block and piece of a mapping.
+  template <typename Visit>
+  void EachLive(Visit visit) {
+    for (const LiveSet& set : live_) {
+      set.blocks.ForEach([&](std::uint64_t address, const Block& block) {
+        visit(rows_[RowIn(births_[block.row].row)], address, block.size, block.row);
+      });
+      for (const auto& piece : set.mappings.Pieces()) {
+        visit(rows_[RowIn(births_[piece.row].row)], piece.begin, piece.size, piece.row);
+      }
+    }
+  }
+
+  void SumSizes(SizeSum Row::* sizes) {
+    EachLive([&](Row& row, std::uint64_t, std::uint64_t bytes, std::uint32_t) {
+      (row.*sizes).Add(static_cast<double>(bytes));
+    });
+  }
+
+  // Whether the row has grown because its blocks did, and who enlarges them.
+  static void JudgeSize(Row& row) {
+    StackGrowth& growth = row.growth;
+    if (growth.is_arena) return;
+    const Bytes first = growth.floor.front();
+    const Bytes last = growth.floor.back();
+    growth.grown_by_size = GrownBySize(row.sizes_at_from, row.sizes_at_to,
+                                       last > first ? last - first : 0, growth.is_resized);
+    for (const auto& [stack, bytes] : row.enlarged) growth.enlarging.push_back(StackId{stack});
+    if (!row.enlarged.empty()) growth.stack = StackId{EnlargedMost(row)};
+  }
+
+  void KeepLargestBlocks() {
+    const bool any = std::any_of(rows_.begin(), rows_.end(),
+                                 [](const Row& row) { return row.growth.grown_by_size > 0; });
+    if (!any) return;
+    EachLive([&](Row& row, std::uint64_t address, std::uint64_t bytes, std::uint32_t record) {
+      if (row.growth.grown_by_size == 0) return;
+      row.growth.largest.push_back({address, bytes, births_[record].time});
+    });
+    for (Row& row : rows_) KeepLargest(&row.growth.largest);
+  }
+
   // `survivors` of one row, by birth.
   void Describe(Row& row, const Survivor* survivors, std::size_t count) const {
     StackGrowth& growth = row.growth;
@@ -295,6 +436,7 @@ class WindowVisitor : public EventVisitor {
   std::unordered_map<RowKey, std::uint32_t, RowKeyHash> index_;
   BirthLog births_;
   std::vector<LiveSet> live_;
+  std::unordered_map<std::uint32_t, Moving> moving_;  // by thread
   std::map<std::string, std::vector<std::uint64_t>, std::less<>> marks_;
 };
 

@@ -6,6 +6,11 @@
 // its bytes along; those of the last one stay as they were at its end, so that a recording that
 // ends with a kill can be judged. What a fork inherits is live, not born. Live bytes count blocks
 // of the malloc family, mappings and pymalloc arenas once each (requested bytes).
+//
+// Memory also grows without a survivor: one block that realloc enlarges again and again, or that is
+// replaced by a larger one. A large block that was reallocated stays in one row, whichever stacks
+// enlarge it later (is_resized); a row whose blocks become larger, not more, says so
+// (grown_by_size).
 #pragma once
 
 #include <cstdint>
@@ -32,12 +37,14 @@ struct SurvivorBlock {
 };
 
 // All threads and all allocators with the same stack, in one process, are one row; but pymalloc
-// arenas have a row of their own.
+// arenas have a row of their own, and so have blocks that were reallocated.
 struct StackGrowth {
   ProcessId process;
-  StackId stack;
+  StackId stack;                     // of is_resized: the one that enlarged most in the window
+  StackId first_stack;               // names the row, with process, is_arena and is_resized
   wire::Allocator main_allocator{};  // of most survivors' bytes
-  bool is_arena = false;  // pymalloc arenas: a stack says only who asked for the last one
+  bool is_arena = false;    // pymalloc arenas: a stack says only who asked for the last one
+  bool is_resized = false;  // blocks of kMinResized and more that were reallocated
   Bytes live_at_from = 0;
   Bytes live_at_to = 0;
   Bytes allocated = 0;            // in the window
@@ -49,7 +56,15 @@ struct StackGrowth {
   std::vector<Bytes> survivors_by_birth;  // bytes of survivors per bin of birth; size = bins
   std::vector<Bytes> floor;               // least live bytes of this stack in each bin
   std::vector<SurvivorBlock> sample;
+  // What the floor has grown by because each block is larger; 0 where more blocks are the reason.
+  // With it the largest blocks at the end, whenever born: most of the bytes.
+  Bytes grown_by_size = 0;
+  std::vector<SurvivorBlock> largest;
+  std::vector<StackId> enlarging;  // of is_resized: all stacks that enlarged it in the window
 };
+
+// A block that is reallocated to this size, or to more, is followed.
+inline constexpr std::uint64_t kMinResized = 64 * 1024;
 
 struct WindowView {
   WindowOptions options;
@@ -60,7 +75,7 @@ struct WindowView {
   std::string operations_name;  // the most frequent name; only that one is counted
   Bytes live_at_from = 0;
   Bytes live_at_to = 0;
-  std::vector<StackGrowth> stacks;  // by survivor bytes, largest first
+  std::vector<StackGrowth> stacks;  // by survivor bytes or growth by size, largest first
 };
 
 Result<WindowView> BuildWindowView(const EventSource& source, const WindowOptions& options);

@@ -220,6 +220,69 @@ TEST(LiveBlocksAtTest, AChildInheritsNoSmallObjects) {
   EXPECT_EQ(LiveBlocksAt(source, ProcessId{0}, 12, SmallObjects::kIncluded).value().size(), 2u);
 }
 
+// A buffer of 1 MiB more each second, which two lines enlarge in turn, born before the window.
+TEST(WindowViewTest, ABlockThatReallocEnlargesIsOneRowThatGrowsBySize) {
+  constexpr Bytes kMiB = 1024 * 1024;
+  FakeSource source;
+  const StackId one = source.Stack({"one"});
+  const StackId other = source.Stack({"other"});
+  source.Malloc(0, 0x1000, 100, one);
+  for (int i = 1; i < 30; ++i) {
+    source.Realloc(i, 0x1000 + (i - 1) * 16, i + 0.5, 0x1000 + i * 16, i * kMiB,
+                   i % 3 == 0 ? one : other);
+  }
+  const WindowView view = ViewOf(source, Window(10, 28, 30, 10));
+  ASSERT_EQ(view.stacks.size(), 1u);
+  const StackGrowth& row = view.stacks[0];
+  EXPECT_TRUE(row.is_resized);
+  EXPECT_EQ(row.stack, other);  // which enlarges twice as often
+  EXPECT_EQ(row.survivor_blocks, 0u);
+  EXPECT_EQ(row.grown_by_size, 18 * kMiB);
+  ASSERT_EQ(row.largest.size(), 1u);
+  EXPECT_EQ(row.largest[0].address, 0x1000u + 29 * 16);
+  // It is never gone, whatever happens between the two halves of a realloc.
+  for (std::size_t i = 0; i < 10; ++i) EXPECT_EQ(row.floor[i], (9 + 2 * i) * kMiB) << i;
+  EXPECT_EQ(view.floor, row.floor);
+}
+
+TEST(WindowViewTest, AnArrayThatIsReplacedByALargerOneGrowsBySize) {
+  FakeSource source;
+  const StackId line = source.Stack({"append"});
+  for (int i = 1; i < 30; ++i) {
+    source.Malloc(i, 0x1000 + i * 16, i * 1000, line);
+    if (i > 1) source.Free(i + 0.1, 0x1000 + (i - 1) * 16);
+  }
+  const WindowView view = ViewOf(source, Window(10, 28, 30, 10));
+  EXPECT_EQ(view.stacks[0].grown_by_size, 18'000u);
+  EXPECT_FALSE(view.stacks[0].is_resized);
+}
+
+TEST(WindowViewTest, MoreBlocksOfOneSizeDoNotGrowBySize) {
+  FakeSource source;
+  const StackId line = source.Stack({"append"});
+  for (int i = 1; i < 30; ++i) {
+    source.Malloc(i, 0x100000 * i, 100, line);
+    source.Realloc(i + 0.1, 0x100000 * i, i + 0.2, 0x100000 * i, 100'000, line);
+  }
+  const WindowView view = ViewOf(source, Window(10, 28, 30, 10));
+  ASSERT_TRUE(view.stacks[0].is_resized);
+  EXPECT_EQ(view.stacks[0].grown_by_size, 0u);
+  EXPECT_EQ(view.stacks[0].survivor_blocks, 18u);
+}
+
+TEST(WindowViewTest, AReallocThatGivesNothingBackReleases) {
+  FakeSource source;
+  const StackId line = source.Stack({"f"});
+  source.Malloc(1, 0x1000, 100, line);
+  source.Realloc(2, 0x1000, 2.1, 0x2000, 200, line);
+  source.Malloc(3, 0x3000, 7, line);
+  source.BeginRealloc(12, 0x2000);
+  source.Malloc(13, 0x4000, 1, line);
+  const WindowView view = ViewOf(source, Window(10, 18, 20, 10));
+  EXPECT_EQ(view.live_at_from, 207u);
+  EXPECT_EQ(view.live_at_to, 8u);
+}
+
 TEST(WindowViewTest, RowFloorsAgreeWithANaiveOracle) {
   for (unsigned seed = 0; seed < 30; ++seed) {
     std::mt19937 random(seed);
