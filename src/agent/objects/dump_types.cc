@@ -54,8 +54,14 @@ bool RefersToNothing(const char* name) noexcept {
 }
 
 // Of the standard library, too, some traversals leave out what the body has: the text that
-// re.finditer goes through.
-bool LeavesOut(const char* name) noexcept { return std::strcmp(name, "_sre.SRE_Scanner") == 0; }
+// re.finditer goes through, what was written to a buffer in memory.
+bool LeavesOut(const char* name) noexcept {
+  constexpr const char* kNames[] = {"_sre.SRE_Scanner", "_io.StringIO", "_io.BytesIO"};
+  for (const char* each : kNames) {
+    if (std::strcmp(name, each) == 0) return true;
+  }
+  return false;
+}
 
 // A class of PyTorch's with memory behind it: TensorBase, StorageBase; older ones' names begin with
 // "_Tensor", or say what is in the storage: FloatStorageBase.

@@ -161,6 +161,27 @@ std::int64_t ValueBytes(const DumpType& facts, Address object) noexcept {
          (layout.minor >= 13 ? std::int64_t{layout.values_first} : (capacity + 2 + 7) / 8 * 8);
 }
 
+// What a str may keep beside its text: a copy in UTF-8, made when C code asked for it
+// (PyUnicode_AsUTF8AndSize). Of an ASCII text that is the text itself.
+struct Utf8Copy {
+  Address address = 0;  // 0: there is none
+  std::int64_t bytes = 0;
+};
+
+// PyCompactUnicodeObject: PyASCIIObject, utf8_length, utf8.
+Utf8Copy Utf8CopyOf(Address str) noexcept {
+  const cpython::Layout& layout = *g_agent.python.layout;
+  const auto state = Peek<std::uint32_t>(str, cpython::kStrState);
+  const bool is_compact = ((state >> cpython::kStrCompactShift) & 1) != 0;
+  if (is_compact && ((state >> cpython::kStrAsciiShift) & 1) != 0) return {};
+  const auto length = Peek<std::int64_t>(str, layout.unicode_ascii_bytes);
+  const Address utf8 = PeekPointer(str, layout.unicode_ascii_bytes + 8);
+  const Address text = is_compact ? str + layout.unicode_compact_bytes
+                                  : PeekPointer(str, layout.unicode_compact_bytes);
+  if (utf8 == 0 || utf8 == text || length < 0 || length > kMaxPlausibleItems) return {};
+  return {utf8, length + 1};
+}
+
 bool IsTextApart(Address str) noexcept {
   return (Peek<std::uint32_t>(str, cpython::kStrState) >> cpython::kStrCompactShift & 1) == 0;
 }
@@ -168,7 +189,8 @@ bool IsTextApart(Address str) noexcept {
 }  // namespace
 
 std::int64_t ExtraBytes(const DumpType& facts, Address object, const MemoryMap& map) noexcept {
-  return RuleBytes(facts, object, map) + ValueBytes(facts, object);
+  const std::int64_t bytes = RuleBytes(facts, object, map) + ValueBytes(facts, object);
+  return facts.size == ObjectSize::kStr ? bytes + Utf8CopyOf(object).bytes : bytes;
 }
 
 std::int64_t InlineBytes(const DumpType& facts, Address object, const MemoryMap& map) noexcept {
@@ -200,6 +222,10 @@ Address BufferBehind(const DumpType& facts, Address object) noexcept {
   // A compact text lies in its object; another's pointer is the last member of PyUnicodeObject.
   const std::int64_t text_at = g_agent.python.layout->unicode_compact_bytes;
   return IsTextApart(object) ? PeekPointer(object, static_cast<std::uint32_t>(text_at)) : 0;
+}
+
+Address Utf8BlockOf(const DumpType& facts, Address object) noexcept {
+  return facts.size == ObjectSize::kStr ? Utf8CopyOf(object).address : 0;
 }
 
 bool HasExtraBytes(const DumpType& facts) noexcept {

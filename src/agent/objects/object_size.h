@@ -25,6 +25,9 @@ std::int64_t InlineBytes(const DumpType& facts, cpython::Address object,
 // The block of a type's objects that has bytes, no references; 0: none. `facts.has_buffer`.
 cpython::Address BufferBehind(const DumpType& facts, cpython::Address object) noexcept;
 
+// The copy in UTF-8 that a str keeps apart from its text; 0: none, or no str.
+cpython::Address Utf8BlockOf(const DumpType& facts, cpython::Address object) noexcept;
+
 // Whether objects of this size rule have items in a block of their own.
 bool HasOwnTable(ObjectSize size) noexcept;
 

@@ -125,7 +125,14 @@ void NativeWalk::WriteDeque(Address deque) noexcept {
 }
 
 void NativeWalk::WriteOwn(const DumpType& facts, Address object) noexcept {
-  if (facts.is_deque) {
+  if (const Address copy = Utf8BlockOf(facts, object); copy != 0) {
+    PutOwn(object, copy);
+  } else if (facts.kind == ObjectKind::kType) {
+    // The table of attribute names that its objects share (PEP 412).
+    if ((Peek<std::uint64_t>(object, cpython::kTypeFlags) & cpython::kFlagHeapType) != 0) {
+      PutOwn(object, PeekPointer(object, TheLayout().type_cached_keys));
+    }
+  } else if (facts.is_deque) {
     WriteDeque(object);
   } else if (HasOwnTable(facts.size) && !IsPooled(facts, object)) {
     const std::size_t words = static_cast<std::size_t>(facts.basic_bytes) / 8;

@@ -109,6 +109,12 @@ def raised(n):
         return error.with_traceback(None)
 
 
+def compiled(text):
+    """With the copy in UTF-8 that C code has asked for and that the str keeps."""
+    compile(text, "text", "eval")
+    return text
+
+
 # What has a life of its own, by a number that makes it one of a kind.
 MAKERS = [
     Plain,
@@ -126,6 +132,10 @@ MAKERS = [
     lambda n: f"\u20ac {n}",
     lambda n: f"\U0001f600 {n}",
     lambda n: f"{n}" * 300,
+    lambda n: compiled(f"'caf\u00e9 {n}'"),
+    lambda n: compiled(f"'\u20ac {n} {'-' * 100}'"),
+    lambda n: compiled(Text(f"'\u20ac {n}'")),
+    lambda n: compiled(Text(f"'{n}'")),
     lambda n: (n + 10**6, "never seen by gc"),
     lambda n: (n, [n]),
     lambda n: [n],
