@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // memwhy gate: a candidate's memory against budgets and a baseline, for CI.
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,8 +19,13 @@
 #include "base/output_file.h"
 #include "base/shell_word.h"
 #include "base/terminal_text.h"
+#include "base/unique_fd.h"
 #include "cli/cli.h"
+#include "gate/documents/gate_code.h"
+#include "gate/documents/gate_html.h"
 #include "gate/documents/gate_json.h"
+#include "gate/documents/gate_junit.h"
+#include "gate/documents/gate_markdown.h"
 #include "gate/documents/gate_text.h"
 #include "gate/documents/measurement_json.h"
 #include "gate/judge/judge.h"
@@ -36,7 +44,12 @@ struct GateOptions {
   std::string reason;
   std::vector<std::string> workloads;  // by name; empty: all
   bool is_quiet = false;
-  std::vector<std::string> sides;  // of compare
+  std::string markdown;
+  std::string junit;
+  std::string html;
+  std::string sarif;
+  std::string code_quality;
+  bool is_github = false;
 };
 
 // The plan, with the workloads that were asked for.
@@ -62,7 +75,39 @@ gate::MeasureOptions MeasureOptionsOf(const GateOptions& options) {
   return measure;
 }
 
+// The files that were asked for, each with its content.
+Result<void> WriteDocuments(const gate::GateResult& result, const GateOptions& options) {
+  const std::pair<const std::string&, std::string (*)(const gate::GateResult&)> documents[] = {
+      {options.markdown, [](const gate::GateResult& one) { return gate::GateMarkdown(one); }},
+      {options.junit, gate::GateJunit},
+      {options.html, gate::GateHtml},
+      {options.sarif, gate::GateSarif},
+      {options.code_quality, gate::GateCodeQuality},
+  };
+  for (const auto& [path, make] : documents) {
+    if (!path.empty()) MEMWHY_TRY_VOID(WriteOutputFile(path, make(result)));
+  }
+  return {};
+}
+
+// Annotations on stdout, and the summary at the end of the file that GitHub names.
+Result<void> WriteForGithub(const gate::GateResult& result, bool has_stdout) {
+  if (has_stdout) PrintLines(stdout, gate::GateAnnotations(result));
+  const char* path = getenv("GITHUB_STEP_SUMMARY");
+  if (path == nullptr || *path == '\0') return {};
+  const UniqueFd file(open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY));
+  constexpr std::size_t kSummaryBytes = 900'000;  // GitHub drops what is beyond 1 MiB
+  const std::string text = gate::GateMarkdown(result, kSummaryBytes);
+  if (!file || write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+    return Error(fmt::format("GITHUB_STEP_SUMMARY: {} cannot be written", path));
+  }
+  return {};
+}
+
 int Report(const gate::GateResult& result, const GateOptions& options) {
+  if (auto written = WriteDocuments(result, options); !written) {
+    return Fail(kExitEnvironment, written.error().message());
+  }
   if (!options.json.empty()) {
     const std::string document = report::DumpJson(gate::GateJson(result)) + "\n";
     if (options.json == kGateStdout) {
@@ -72,6 +117,11 @@ int Report(const gate::GateResult& result, const GateOptions& options) {
     }
   }
   if (options.json != kGateStdout) PrintLines(stdout, gate::GateText(result));
+  if (options.is_github) {
+    // A page of a run is a help; what decides is the exit code.
+    const auto written = WriteForGithub(result, options.json != kGateStdout);
+    if (!written) Warn("{}", written.error().message());
+  }
   return gate::StateExitCode(result.state);
 }
 
@@ -152,6 +202,16 @@ void AddReportOptions(CLI::App* command, const std::shared_ptr<GateOptions>& opt
       ->type_name("[FILE]")
       ->expected(0, 1)
       ->trigger_on_parse();
+  const auto file = [&](const char* name, std::string& to, const char* what) {
+    command->add_option(name, to, what)->type_name("FILE");
+  };
+  file("--html", options->html, "Write the verdict as one page without script");
+  file("--markdown", options->markdown, "Write it as Markdown, for a comment");
+  file("--junit", options->junit, "Write it as JUnit XML");
+  file("--sarif", options->sarif, "Write broken budgets as SARIF 2.1.0");
+  file("--code-quality", options->code_quality, "Write them for GitLab's code quality");
+  command->add_flag("--github", options->is_github,
+                    "Print annotations for GitHub, append to $GITHUB_STEP_SUMMARY");
   command->footer(
       "Exit status: 0 all budgets hold (or better), 1 one is broken, 2 usage, 3 the\n"
       "environment cannot do it or a workload failed, 4 inconclusive, 5 the\n"

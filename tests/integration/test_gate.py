@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -204,3 +205,32 @@ def test_terminal_shows_hostile_names_as_text(tmp_path):
     one_workload(tmp_path, "import time; time.sleep(.05)")
     done = gate(tmp_path, "run")
     assert "\x1b" not in done.stdout + done.stderr and "\\x1b[31m<b>" in done.stdout
+
+
+def test_documents_say_the_same_and_names_stay_text(folder, tmp_path):
+    plan = {**PLAN, "workloads": [{**PLAN["workloads"][0], "name": "a<b>&\x07|`@x",
+                                   "budgets": [{"metric": "heap_peak", "limit": "1 MiB"}]}]}
+    (folder / "hostile.yaml").write_text(json.dumps(plan))
+    summary = tmp_path / "summary.md"
+    summary.touch()
+    names = {"--html": "o.html", "--markdown": "o.md", "--junit": "o.xml", "--sarif": "o.sarif",
+             "--code-quality": "o.json"}
+    options = [part for name, file in names.items() for part in (name, tmp_path / file)]
+    os.environ["GITHUB_STEP_SUMMARY"] = str(summary)
+    try:
+        done = gate(folder, "run", "-q", "-c", "hostile.yaml", "--github", *options, expect=1)
+    finally:
+        del os.environ["GITHUB_STEP_SUMMARY"]
+    assert done.stdout.splitlines()[-1].startswith("::error file=work.py,line=6,title=")
+    texts = {file: (tmp_path / file).read_text() for file in names.values()}
+    assert summary.read_text() == texts["o.md"]
+    for text in texts.values():
+        assert "\x07" not in text and "heap" in text
+    assert "<b>" not in texts["o.html"] + texts["o.md"] + texts["o.xml"]
+    assert "<script" not in texts["o.html"] and "default-src 'none'" in texts["o.html"]
+    case = ElementTree.fromstring(texts["o.xml"]).find("testsuite/testcase")
+    assert case.get("name") == "heap_peak limit" and "work.py:6" in case.find("failure").text
+    result = json.loads(texts["o.sarif"])["runs"][0]["results"][0]
+    place = result["locations"][0]["physicalLocation"]
+    assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("work.py", 6)
+    assert json.loads(texts["o.json"])[0]["location"] == {"path": "work.py", "lines": {"begin": 6}}

@@ -95,6 +95,19 @@ std::string ChangeLine(const BoundResult& bound) {
   return line;
 }
 
+std::string AllowedText(const BoundResult& bound) {
+  const Metric& metric = *bound.metric;
+  switch (bound.bound) {
+    case Bound::kLimit:
+      return "at most " + AmountText(metric, bound.allowed);
+    case Bound::kIncrease:
+      return bound.baseline_median ? DeltaText(metric, bound.allowed) : "unknown";
+    case Bound::kGrowth:
+      return AmountText(metric, bound.allowed) + " per operation";
+  }
+  return "";
+}
+
 std::string BoundTitle(const BoundResult& bound) {
   return std::string(bound.metric->name) + " " + BoundName(bound.bound);
 }
@@ -138,7 +151,7 @@ std::string GateText(const GateResult& result) {
           report::Wrap(fmt::format("  {:<2} {:<23} ", StateSign(bound.state), BoundTitle(bound)),
                        ChangeLine(bound));
       if (bound.state != State::kPass) text += report::Wrap("     ", EscapeName(bound.why));
-      for (std::size_t i = 0; i < bound.stacks.size() && i < 5; ++i) {
+      for (std::size_t i = 0; i < bound.stacks.size() && i < kStacksInDocuments; ++i) {
         text += report::Wrap("     - ", StackLine(bound.stacks[i]));
       }
     }

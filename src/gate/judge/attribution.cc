@@ -13,6 +13,8 @@
 namespace memwhy::gate {
 namespace {
 
+constexpr double kShareOfLargest = 0.05;
+
 // One side as the diff of sessions takes it; arenas are told apart by their allocator.
 struct DiffInput {
   model::Recording recording;
@@ -55,39 +57,51 @@ void NameLine(const std::vector<StackSample>& candidate, model::Frame* leaf) {
 
 }  // namespace
 
-std::vector<StackSample> StacksThatDiffer(const std::vector<StackSample>* baseline,
-                                          const std::vector<StackSample>& candidate) {
+std::vector<StackChange> CompareStacks(const std::vector<StackSample>& baseline,
+                                       const std::vector<StackSample>& candidate) {
   DiffInput before;
   DiffInput after;
-  if (baseline != nullptr) Fill(*baseline, &before);
+  Fill(baseline, &before);
   Fill(candidate, &after);
   const analysis::SessionDiff diff =
       analysis::DiffSessions({before.recording, before.stacks, before.sites, 0, 0},
                              {after.recording, after.stacks, after.sites, 0, 0});
   // Both sides' sites of a stack come one by one.
-  std::map<std::pair<std::uint32_t, bool>, StackSample> sums;
+  std::map<std::pair<std::uint32_t, bool>, StackChange> sums;
   for (const model::SiteAmount& site : diff.sites) {
     const bool is_arena = site.key.allocator == wire::Allocator::kPymallocArena;
-    StackSample& sum = sums[{site.key.stack.value, is_arena}];
-    sum.is_arena = is_arena;
-    sum.bytes += static_cast<double>(site.value.bytes) - static_cast<double>(site.baseline.bytes);
-    sum.blocks +=
+    StackChange& sum = sums[{site.key.stack.value, is_arena}];
+    sum.stack.is_arena = is_arena;
+    sum.before += static_cast<double>(site.baseline.bytes);
+    sum.after += static_cast<double>(site.value.bytes);
+    sum.stack.blocks +=
         static_cast<double>(site.value.blocks) - static_cast<double>(site.baseline.blocks);
   }
-  std::vector<StackSample> grown;
+  std::vector<StackChange> changes;
   for (auto& [key, sum] : sums) {
-    if (sum.bytes <= 0) continue;
+    sum.stack.bytes = sum.after - sum.before;
     const model::StackId stack{key.first};
-    sum.is_truncated = diff.stacks.is_truncated(stack);
+    sum.stack.is_truncated = diff.stacks.is_truncated(stack);
     if (diff.stacks.has_frames(stack)) {
       for (const model::FrameId frame : diff.stacks.Frames(stack)) {
-        sum.frames.push_back(diff.stacks.frame(frame));
+        sum.stack.frames.push_back(diff.stacks.frame(frame));
       }
-      NameLine(candidate, &sum.frames.front());
+      NameLine(candidate, &sum.stack.frames.front());
     }
-    grown.push_back(std::move(sum));
+    changes.push_back(std::move(sum));
+  }
+  return changes;
+}
+
+std::vector<StackSample> StacksWithMore(const std::vector<StackChange>& changes) {
+  std::vector<StackSample> grown;
+  for (const StackChange& change : changes) {
+    if (change.stack.bytes > 0) grown.push_back(change.stack);
   }
   std::ranges::stable_sort(grown, std::ranges::greater(), &StackSample::bytes);
+  // What is far below the largest is what differs between any two runs.
+  const double fewest = grown.empty() ? 0 : grown.front().bytes * kShareOfLargest;
+  std::erase_if(grown, [&](const StackSample& one) { return one.bytes < fewest; });
   if (grown.size() > kStacksShown) grown.resize(kStacksShown);
   return grown;
 }

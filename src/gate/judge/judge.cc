@@ -289,6 +289,8 @@ class WorkloadJudge {
       : workload_(workload), baseline_(baseline), candidate_(candidate), result_(*result) {}
 
   void All() {
+    static const std::vector<StackSample> kNone;
+    result_.peak = CompareStacks(baseline_ == nullptr ? kNone : baseline_->peak, candidate_.peak);
     for (const Budget& budget : workload_.budgets) {
       const MetricSamples* samples = FindSamples(&candidate_, *budget.metric);
       if (budget.limit) Level(budget, samples, Bound::kLimit);
@@ -324,8 +326,7 @@ class WorkloadJudge {
       }
     }
     if (result.state == State::kRegress && budget.metric->run != RunKind::kObjects) {
-      result.stacks =
-          StacksThatDiffer(baseline_ == nullptr ? nullptr : &baseline_->peak, candidate_.peak);
+      result.stacks = StacksWithMore(result_.peak);
     }
     result_.bounds.push_back(std::move(result));
   }

@@ -43,8 +43,16 @@ struct BoundResult {
   std::vector<StackSample> stacks;  // regress: bytes and blocks more than before, or that grew
 };
 
+// Bytes of one stack at the heap's peak.
+struct StackChange {
+  StackSample stack;  // its bytes and blocks are the difference
+  double before = 0;
+  double after = 0;
+};
+
 struct WorkloadResult {
   std::string name;
+  std::vector<StackChange> peak;  // of both sides; without a baseline `before` is 0
   State state = State::kPass;
   std::vector<std::string> differences;  // of the environment, that are not ignored
   std::vector<BoundResult> bounds;

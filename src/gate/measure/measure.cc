@@ -18,6 +18,7 @@
 #include "gate/judge/statistics.h"
 #include "gate/measure/fingerprint.h"
 #include "gate/measure/program_run.h"
+#include "gate/measure/run_end.h"
 #include "gate/measure/session_numbers.h"
 #include "session/reader.h"
 
@@ -26,8 +27,6 @@ namespace {
 
 constexpr std::size_t kNoisyParts = 15;  // floors that the rule for noisy growth looks at
 constexpr double kWarmUpShare = 1.0 / 3;
-constexpr double kEndShare = 0.05;  // of a run: the interpreter ends
-constexpr double kShortestEnd_s = 0.1;
 constexpr double kShortestParts_s = 1;  // of sampled exact numbers
 constexpr std::size_t kLogLines = 5;
 
@@ -91,7 +90,7 @@ GrowthRun SampledGrowth(const ProgramRun& run, const Workload& workload, std::si
                      : kWarmUpShare;
   if (metric_class == MetricClass::kNoisy) share = std::max(share, kWarmUpShare);
   const double from = run.seconds * share;
-  const double to = run.seconds - std::max(kShortestEnd_s, run.seconds * kEndShare);
+  const double to = EndOfWork(run.seconds);
   GrowthRun growth;
   growth.seconds = std::max(0.0, to - from);
   growth.operations = (workload.warm_up + operations) * growth.seconds / run.seconds;
@@ -116,7 +115,7 @@ GrowthRun SampledGrowth(const ProgramRun& run, const Workload& workload, std::si
 std::vector<double> LastThird(const ProgramRun& run, Value value) {
   std::vector<double> all;
   std::vector<double> last;
-  const double to = run.seconds - std::max(kShortestEnd_s, run.seconds * kEndShare);
+  const double to = EndOfWork(run.seconds);
   for (const TreeSample& sample : run.samples) {
     const std::optional<double> number = value(sample);
     if (!number) continue;
@@ -129,12 +128,17 @@ std::vector<double> LastThird(const ProgramRun& run, Value value) {
   return {all.begin() + static_cast<std::ptrdiff_t>(first), all.end()};
 }
 
-// Files below the workload's folder are named from there: a checkout elsewhere has the same names.
-void MakeRelative(const std::string& directory, std::vector<StackSample>* stacks) {
+// Frames as another checkout, and another run, has them: files below the workload's folder are
+// named from there; a frozen module has one name, of which the interpreter knows two.
+void MakePortable(const std::string& directory, std::vector<StackSample>* stacks) {
+  constexpr std::string_view kFrozen = "<frozen ";
   const std::string prefix = directory + "/";
   for (StackSample& stack : *stacks) {
     for (model::Frame& frame : stack.frames) {
       if (frame.file.starts_with(prefix)) frame.file.erase(0, prefix.size());
+      if (frame.file.starts_with(kFrozen) && frame.file.ends_with('>')) {
+        frame.module = frame.file.substr(kFrozen.size(), frame.file.size() - kFrozen.size() - 1);
+      }
     }
   }
 }
@@ -338,7 +342,7 @@ class Measurer {
         BlockNumbers numbers,
         ReadBlockNumbers(*session, which, {workload.mark, workload.warm_up, workload.operations}));
     for (std::vector<StackSample>* stacks : {&numbers.peak, &numbers.growing}) {
-      MakeRelative(directory, stacks);
+      MakePortable(directory, stacks);
     }
     for (const Budget& budget : workload.budgets) {
       if (budget.metric->run != kind) continue;

@@ -8,7 +8,9 @@
 #include <limits>
 #include <unordered_map>
 
+#include "base/terminal_text.h"
 #include "gate/judge/statistics.h"
+#include "gate/measure/run_end.h"
 #include "model/live/live_set.h"
 #include "model/sites/stats.h"
 
@@ -16,8 +18,7 @@ namespace memwhy::gate {
 namespace {
 
 constexpr double kShortestUnmarked_s = 2;  // below, imports and the end are most of the run
-constexpr double kEndShare = 0.05;         // of a run without marks: the interpreter ends
-constexpr double kShortestEnd_s = 0.1;
+constexpr std::size_t kFrameBytes = 300;
 
 bool IsPython(wire::Allocator allocator) {
   return allocator == wire::Allocator::kPymemRaw || allocator == wire::Allocator::kPymemMem ||
@@ -223,7 +224,7 @@ Result<Parts> PartsByMarks(const model::Recording& recording, const OperationWin
 }
 
 Parts PartsByTime(const model::Recording& recording, const OperationWindow& window) {
-  const double end = recording.seconds - std::max(kShortestEnd_s, recording.seconds * kEndShare);
+  const double end = EndOfWork(recording.seconds);
   const double operations = window.operations.value_or(0);
   const double share = window.warm_up > 0 && operations > 0
                            ? window.warm_up / (window.warm_up + operations)
@@ -255,7 +256,11 @@ StackSample SampleOf(const model::StackTree& stacks, model::StackId stack) {
   sample.is_truncated = stacks.is_truncated(stack);
   if (stacks.has_frames(stack)) {
     for (const model::FrameId frame : stacks.Frames(stack)) {
-      sample.frames.push_back(stacks.frame(frame));
+      model::Frame& added = sample.frames.emplace_back(stacks.frame(frame));
+      // A baseline is a file that people review.
+      for (std::string* text : {&added.function, &added.module, &added.file}) {
+        *text = std::string(CutBytes(*text, kFrameBytes));
+      }
     }
   }
   return sample;
