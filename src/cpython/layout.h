@@ -36,6 +36,11 @@ struct Layout {
   std::uint32_t thread_id;       // pthread_self() of its thread
   std::uint32_t thread_frame;    // 3.8-3.10: PyFrameObject*, 3.11-3.12: _PyCFrame*, 3.13+: frame
   std::uint32_t cframe_current;  // 3.11, 3.12
+  // 3.11+: the last of the mappings where the thread has its frames, a _PyStackChunk*
+  std::uint32_t thread_stack_chunk;
+  // _PyStackChunk, 3.11+
+  std::uint32_t chunk_previous;
+  std::uint32_t chunk_bytes;  // size_t: of the whole mapping
   std::uint32_t thread_dict;
   std::uint32_t thread_context;
   // PyFrameObject (3.8-3.10) or _PyInterpreterFrame

@@ -6,6 +6,7 @@
 #include "agent/ground/agent.h"
 #include "agent/ground/private_memory.h"
 #include "agent/memory/library_data.h"
+#include "agent/objects/greenlet_state.h"
 #include "agent/objects/object_head.h"
 #include "agent/objects/object_size.h"
 #include "agent/walk/census_sink.h"
@@ -78,27 +79,6 @@ void HiddenWalk<Sink>::Visit() noexcept {
   std::sort(state_.doubtful.begin(), state_.doubtful.end());
 }
 
-template <typename Sink>
-void HiddenWalk<Sink>::MarkStack(Address place, bool is_small_only) noexcept {
-  constexpr Address kMinArena = 256 << 10;
-  const Mapping* mapping = state_.map.Find(place);
-  if (mapping == nullptr || (is_small_only && mapping->end - mapping->begin >= kMinArena)) return;
-  is_stack_.items[mapping - &state_.map.at(0)] = 1;
-}
-
-// From 3.11 on Python has stacks of its own, in mappings that are too small for objects.
-template <typename Sink>
-template <cpython::Family family>
-void HiddenWalk<Sink>::MarkFrames(Address thread) noexcept {
-  constexpr int kMaxFrames = 1000;
-  const cpython::Layout& layout = *g_agent.python.layout;
-  int left = kMaxFrames;
-  for (Address frame = cpython::TopFrame<family>(layout, thread); frame != 0 && left > 0;
-       frame = PeekPointer(frame, layout.frame_previous), --left) {
-    MarkStack(frame, true);
-  }
-}
-
 // By its end: there the C library has a thread's descriptor, {itself, .., itself, ..}. It keeps the
 // stacks of threads that have ended for the next ones.
 template <typename Sink>
@@ -125,6 +105,13 @@ bool HiddenWalk<Sink>::FindStacks() noexcept {
     const Mapping& mapping = state_.map.at(i);
     is_stack_.items[i] = mapping.is_stack || IsThreadStack(mapping) ? 1 : 0;
   }
+  return FindChunks();
+}
+
+// Where the frames of Python's functions are, of threads and of greenlets that wait. False: no
+// memory.
+template <typename Sink>
+bool HiddenWalk<Sink>::FindChunks() noexcept {
   const cpython::Layout& layout = *g_agent.python.layout;
   int interpreters = kMaxInterpreters;
   for (Address at = PeekPointer(g_agent.python.runtime, layout.runtime_interpreters);
@@ -132,19 +119,16 @@ bool HiddenWalk<Sink>::FindStacks() noexcept {
     int left = kHiddenWalkMaxThreads;
     for (Address thread = PeekPointer(at, layout.interpreter_thread_head); thread != 0 && left > 0;
          thread = PeekPointer(thread, layout.thread_next), --left) {
-      MarkStack(PeekPointer(thread, layout.thread_id), false);
-      switch (cpython::FamilyOf(layout)) {
-        case cpython::Family::kFrameObjects:
-          break;  // frames are objects
-        case cpython::Family::kCFrames:
-          MarkFrames<cpython::Family::kCFrames>(thread);
-          break;
-        case cpython::Family::kThreadFrames:
-          MarkFrames<cpython::Family::kThreadFrames>(thread);
-          break;
-      }
+      const Mapping* stack = state_.map.Find(PeekPointer(thread, layout.thread_id));
+      if (stack != nullptr) is_stack_.items[stack - &state_.map.at(0)] = 1;
+      if (!chunks_.AddThread(thread)) return false;
     }
   }
+  for (const Address greenlet : walk_.greenlets()) {
+    const GreenletState state = FindGreenletState(greenlet, state_.map, &free_);
+    if (!chunks_.AddPointedTo(state.begin, state.end)) return false;
+  }
+  chunks_.Sort();
   return true;
 }
 
@@ -168,15 +152,17 @@ template <typename Sink>
 void HiddenWalk<Sink>::VisitRange(Address first, Address last) noexcept {
   // What is found is visited page by page.
   pages_.Each(first, last, [&](Address begin, Address end) {
+    if (chunks_.Contains(begin)) return;
     Address found[4096 / 16];
     std::size_t count = 0;
+    Address reach = begin;  // the end of the last one in this page, which is not marked yet
     for (Address at = (begin + 15) & ~Address{15}; at + 16 <= end; at += 16) {
       const Address type = PeekPointer(at, cpython::kObjectType);
       const std::size_t bit = FilterBit(type);
       if ((filter_[bit >> 6] >> (bit & 63) & 1) == 0) continue;
       const auto references = Peek<std::uint64_t>(at, 0);
       if (references == 0 || references > kMaxHiddenCount || DumpTypes::IsImmortal(at)) continue;
-      if (references == EndOfFreeList(at)) continue;
+      if (references == EndOfFreeList(at) || at < reach) continue;
       if (state_.marks.IsSeen(at) || !state_.types.IsKnown(type) || free_.Contains(at)) continue;
       const DumpType* facts = state_.types.Get(type);
       if (facts == nullptr || IsSingleton(*facts)) continue;
@@ -187,7 +173,10 @@ void HiddenWalk<Sink>::VisitRange(Address first, Address last) noexcept {
       if (facts->kind == ObjectKind::kType || IsTracked(*facts, at)) continue;
       const std::int64_t extra = InlineBytes(*facts, at, state_.map);
       const Address most = (block.begin != 0 ? block.end : last) - at;
-      if (extra < 0 || OwnBytes(*facts, at) + static_cast<Address>(extra) > most) continue;
+      if (extra < 0) continue;
+      const Address bytes = OwnBytes(*facts, at) + static_cast<Address>(extra);
+      if (bytes > most) continue;
+      reach = at + bytes;
       found[count++] = at;
     }
     for (std::size_t i = 0; i < count; ++i) {

@@ -5,8 +5,8 @@
 #pragma once
 
 #include "agent/memory/present_pages.h"
+#include "agent/walk/frame_chunks.h"
 #include "agent/walk/heap_walk.h"
-#include "cpython/frames.h"
 
 namespace memwhy::agent {
 
@@ -14,7 +14,10 @@ template <typename Sink>
 class HiddenWalk {
  public:
   HiddenWalk(HeapWalk<Sink>& walk, FreeMemory& free) noexcept
-      : walk_(walk), state_(walk.state()), free_(free) {}
+      : walk_(walk),
+        state_(walk.state()),
+        free_(free),
+        chunks_(*g_agent.python.layout, walk.state().map) {}
   ~HiddenWalk() { FreeRaw(is_stack_); }
   HiddenWalk(const HiddenWalk&) = delete;
   HiddenWalk& operator=(const HiddenWalk&) = delete;
@@ -26,9 +29,7 @@ class HiddenWalk {
   bool IsInside(cpython::Address at, cpython::Address block) noexcept;
   static bool IsThreadStack(const Mapping& mapping) noexcept;
   bool FindStacks() noexcept;
-  void MarkStack(cpython::Address place, bool is_small_only) noexcept;
-  template <cpython::Family family>
-  void MarkFrames(cpython::Address thread) noexcept;
+  bool FindChunks() noexcept;
 
   HeapWalk<Sink>& walk_;
   WalkState& state_;
@@ -36,6 +37,7 @@ class HiddenWalk {
   FaultGuard guard_;                 // around what lies outside of the trees
   std::uint64_t* filter_ = nullptr;  // of the addresses of all types
   RawArray<std::uint8_t> is_stack_;  // by mapping
+  FrameChunks chunks_;
   PresentPages pages_;
 };
 
