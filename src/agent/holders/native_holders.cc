@@ -28,7 +28,7 @@ bool IsSure(const FreeMemory::Block& block, Address place) noexcept {
 
 void NativeHolders::Add(Address place) noexcept {
   const FreeMemory::Block block = free_.BlockOf(place);
-  if (!IsSure(block, place) || heap_.IsObjectsBlock(block)) return;
+  if (!IsSure(block, place) || heap_.IsObjectsBlock(block) || heap_.IsSpare(block)) return;
   if (wanted_.Find(block.begin) != nullptr) return;
   if (wanted_.Add({block.begin, 0}) == nullptr) failed_ = true;
 }
@@ -44,7 +44,7 @@ void NativeHolders::Look(Address word, Address place) noexcept {
   if (word < 4096 || word >> 47 != 0) return;
   const FreeMemory::Block block = free_.BlockOf(word);
   if (block.begin == 0 || (word != block.begin && is_strict_)) return;
-  if (reached_.IsSeen(block.begin) || heap_.IsObjectsBlock(block)) return;
+  if (reached_.IsSeen(block.begin) || heap_.IsObjectsBlock(block) || heap_.IsSpare(block)) return;
   if (blocks_.count() == kMaxReached || !reached_.See(block.begin)) return;
   const bool is_alike = block_.begin != 0 && block.end - block.begin == block_.end - block_.begin;
   const auto link = is_alike ? static_cast<std::uint32_t>(place - block_.begin) : kNoLink;

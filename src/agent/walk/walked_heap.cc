@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/walk/walked_heap.h"
 
+#include "agent/ground/agent.h"
 #include "agent/objects/object_size.h"
 
 namespace memwhy::agent {
@@ -17,6 +18,25 @@ bool WalkedHeap::IsInBytes(Address place) noexcept {
   if (facts == nullptr) return false;
   return place < object + static_cast<Address>(facts->own_bytes() +
                                                InlineBytes(*facts, object, state_.map));
+}
+
+bool WalkedHeap::IsSpare(const FreeMemory::Block& block) noexcept {
+  constexpr int kFirstWithLinks = 14;
+  constexpr Address kMaxBefore = 64;
+  constexpr Address kMinLink = 1u << 20;  // no count of references
+  if (block.begin == 0 || g_agent.python.layout->minor < kFirstWithLinks) return false;
+  const auto is_link = [this](Address word) {
+    return word >= kMinLink && (word & 15) == 0 && state_.map.IsReadable(word, 16);
+  };
+  for (Address at = block.begin; at < block.begin + kMaxBefore && at + 16 <= block.end; at += 16) {
+    const Address next = cpython::PeekPointer(at, 0);
+    const Address type = cpython::TypeOf(at);
+    if (!is_link(next) || !state_.types.IsKnown(type) || cpython::TypeOf(next) != type) continue;
+    // Of a live object the first word is its count, so this is no array of live ones and a type.
+    const Address after = cpython::PeekPointer(next, 0);
+    if (after == 0 || (is_link(after) && cpython::TypeOf(after) == type)) return true;
+  }
+  return false;
 }
 
 bool WalkedHeap::IsObjectsBlock(const FreeMemory::Block& block) noexcept {

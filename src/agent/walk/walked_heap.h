@@ -33,6 +33,10 @@ class WalkedHeap {
   cpython::Address EndOfBody(cpython::Address object) noexcept { return BodyOf(object).end; }
   // Whether a block of an allocator is the memory of an object.
   bool IsObjectsBlock(const FreeMemory::Block& block) noexcept;
+  // Whether it is the memory of an object that was freed and waits in a list of the interpreter's
+  // to be used again: no allocator has got it back. Only of 3.14 and later, which link such objects
+  // by their first word. Source: CPython Include/internal/pycore_freelist.h (_PyFreeList_Push).
+  bool IsSpare(const FreeMemory::Block& block) noexcept;
   // visit(object, begin, end) of each with a body that may lead to memory of C code, without its
   // head; until it returns false.
   template <typename Visit>
