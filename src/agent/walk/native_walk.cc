@@ -16,6 +16,8 @@ using cpython::PeekPointer;
 constexpr std::size_t kNativeWalkBodyWords = 512;  // of an object's body, searched for pointers
 constexpr std::size_t kBlockBytes = 64 * 1024;     // of a native block, likewise
 constexpr std::size_t kMaxEdges = 4096;            // of one block
+// Who may free a block has its beginning, or a base class or counted part of what lies there.
+constexpr std::uint64_t kMaxOwnersOffset = 128;
 // Tables of so many entries are in pymalloc's pools, which are no blocks of the tracer.
 constexpr std::int64_t kPooledItems = 32;
 
@@ -67,13 +69,16 @@ bool NativeWalk::IsObjectMemory(const NativeBlock& block) noexcept {
   return false;
 }
 
-// The native block that a word points into, which is queued when it is new; kNone.
-std::uint32_t NativeWalk::NativeAt(std::uint64_t word) noexcept {
+// The native block that a word points into, which is queued when it is new; kNone. Blocks hold
+// words of what had their memory before (zlib's window is never cleared): one that points far into
+// a block whose beginning somebody has is none of its references.
+std::uint32_t NativeWalk::NativeAt(std::uint64_t word, Reader reader) noexcept {
   if (word < 4096 || word >> 47 != 0) return BlockIndex::kNone;
   const std::uint32_t index = blocks_.Find(word);
   if (index == BlockIndex::kNone) return index;
+  const NativeBlock& block = blocks_.block(index);
+  const bool is_owners = word - block.address <= kMaxOwnersOffset;
   if (blocks_.state(index) == kUnknown) {
-    const NativeBlock& block = blocks_.block(index);
     if (!IsMemory(block)) {
       blocks_.SetState(index, kReserved);
     } else if (IsObjectMemory(block)) {
@@ -84,11 +89,16 @@ std::uint32_t NativeWalk::NativeAt(std::uint64_t word) noexcept {
     } else if (!queue_.Push(index)) {
       state_.failed = true;
     } else {
-      blocks_.SetState(index, kNative);
+      blocks_.SetState(index, is_owners ? kNative : kNativeInside);
       state_.marks.See(block.address);  // nobody takes it for an object
     }
+  } else if (blocks_.state(index) == kNativeInside) {
+    if (is_owners) blocks_.SetState(index, kNative);
+  } else if (reader == Reader::kBlock && !is_owners) {
+    return BlockIndex::kNone;
   }
-  return blocks_.state(index) == kNative ? index : BlockIndex::kNone;
+  const std::uint8_t state = blocks_.state(index);
+  return state == kNative || state == kNativeInside ? index : BlockIndex::kNone;
 }
 
 void NativeWalk::ReadBody(const DumpType& facts, Address object, EdgeList& edges) noexcept {
@@ -97,7 +107,8 @@ void NativeWalk::ReadBody(const DumpType& facts, Address object, EdgeList& edges
   std::size_t words = static_cast<std::size_t>(facts.basic_bytes) / 8;
   if (words > kNativeWalkBodyWords) words = kNativeWalkBodyWords;
   for (std::size_t i = 2; i < words; ++i) {
-    const std::uint32_t index = NativeAt(PeekPointer(object, static_cast<std::uint32_t>(8 * i)));
+    const std::uint32_t index =
+        NativeAt(PeekPointer(object, static_cast<std::uint32_t>(8 * i)), Reader::kObject);
     if (index != BlockIndex::kNone) edges.Add(blocks_.block(index).address);
   }
 }
@@ -189,7 +200,7 @@ void NativeWalk::ReadBlock(std::uint32_t index) noexcept {
   }
   for (std::size_t i = 0; i < content.count && state_.edges.count() < kMaxEdges; ++i) {
     const std::uint64_t word = content.words[i];
-    const std::uint32_t next = NativeAt(word);
+    const std::uint32_t next = NativeAt(word, Reader::kBlock);
     if (next != BlockIndex::kNone) {
       if (next != index) state_.edges.Add(blocks_.block(next).address);
     } else if (word >= 4096 && (word & 7) == 0 && state_.marks.IsSeen(word) &&

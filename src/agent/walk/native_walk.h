@@ -59,13 +59,21 @@ class NativeWalk {
   std::uint32_t TypeOf(std::uint64_t vtable) noexcept { return types_.Get(vtable); }
 
  private:
-  enum State : std::uint8_t { kUnknown = 0, kNative = 1, kObject = 2, kOwned = 3, kReserved = 4 };
+  enum State : std::uint8_t {
+    kUnknown = 0,
+    kNative = 1,
+    kObject = 2,
+    kOwned = 3,
+    kReserved = 4,
+    kNativeInside = 5,  // like kNative; nothing that was read so far points to its beginning
+  };
+  enum class Reader { kObject, kBlock };  // whose word it is
   struct Content {
     const std::uint64_t* words;
     std::size_t count;
   };
 
-  std::uint32_t NativeAt(std::uint64_t word) noexcept;
+  std::uint32_t NativeAt(std::uint64_t word, Reader reader) noexcept;
   bool IsMemory(const NativeBlock& block) noexcept;
   bool IsObjectMemory(const NativeBlock& block) noexcept;
   Content Read(const NativeBlock& block, std::uint64_t* copy, std::size_t room) noexcept;
