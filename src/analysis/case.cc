@@ -41,13 +41,14 @@ PooledGrowth SumArenas(const model::WindowView& view, double seconds) {
 Case MakeCase(const model::Recording& recording, const model::StackTree& stacks,
               const model::WindowView& view, const std::vector<model::Ledger>& ledgers,
               const HolderReport* holders) {
-  Case one{recording, stacks, view, ledgers, holders, {}, {}, 0, {},
-           0,         {},     {},   0,       false,   {}, {}, 0};
+  Case one{recording, stacks, view, ledgers, holders, {},    {}, {}, 0,
+           {},        0,      {},   {},      0,       false, {}, {}, 0};
   one.seconds = std::max(0.0, view.options.to - view.options.from);
   one.live =
       JudgeFloors(view.floor, one.seconds, {MetricClass::kExact, kMatters, kMattersShareOfBase});
   if (!view.rss_floor.empty()) {
     one.rss = JudgeFloors(view.rss_floor, one.seconds, {MetricClass::kNoisy, kMattersRss, 0});
+    one.slow_rss = JudgeFloors(view.rss_floor, one.seconds, {MetricClass::kNoisy, kMatters, 0});
   }
   if (view.operations_total > 0 && one.seconds > 0) {
     one.operations_per_second = static_cast<double>(view.operations_total) / one.seconds;

@@ -61,6 +61,7 @@ struct Case {
 
   Growth live;
   Growth rss;          // bins 0: no samples
+  Growth slow_rss;     // the same for pages that small objects fill: a few are enough
   double seconds = 0;  // of the window
   std::optional<double> operations_per_second;
   double base = 0;               // rss at the window's start, else live bytes

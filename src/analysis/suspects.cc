@@ -19,6 +19,8 @@ constexpr double kNegligible = 0.02;        // of all growth: too little to be t
 constexpr double kFewestTypeBytes = 128 * 1024;
 // Of a type's new objects: enough to join a holder that another type has proven.
 constexpr double kJoinAgreement = 0.25;
+constexpr double kGoesOn = 0.3;      // of a type's rate over the window, at its end
+constexpr double kByPages = 0.5;     // of the growth of a type, by pages of rss
 constexpr double kSameCount = 0.02;  // of lost objects of two types, apart
 constexpr double kMaxTimes = 4;
 
@@ -189,15 +191,15 @@ class Merger {
     }
   }
 
-  // Objects in pools. One type that agrees makes a suspect where the arenas confirm that the pools
-  // grow; others join a holder that is known.
+  // Objects in pools. One type that agrees makes a suspect where it is confirmed that the pools
+  // grow and that it goes on; others join a holder that is known.
   void AddTypes(const std::vector<TypeGrowth>& types) {
     if (one_.holders->seconds_between <= 0) return;
     std::vector<const TypeGrowth*> others;
     for (const TypeGrowth& type : types) {
       if (static_cast<double>(type.pooled) < kFewestTypeBytes || !IsPooled(type)) continue;
       const bool is_agreed = IsAgreed(type.agreeing, type.sampled, type.holder);
-      if (is_agreed && (IsKnown(type) || one_.pooled.growth.trend == Trend::kGrowing)) {
+      if (is_agreed && (IsKnown(type) || IsConfirmed(type))) {
         AddType(type);
       } else {
         others.push_back(&type);
@@ -244,6 +246,17 @@ class Merger {
   std::vector<Suspect> Take() && { return std::move(suspects_); }
 
  private:
+  // By arenas, or, where it takes longer than the window to fill a few, by the pages of rss, as
+  // long as objects of the type are still made and kept at its end.
+  bool IsConfirmed(const TypeGrowth& type) const {
+    if (one_.pooled.growth.trend == Trend::kGrowing) return true;
+    const double rate =
+        static_cast<double>(type.after - type.before) / one_.holders->seconds_between;
+    const double pooled = static_cast<double>(type.pooled) / one_.holders->seconds_between;
+    return one_.slow_rss.trend == Trend::kGrowing && type.late_rate &&
+           *type.late_rate >= kGoesOn * rate && one_.slow_rss.slope >= kByPages * pooled;
+  }
+
   bool IsKnown(const TypeGrowth& type) const {
     return type.holder && index_.contains({main_.value, HolderKey(*type.holder)});
   }

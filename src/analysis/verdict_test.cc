@@ -410,6 +410,28 @@ TEST(VerdictTest, SmallObjectsGrowWithoutASingleVisibleAllocation) {
   EXPECT_EQ(one.Judge().word, VerdictWord::kGrowing);
 }
 
+// 12 KiB a second: no arena is filled in the window.
+TEST(VerdictTest, SlowGrowthOfSmallObjectsIsConfirmedByPagesAndLateBirths) {
+  for (const char* missing : {"nothing", "pages", "births"}) {
+    FakeCase one;
+    HolderPath holder = FakeCase::DictOf("app", "VISITS", "app.Visit");
+    one.HoldsType("app.Visit", 480 * 1024, holder, 48);
+    TypeGrowth& type = one.holders.types[0];
+    const double rate = static_cast<double>(type.after - type.before) / 40;
+    type.late_rate = std::string(missing) == "births" ? 0.1 * rate : 0.9 * rate;
+    for (std::size_t i = 0; i < FakeCase::kBins; ++i) {
+      // 300 MiB of noise's share would be more than that grows by.
+      one.view.rss_floor[i] = 30 * FakeCase::kMiB;
+      if (std::string(missing) != "pages") one.view.rss_floor[i] += i * 40 * 1024;
+    }
+    const Verdict verdict = one.Judge();
+    EXPECT_EQ(HasBlame(verdict), std::string(missing) == "nothing") << missing;
+    if (!HasBlame(verdict)) continue;
+    EXPECT_EQ(verdict.word, VerdictWord::kGrowing);
+    EXPECT_EQ(verdict.findings[0].who_holds->holder, "app.VISITS");
+  }
+}
+
 TEST(VerdictTest, PooledObjectsWithFlatArenasBlameNobody) {
   FakeCase one;
   one.HoldsType("app.Session", 6 * 1024 * 1024, FakeCase::DictOf("app", "SESSIONS", "app.Session"));

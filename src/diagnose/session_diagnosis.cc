@@ -134,6 +134,15 @@ std::optional<Dump> LoadNearest(const model::Recording& recording, double time, 
   return std::nullopt;
 }
 
+// For how long small objects had been recorded then.
+double ObjectSeconds(const model::Recording& recording, model::ProcessId process, double time) {
+  for (const model::ObjectPeriod& period : recording.object_periods) {
+    const bool is_over = period.to && *period.to < time;
+    if (period.process == process && period.from <= time && !is_over) return time - period.from;
+  }
+  return 0;
+}
+
 Result<std::optional<analysis::HolderReport>> Holders(const model::EventSource& source,
                                                       const model::WindowView& view) {
   const model::Recording& recording = source.recording();
@@ -158,9 +167,9 @@ Result<std::optional<analysis::HolderReport>> Holders(const model::EventSource& 
   MEMWHY_TRY(auto live,
              model::LiveBlocksAt(source, process, last->time, model::SmallObjects::kIncluded));
   const model::Births births(std::move(live));
-  return std::optional(analysis::FindHolders({before ? &before->graph : nullptr, &last->graph,
-                                              before ? last->time - before->time : 0.0, process,
-                                              other ? &*other : &view, &births}));
+  return std::optional(analysis::FindHolders(
+      {before ? &before->graph : nullptr, &last->graph, before ? last->time - before->time : 0.0,
+       process, other ? &*other : &view, &births, ObjectSeconds(recording, process, last->time)}));
 }
 
 }  // namespace

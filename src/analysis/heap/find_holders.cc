@@ -419,6 +419,10 @@ HolderReport FindHolders(const HolderInput& input, const HolderOptions& options)
     }
     type.lost = VoteForLoss(losses, sample);
     type.makers = FindMakers(last, sample, input.births);
+    if (input.object_seconds > 0 && !sample.empty()) {
+      const double share = static_cast<double>(type.makers.known) / sample.size();
+      type.late_rate = share * static_cast<double>(all.size()) / input.object_seconds;
+    }
     const Vote vote = Elect(tree, groups, places);
     type.sampled = sample.size();
     type.agreeing = vote.agreeing;

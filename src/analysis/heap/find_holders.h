@@ -27,6 +27,7 @@ struct HolderInput {
   model::ProcessId process;  // the dumps' process; other processes' stacks are left out
   const model::WindowView* view = nullptr;
   const model::Births* births = nullptr;  // of what lived when `last` was taken; or null
+  double object_seconds = 0;  // before `last`, since which small objects are recorded; 0: none
 };
 HolderReport FindHolders(const HolderInput& input, const HolderOptions& options = {});
 

@@ -83,6 +83,9 @@ struct TypeGrowth {
   std::optional<HolderPath> holder;
   LossVote lost;
   Makers makers;
+  // Objects per second that were born in the object period before the last dump and live in it;
+  // nullopt: small objects were not recorded then.
+  std::optional<double> late_rate = {};
 };
 
 // A loss, as it was in both graphs.
