@@ -163,10 +163,18 @@ struct ProcessRow {
   bool has_heap_dump = false;
 };
 
+// A finding that somebody accepts (suppressions.h).
+struct Suppressed {
+  Finding finding;
+  std::string reason;
+  int line = 0;  // of the file that says so
+};
+
 struct Verdict {
   VerdictWord word = VerdictWord::kInconclusive;
   std::string summary;
   std::vector<Finding> findings;  // most growth first
+  std::vector<Suppressed> suppressed;
   std::vector<Check> checks;
   Growth live;  // of all live bytes
   Growth rss;   // bins is 0 when there were no samples

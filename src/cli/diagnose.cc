@@ -11,7 +11,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "analysis/suppressions.h"
 #include "analysis/verdict.h"
 #include "base/bytes.h"
 #include "base/file_system.h"
@@ -41,7 +43,9 @@ struct DiagnoseOptions {
   std::string from;
   std::string to;
   std::string interventions;
-  std::string objects;  // how long; "" the default
+  std::string suppressions;                     // a file
+  std::vector<analysis::Suppression> accepted;  // what is in it
+  std::string objects;                          // how long; "" the default
   std::optional<int> pid;
   bool is_deep = false;
   bool redacts = false;
@@ -96,6 +100,12 @@ int PrintDiagnose(const session::Session& session, const diagnose::SessionDiagno
   return analysis::ExitCode(diagnosis.verdict);
 }
 
+Result<std::vector<analysis::Suppression>> ReadSuppressions(const std::string& path) {
+  const RealFileSystem fs;
+  MEMWHY_TRY(const std::string text, fs.ReadSmall(path));
+  return analysis::ParseSuppressions(text, path);
+}
+
 int Conclude(const std::string& path, const diagnose::Window& window,
              const DiagnoseOptions& options) {
   const auto session = OpenSession(path);
@@ -103,8 +113,9 @@ int Conclude(const std::string& path, const diagnose::Window& window,
   if (const std::string why = WhyNoVerdict((*session)->recording()); !why.empty()) {
     return Fail(kExitEnvironment, why);
   }
-  const auto diagnosis = diagnose::DiagnoseSession(**session, window);
+  auto diagnosis = diagnose::DiagnoseSession(**session, window);
   if (!diagnosis) return Fail(kExitEnvironment, diagnosis.error().message());
+  analysis::Suppress(options.accepted, &diagnosis->verdict);
   return PrintDiagnose(**session, *diagnosis, options);
 }
 
@@ -136,6 +147,11 @@ int RunDiagnose(DiagnoseOptions options) {
   }
   const auto range = ParseTimeRange(options.from, options.to);
   if (!range) return Fail(kExitUsage, range.error().message());
+  if (!options.suppressions.empty()) {
+    auto accepted = ReadSuppressions(options.suppressions);
+    if (!accepted) return Fail(kExitUsage, "--suppressions: " + accepted.error().message());
+    options.accepted = *std::move(accepted);
+  }
   diagnose::Window window;
   if (!options.from.empty()) window.from = range->from;
   window.to = range->to;
@@ -207,6 +223,11 @@ void AddDiagnoseCommand(CLI::App& app, int* exit_code) {
           "How long small Python objects are recorded before the last heap dump (default: a "
           "tenth of --for, 2 to 5 s; without --for 5 s before each; 0: not at all)")
       ->type_name("TIME");
+  command
+      ->add_option("--suppressions", options->suppressions,
+                   "Blame nobody for findings that FILE accepts, each with a reason: lines such as "
+                   "py.container_growth holder=\"app.CACHE\" reason=\"2 million users at most\"")
+      ->type_name("FILE");
   command->add_flag("--redact", options->redacts,
                     "Replace keys, names of threads and arguments by tokens before they are "
                     "written: <str:7f3a09bc>, the same for the same text");

@@ -42,6 +42,48 @@ def test_a_leak_is_exit_code_1_and_names_line_and_holder(grown):
     assert finding["growth_bytes_per_operation"] == pytest.approx(100_033, rel=0.05)
 
 
+def test_what_is_accepted_blames_nobody(grown, tmp_path):
+    session, document, _ = grown
+    accepted = tmp_path / "accepted.txt"
+    accepted.write_text('# known\npy.* holder="__main__.PAYLOADS" reason="a test of it"\n')
+    page = tmp_path / "page.html"
+    done = run("diagnose", session, "--suppressions", accepted, "--json", "--html", page)
+    again = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert again["verdict"] == "growing"
+    assert again["findings"] == []
+    (suppressed,) = again["suppressed"]
+    assert suppressed["finding"] == document["findings"][0]
+    assert (suppressed["reason"], suppressed["line"]) == ("a test of it", 2)
+    assert "a test of it" in page.read_text()
+    text = run("diagnose", session, "--suppressions", accepted).stdout
+    assert "Suppressed" in text and "line 2: a test of it" in text
+    assert max(map(len, text.splitlines())) <= 80
+    # Of another holder, nothing is accepted.
+    accepted.write_text("py.* holder=__main__.OTHER reason=r")
+    done = run("diagnose", session, "--suppressions", accepted, "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["suppressed"] == []
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("py.chain holder=a\n", "accepted.txt, line 1: no reason is given"),
+        ("\npy.chain owner=a reason=r\n", 'line 2: "owner" is not known'),
+        (None, "accepted.txt"),
+    ],
+)
+def test_a_file_of_suppressions_that_cannot_be_read_is_usage(tmp_path, content, why):
+    accepted = tmp_path / "accepted.txt"
+    if content is not None:
+        accepted.write_text(content)
+    done = run("diagnose", "--suppressions", accepted, "--", sys.executable, "-c", "print('ran')")
+    assert done.returncode == 2
+    assert why in done.stderr
+    assert "ran" not in done.stdout
+
+
 def test_the_ledgers_balance(grown):
     for ledger in grown[1]["ledgers"]:
         assert sum(s["bytes"] for s in ledger["shares"]) + ledger["unattributed"] == ledger["total"]

@@ -133,6 +133,11 @@ Json FindingsJson(const model::Recording& recording, const Verdict& verdict,
                   std::span<const model::Ledger> ledgers) {
   Json findings = Json::array();
   for (const Finding& finding : verdict.findings) findings.push_back(FindingJson(finding));
+  Json suppressed = Json::array();
+  for (const analysis::Suppressed& one : verdict.suppressed) {
+    suppressed.push_back(
+        Json{{"reason", one.reason}, {"line", one.line}, {"finding", FindingJson(one.finding)}});
+  }
   Json checks = Json::array();
   for (const analysis::Check& check : verdict.checks) {
     checks.push_back(Json{{"id", check.id}, {"result", Name(check.result)}, {"why", check.why}});
@@ -152,6 +157,7 @@ Json FindingsJson(const model::Recording& recording, const Verdict& verdict,
   out["processes"] = ProcessesJson(verdict);
   out["ledgers"] = LedgersJson(ledgers);
   out["findings"] = std::move(findings);
+  out["suppressed"] = std::move(suppressed);
   out["checks"] = std::move(checks);
   return out;
 }

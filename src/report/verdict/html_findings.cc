@@ -109,16 +109,28 @@ std::string Card(const analysis::Verdict& verdict, const Finding& finding, std::
   return out;
 }
 
+std::string SuppressedHtml(const analysis::Verdict& verdict) {
+  if (verdict.suppressed.empty()) return "";
+  std::string out = "<h3>Suppressed</h3>\n<ul>\n";
+  for (const analysis::Suppressed& one : verdict.suppressed) {
+    out += fmt::format("<li>{} <span class=\"dim\">(line {}: {})</span></li>\n",
+                       Escape(one.finding.title), one.line, Escape(one.reason));
+  }
+  return out + "</ul>\n";
+}
+
 }  // namespace
 
 std::string FindingsHtml(const analysis::Verdict& verdict) {
-  if (verdict.findings.empty()) {
-    return "<p>No finding: nothing is to blame. What was checked stands below.</p>\n";
-  }
   std::string out;
+  if (verdict.findings.empty()) {
+    out = verdict.suppressed.empty()
+              ? "<p>No finding: nothing is to blame. What was checked stands below.</p>\n"
+              : "<p>Every finding is suppressed.</p>\n";
+  }
   std::size_t number = 0;
   for (const Finding& finding : verdict.findings) out += Card(verdict, finding, ++number);
-  return out;
+  return out + SuppressedHtml(verdict);
 }
 
 std::string ChecksHtml(const analysis::Verdict& verdict) {

@@ -166,6 +166,16 @@ std::string EvidenceText(const Finding& finding) {
   return text;
 }
 
+std::string SuppressedText(const Verdict& verdict) {
+  std::string text;
+  for (const analysis::Suppressed& one : verdict.suppressed) {
+    text += text.empty() ? "\nSuppressed\n" : "";
+    text += Wrap("  ", one.finding.title + ".");
+    text += Wrap("    ", fmt::format("line {}: {}", one.line, one.reason));
+  }
+  return text;
+}
+
 std::string ChecksText(const Verdict& verdict) {
   std::string text = "\nChecked\n";
   for (const analysis::Check& check : verdict.checks) {
@@ -185,6 +195,7 @@ std::string VerdictText(const model::Recording& recording, const Verdict& verdic
     text += FindingText(verdict, finding, ++number);
     text += EvidenceText(finding);
   }
+  text += SuppressedText(verdict);
   const bool is_limited =
       std::any_of(recording.os_samples.begin(), recording.os_samples.end(),
                   [](const model::OsSample& sample) { return sample.cgroup_limit.has_value(); });
