@@ -8,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -18,6 +19,7 @@
 #include "base/file_system.h"
 #include "base/output_file.h"
 #include "base/shell_word.h"
+#include "base/strings.h"
 #include "base/terminal_text.h"
 #include "base/unique_fd.h"
 #include "cli/cli.h"
@@ -29,7 +31,10 @@
 #include "gate/documents/gate_text.h"
 #include "gate/documents/measurement_json.h"
 #include "gate/judge/judge.h"
+#include "gate/measure/git_changes.h"
 #include "gate/measure/measure.h"
+#include "gate/notify/message.h"
+#include "gate/notify/webhook.h"
 #include "gate/plan/plan.h"
 
 namespace memwhy::cli {
@@ -50,6 +55,9 @@ struct GateOptions {
   std::string sarif;
   std::string code_quality;
   bool is_github = false;
+  std::string slack;  // names of variables: their values are secrets
+  std::string alertmanager;
+  std::vector<std::string> sides;  // of compare
 };
 
 // The plan, with the workloads that were asked for.
@@ -104,6 +112,31 @@ Result<void> WriteForGithub(const gate::GateResult& result, bool has_stdout) {
   return {};
 }
 
+// The URL in a variable. Only the name may be said.
+Result<std::string> UrlOf(const std::string& variable) {
+  const char* url = getenv(variable.c_str());
+  if (url == nullptr || *url == '\0') {
+    return Error(fmt::format("the variable {} has no URL", variable));
+  }
+  return std::string(url);
+}
+
+// A message that does not arrive changes no exit code.
+void Notify(const gate::GateResult& result, const GateOptions& options) {
+  const auto post = [](const std::string& variable, const auto& url_of, const std::string& body) {
+    const auto url = UrlOf(variable);
+    const auto posted = url ? gate::PostJson(url_of(*url), body) : Result<void>(url.error());
+    if (!posted) Warn("no message was sent: {}", posted.error().message());
+  };
+  const auto as_it_is = [](const std::string& url) { return url; };
+  if (!options.slack.empty() && result.state != gate::State::kPass) {
+    post(options.slack, as_it_is, gate::SlackMessage(result));
+  }
+  if (!options.alertmanager.empty()) {
+    post(options.alertmanager, gate::AlertsUrl, gate::AlertmanagerAlerts(result));
+  }
+}
+
 int Report(const gate::GateResult& result, const GateOptions& options) {
   if (auto written = WriteDocuments(result, options); !written) {
     return Fail(kExitEnvironment, written.error().message());
@@ -122,7 +155,67 @@ int Report(const gate::GateResult& result, const GateOptions& options) {
     const auto written = WriteForGithub(result, options.json != kGateStdout);
     if (!written) Warn("{}", written.error().message());
   }
+  std::fflush(stdout);
+  Notify(result, options);
   return gate::StateExitCode(result.state);
+}
+
+// Without git, or with a commit that this clone does not have, nothing is known.
+void MarkChanges(const gate::Plan& plan, const std::string& commit, gate::GateResult* result) {
+  if (commit.empty()) return;
+  for (gate::WorkloadResult& workload : result->workloads) {
+    const auto found = std::ranges::find(plan.workloads, workload.name, &gate::Workload::name);
+    if (found == plan.workloads.end() || workload.state != gate::State::kRegress) continue;
+    if (const auto changed = gate::LinesSince(found->directory, commit)) {
+      gate::MarkChangedLines(*changed, &workload);
+    }
+  }
+}
+
+// A side of a comparison: a folder, a virtual environment, or a revision of git.
+Result<gate::Side> SideOf(const std::string& name, const gate::Plan& plan,
+                          std::vector<gate::Checkout>* checkouts) {
+  gate::Side side;
+  const RealFileSystem fs;
+  if (IsDirectory(name)) {
+    char resolved[PATH_MAX];
+    const std::string path = realpath(name.c_str(), resolved) == nullptr ? name : resolved;
+    const bool is_environment =
+        fs.Exists(JoinPath(path, "pyvenv.cfg")) || fs.Exists(JoinPath(path, "bin/python"));
+    (is_environment ? side.environment : side.directory) = path;
+    return side;
+  }
+  auto checkout = gate::Checkout::Make(plan.folder, name);
+  if (!checkout) {
+    return Error(fmt::format("{} is neither a folder nor a revision of the repository: {}", name,
+                             checkout.error().message()));
+  }
+  side.directory = checkout->folder();
+  checkouts->push_back(*std::move(checkout));
+  return side;
+}
+
+int RunCompare(const GateOptions& options) {
+  const auto plan = LoadPlan(options);
+  if (!plan) return Fail(kExitUsage, plan.error().message());
+  std::vector<gate::Checkout> checkouts;
+  gate::MeasureOptions measure = MeasureOptionsOf(options);
+  measure.sides.clear();
+  for (const std::string& name : options.sides) {
+    auto side = SideOf(name, *plan, &checkouts);
+    if (!side) return Fail(kExitUsage, side.error().message());
+    measure.sides.push_back(*std::move(side));
+  }
+  const auto measured = gate::Measure(*plan, measure);
+  if (!measured) return Fail(kExitEnvironment, measured.error().message());
+  gate::Plan compared = *plan;
+  // Two environments differ in their libraries by purpose.
+  if (!measure.sides[0].environment.empty() || !measure.sides[1].environment.empty()) {
+    for (const char* part : {"libraries", "python"}) compared.ignored.emplace_back(part);
+  }
+  gate::GateResult result = gate::Judge(compared, &(*measured)[0], (*measured)[1]);
+  result.baseline = options.sides[0];
+  return Report(result, options);
 }
 
 int RunGate(const GateOptions& options) {
@@ -143,7 +236,10 @@ int RunGate(const GateOptions& options) {
   const auto measured = gate::Measure(*plan, MeasureOptionsOf(options));
   if (!measured) return Fail(kExitEnvironment, measured.error().message());
   gate::GateResult result = gate::Judge(*plan, baseline ? &*baseline : nullptr, measured->front());
-  if (baseline) result.baseline = plan->baseline;
+  if (baseline) {
+    result.baseline = plan->baseline;
+    MarkChanges(*plan, baseline->commit, &result);
+  }
   return Report(result, options);
 }
 
@@ -170,6 +266,7 @@ int RunBaseline(const GateOptions& options) {
     baseline.workloads.push_back(std::move(workload));
   }
   baseline.made = now.made;
+  baseline.commit = now.commit;
   baseline.fingerprint = now.fingerprint;
   baseline.reason = options.reason;
   const auto written = WriteOutputFile(plan->baseline, gate::MeasurementText(baseline));
@@ -212,10 +309,36 @@ void AddReportOptions(CLI::App* command, const std::shared_ptr<GateOptions>& opt
   file("--code-quality", options->code_quality, "Write them for GitLab's code quality");
   command->add_flag("--github", options->is_github,
                     "Print annotations for GitHub, append to $GITHUB_STEP_SUMMARY");
+  command
+      ->add_option("--slack", options->slack,
+                   "Post a message, if not all budgets hold, to the webhook in this variable")
+      ->type_name("VARIABLE");
+  command
+      ->add_option("--alertmanager", options->alertmanager,
+                   "Post alerts to the Alertmanager whose URL is in this variable")
+      ->type_name("VARIABLE");
   command->footer(
       "Exit status: 0 all budgets hold (or better), 1 one is broken, 2 usage, 3 the\n"
       "environment cannot do it or a workload failed, 4 inconclusive, 5 the\n"
       "environment is not the baseline's.");
+}
+
+void AddCompareCommand(CLI::App* gate, int* exit_code) {
+  const auto options = std::make_shared<GateOptions>();
+  CLI::App* compare = gate->add_subcommand(
+      "compare", "Measure two sides by turns: folders, Python environments or revisions of git");
+  compare
+      ->add_option(
+          "sides", options->sides,
+          "BASELINE CANDIDATE: a folder in place of the plan's, a Python environment, or a "
+          "revision, which is checked out for the time")
+      ->type_name("")
+      ->expected(2)
+      ->required();
+  AddPlanOptions(compare, *options);
+  compare->remove_option(compare->get_option("--baseline"));
+  AddReportOptions(compare, options);
+  compare->callback([options, exit_code] { *exit_code = RunCompare(*options); });
 }
 
 void AddGateCommand(CLI::App& app, int* exit_code) {
@@ -228,6 +351,8 @@ void AddGateCommand(CLI::App& app, int* exit_code) {
   AddPlanOptions(run, *run_options);
   AddReportOptions(run, run_options);
   run->callback([run_options, exit_code] { *exit_code = RunGate(*run_options); });
+
+  AddCompareCommand(gate, exit_code);
 
   const auto baseline_options = std::make_shared<GateOptions>();
   CLI::App* baseline = gate->add_subcommand(

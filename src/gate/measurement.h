@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,9 @@ struct StackSample {
   bool is_arena = false;  // all of pymalloc's arenas, without frames: who asks for one is chance
   double bytes = 0;
   double blocks = 0;
+  // Frames that stand on lines which changed since the baseline's commit: their numbers in
+  // `frames`; nullopt: not known.
+  std::optional<std::vector<std::size_t>> changed;
 };
 
 // Names of parts and their values: "kernel", "variables.OMP_NUM_THREADS", "libraries.numpy".
@@ -49,6 +53,7 @@ struct WorkloadSamples {
 
 struct Measurement {
   std::string made;         // RFC 3339, UTC
+  std::string commit;       // of the repository of the plan; "" unknown
   std::string reason;       // of a baseline: why it was made or updated
   Fingerprint fingerprint;  // of the machine
   std::vector<WorkloadSamples> workloads;

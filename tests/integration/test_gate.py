@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """memwhy gate on real small workloads: an A/A pass, planted regressions, errors, leftovers."""
 
+import http.server
 import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -234,3 +236,73 @@ def test_documents_say_the_same_and_names_stay_text(folder, tmp_path):
     place = result["locations"][0]["physicalLocation"]
     assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("work.py", 6)
     assert json.loads(texts["o.json"])[0]["location"] == {"path": "work.py", "lines": {"begin": 6}}
+
+
+class Receiver(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.got.append((self.path, body))
+        self.send_response(self.server.answers.pop(0) if self.server.answers else 200)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def test_messages_arrive_and_the_secret_stays_one(tmp_path, monkeypatch):
+    one_workload(tmp_path, "import time; time.sleep(.05)",
+                 budgets=[{"metric": "rss_peak", "limit": "1 KiB"}], repeats=7)
+    server = http.server.HTTPServer(("127.0.0.1", 0), Receiver)
+    server.got, server.answers = [], [503]
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        url = f"http://127.0.0.1:{server.server_port}"
+        monkeypatch.setenv("HOOK", url + "/services/SECRET")
+        monkeypatch.setenv("ALERTS", url)
+        done = gate(tmp_path, "run", "--slack", "HOOK", "--alertmanager", "ALERTS", expect=1)
+        monkeypatch.setenv("HOOK", "http://127.0.0.1:1/SECRET")
+        server.answers.append(400)
+        refused = gate(tmp_path, "run", "-q", "--alertmanager", "ALERTS", "--slack", "NO_SUCH",
+                       expect=1)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    paths = [path for path, _ in server.got]
+    assert paths == ["/services/SECRET", "/services/SECRET", "/api/v2/alerts", "/api/v2/alerts"]
+    assert "REGRESS" in server.got[1][1]["text"]
+    assert "<b>" not in json.dumps(server.got[1][1]["blocks"][1])
+    assert server.got[2][1][0]["labels"]["metric"] == "rss_peak"
+    assert "no message was sent" in refused.stderr and "NO_SUCH" in refused.stderr
+    for text in (done.stdout, done.stderr, refused.stdout, refused.stderr):
+        assert "SECRET" not in text
+
+
+def test_revisions_are_compared_and_changed_lines_named(tmp_path):
+    def git(*arguments):
+        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments],
+                       cwd=tmp_path, check=True, capture_output=True)
+
+    plan = {"workloads": [{"name": "w", "command": [sys.executable, "work.py"],
+                           "budgets": [{"metric": "heap_peak", "increase": "5 %"}]}]}
+    (tmp_path / "memwhy.yaml").write_text(json.dumps(plan))
+    code = "import time\ndef load():\n    return bytes(1000)\nkept = load()\ntime.sleep(.05)\n"
+    (tmp_path / "work.py").write_text(code)
+    git("init", "-q")
+    git("add", "-A")
+    git("commit", "-qm", "one")
+    gate(tmp_path, "baseline", "-q")
+    (tmp_path / "work.py").write_text(code.replace("bytes(1000)", "bytes(9 << 20)"))
+    budget = bounds_of(gate(tmp_path, "run", "-q", "--json", expect=1))["heap_peak", "increase"]
+    first = budget["attribution"][0]
+    assert first["stack"][0]["function"] == "load"
+    assert first["changed_lines"] == [{"file": "work.py", "line": 3}]
+    git("commit", "-qam", "two")
+    budget = bounds_of(gate(tmp_path, "compare", "-q", "--json", "HEAD~1", "HEAD", expect=1))
+    assert budget["heap_peak", "increase"]["delta"] == pytest.approx(9 << 20, rel=0.01)
+    assert bounds_of(gate(tmp_path, "compare", "-q", "--json", ".", "HEAD"))
+    assert "revision" in gate(tmp_path, "compare", "-q", "HEAD", "nonsense", expect=2).stderr
+    listed = subprocess.run(["git", "worktree", "list"], cwd=tmp_path, capture_output=True,
+                            text=True).stdout
+    assert len(listed.splitlines()) == 1

@@ -40,6 +40,13 @@ Json StackJson(const StackSample& stack) {
   json["truncated"] = stack.is_truncated;
   json["holder"] = nullptr;
   json["changed_lines"] = nullptr;
+  if (stack.changed) {
+    json["changed_lines"] = Json::array();
+    for (const std::size_t i : *stack.changed) {
+      json["changed_lines"].push_back(
+          {{"file", stack.frames[i].file}, {"line", stack.frames[i].line}});
+    }
+  }
   return json;
 }
 

@@ -120,8 +120,12 @@ std::string StackLine(const StackSample& stack) {
   if (stack.is_arena) return text + "arenas of Python's allocator (python_blocks names lines)";
   if (stack.frames.empty()) return text + "no Python code";
   const std::size_t shown = std::min(kFrames, stack.frames.size());
+  const auto is_changed = [&](std::size_t i) {
+    return stack.changed && std::ranges::find(*stack.changed, i) != stack.changed->end();
+  };
   for (std::size_t i = 0; i < shown; ++i) {
     text += (i == 0 ? "" : " < ") + FrameText(stack.frames[i]);
+    if (is_changed(i)) text += " [changed]";
   }
   if (shown < stack.frames.size()) {
     text += fmt::format(" < {} more", stack.frames.size() - shown);

@@ -21,7 +21,7 @@ std::string ChangeLine(const BoundResult& bound);
 std::string AllowedText(const BoundResult& bound);
 // "rss_peak increase".
 std::string BoundTitle(const BoundResult& bound);
-// "+10.2 KiB in 12 blocks: app.Cache.put (app.py:42) < app.serve (app.py:90)".
+// "+10.2 KiB in 12 blocks: app.Cache.put (app.py:42) [changed] < app.serve (app.py:90)".
 std::string StackLine(const StackSample& stack);
 // Of a broken budget, at most.
 inline constexpr std::size_t kStacksInDocuments = 5;

@@ -154,6 +154,7 @@ std::string MeasurementText(const Measurement& measurement) {
   Json document;
   document["schema"] = kSchema;
   document["made"] = measurement.made;
+  document["commit"] = report::TextOrNull(measurement.commit);
   document["reason"] = report::TextOrNull(measurement.reason);
   document["fingerprint"] = measurement.fingerprint;
   Json workloads = Json::array();
@@ -186,6 +187,7 @@ Result<Measurement> ParseMeasurement(const std::string& path, const std::string&
   }
   Measurement measurement;
   measurement.made = reader.Text(document, "made");
+  measurement.commit = reader.Text(document, "commit");
   measurement.reason = reader.Text(document, "reason");
   measurement.fingerprint = reader.Parts(document);
   for (const Json& one : reader.Part(document, "workloads", true)) {

@@ -325,9 +325,7 @@ class WorkloadJudge {
         JudgeIncrease(budget, before, &result);
       }
     }
-    if (result.state == State::kRegress && budget.metric->run != RunKind::kObjects) {
-      result.stacks = StacksWithMore(result_.peak);
-    }
+    if (result.state == State::kRegress) result.stacks = StacksWithMore(result_.peak);
     result_.bounds.push_back(std::move(result));
   }
 
@@ -391,6 +389,24 @@ const char* BoundName(Bound bound) {
       return "growth";
   }
   return "";
+}
+
+void MarkChangedLines(const LineRanges& changed, WorkloadResult* result) {
+  for (BoundResult& bound : result->bounds) {
+    for (StackSample& stack : bound.stacks) {
+      stack.changed.emplace();
+      for (std::size_t i = 0; i < stack.frames.size(); ++i) {
+        const auto file = changed.find(stack.frames[i].file);
+        if (file == changed.end()) continue;
+        const int line = stack.frames[i].line;
+        if (std::ranges::any_of(file->second, [&](const std::pair<int, int>& range) {
+              return range.first <= line && line <= range.second;
+            })) {
+          stack.changed->push_back(i);
+        }
+      }
+    }
+  }
 }
 
 GateResult Judge(const Plan& plan, const Measurement* baseline, const Measurement& candidate) {

@@ -17,9 +17,11 @@
 #include "base/terminal_text.h"
 #include "gate/judge/statistics.h"
 #include "gate/measure/fingerprint.h"
+#include "gate/measure/git_changes.h"
 #include "gate/measure/program_run.h"
 #include "gate/measure/run_end.h"
 #include "gate/measure/session_numbers.h"
+#include "gate/measure/temporary_folder.h"
 #include "session/reader.h"
 
 namespace memwhy::gate {
@@ -29,32 +31,6 @@ constexpr std::size_t kNoisyParts = 15;  // floors that the rule for noisy growt
 constexpr double kWarmUpShare = 1.0 / 3;
 constexpr double kShortestParts_s = 1;  // of sampled exact numbers
 constexpr std::size_t kLogLines = 5;
-
-class TemporaryFolder {
- public:
-  static Result<TemporaryFolder> Make() {
-    const char* parent = getenv("TMPDIR");
-    std::string name =
-        JoinPath(parent == nullptr || *parent == '\0' ? "/tmp" : parent, "memwhy-gate-XXXXXX");
-    if (mkdtemp(name.data()) == nullptr) return Error("no folder could be made: " + name);
-    return TemporaryFolder(std::move(name));
-  }
-  TemporaryFolder(TemporaryFolder&& other) noexcept : path_(std::exchange(other.path_, "")) {}
-  TemporaryFolder& operator=(TemporaryFolder&&) = delete;
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  // A name that was not used yet.
-  std::string Next(std::string_view suffix) {
-    return fmt::format("{}/{}{}", path_, ++count_, suffix);
-  }
-
- private:
-  explicit TemporaryFolder(std::string path) : path_(std::move(path)) {}
-  std::string path_;
-  int count_ = 0;
-};
 
 std::string Now() {
   const time_t now = static_cast<time_t>(RealClock().WallNs() / kSecond);
@@ -152,6 +128,9 @@ class Measurer {
     std::vector<Measurement> measurements(options_.sides.size());
     for (Measurement& one : measurements) {
       one.made = Now();
+      if (options_.sides.size() == 1) {
+        one.commit = HeadCommit(plan_.folder).value_or(std::string());
+      }
       one.fingerprint = MachineFingerprint(fs_);
     }
     for (const Workload& workload : plan_.workloads) {
@@ -174,10 +153,19 @@ class Measurer {
     }
   }
 
+  // A side stands in for the plan's folder; what lies elsewhere stays where it is.
+  std::string DirectoryOf(const Workload& workload, const Side& side) const {
+    const std::string& folder = plan_.folder;
+    if (side.directory.empty()) return workload.directory;
+    if (workload.directory == folder) return side.directory;
+    if (!workload.directory.starts_with(folder + "/")) return workload.directory;
+    return side.directory + workload.directory.substr(folder.size());
+  }
+
   ProgramSpec SpecOf(const Workload& workload, const Side& side) {
     ProgramSpec spec;
     spec.argv = workload.command;
-    spec.directory = side.directory.empty() ? workload.directory : side.directory;
+    spec.directory = DirectoryOf(workload, side);
     spec.environment = workload.environment;
     const auto set = [&](const std::string& name, const std::string& value) {
       if (std::ranges::none_of(spec.environment,

@@ -18,7 +18,7 @@ namespace memwhy::gate {
 
 // Where the workloads run, instead of where the plan says.
 struct Side {
-  std::string directory;    // "" as the plan says
+  std::string directory;    // in place of the plan's folder; "" as the plan says
   std::string environment;  // a Python virtual environment; "" none
 };
 

@@ -311,6 +311,7 @@ Plan ReadPlan(const std::string& path, const YAML::Node& root) {
   Plan plan;
   plan.path = path;
   const std::string folder = FolderOf(path);
+  plan.folder = folder;
   plan.baseline = JoinPath(folder, "memwhy-baseline.json");
   if (!root.IsMap()) throw BadPlan{root.Mark(), "the file must be a mapping with workloads"};
   Workload defaults;

@@ -47,6 +47,7 @@ struct Workload {
 
 struct Plan {
   std::string path;
+  std::string folder;    // absolute, where it lies
   std::string baseline;  // path of the baseline file, absolute or relative as --baseline
   std::vector<std::string> ignored;  // parts of the fingerprint that may differ
   std::vector<Workload> workloads;
