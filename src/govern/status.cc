@@ -12,7 +12,7 @@ struct Words {
   const char* text;
 };
 
-constexpr std::array<Words, 26> kWords = {{
+constexpr std::array<Words, 27> kWords = {{
     {"ok", "done"},
     {"pool_exhausted", "the pool has not enough blocks that this tenant may take"},
     {"quota_exceeded", "the tenant would hold more than its quota and its borrowing limit"},
@@ -39,6 +39,7 @@ constexpr std::array<Words, 26> kWords = {{
     {"too_many_holders", "the block's reference count would overflow"},
     {"too_many_tenants", "the pool has its maximum of tenants"},
     {"corrupt", "an invariant of the pool is broken"},
+    {"page_failed", "the file that other processes read cannot be made"},
 }};
 
 constexpr Words kUnknown = {"unknown_status", "no known status"};

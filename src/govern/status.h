@@ -36,7 +36,8 @@ enum class [[nodiscard]] Status : std::int32_t {
   kNoActiveRequest = 22,  // a request ends that never began
   kTooManyHolders = 23,   // the reference count would overflow
   kTooManyTenants = 24,
-  kCorrupt = 25,  // verify() found a broken invariant
+  kCorrupt = 25,     // verify() found a broken invariant
+  kPageFailed = 26,  // the file of the shared page cannot be made
 };
 
 // "pool_exhausted". A number that is no status: "unknown_status".

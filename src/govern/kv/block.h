@@ -28,8 +28,6 @@ enum class BlockState : std::uint8_t { kFree, kCached, kHeld, kRetired };
 struct alignas(64) Block {
   Hash128 hash;
   std::uint64_t released = 0;  // counts releases: the lower, the longer unused
-  BlockId previous = kNoBlock;
-  BlockId next = kNoBlock;
   std::uint32_t references = 0;
   std::uint32_t call = 0;  // the last call that named the block, to find doubles
   TenantId tenant = kDefaultTenant;
@@ -38,37 +36,41 @@ struct alignas(64) Block {
   bool has_hash = false;
 };
 
-// Doubly linked through the blocks: no operation allocates, each takes constant time.
+// Neighbours in a list. They lie apart from the blocks, so that a walk ahead of an eviction stays
+// in a small array.
+struct BlockLinks {
+  BlockId previous = kNoBlock;
+  BlockId next = kNoBlock;
+};
+
+// Doubly linked by numbers: no operation allocates, each takes constant time.
 class BlockList {
  public:
-  void PushFront(std::vector<Block>& blocks, BlockId id) {
-    Block& block = blocks[static_cast<std::size_t>(id)];
-    block.previous = kNoBlock;
-    block.next = front_;
-    (front_ == kNoBlock ? back_ : blocks[static_cast<std::size_t>(front_)].previous) = id;
+  void PushFront(std::vector<BlockLinks>& links, BlockId id) {
+    At(links, id) = {kNoBlock, front_};
+    (front_ == kNoBlock ? back_ : At(links, front_).previous) = id;
     front_ = id;
     ++size_;
   }
-  void PushBack(std::vector<Block>& blocks, BlockId id) {
-    Block& block = blocks[static_cast<std::size_t>(id)];
-    block.next = kNoBlock;
-    block.previous = back_;
-    (back_ == kNoBlock ? front_ : blocks[static_cast<std::size_t>(back_)].next) = id;
+  void PushBack(std::vector<BlockLinks>& links, BlockId id) {
+    At(links, id) = {back_, kNoBlock};
+    (back_ == kNoBlock ? front_ : At(links, back_).next) = id;
     back_ = id;
     ++size_;
   }
-  void Remove(std::vector<Block>& blocks, BlockId id) {
-    const Block& block = blocks[static_cast<std::size_t>(id)];
-    (block.previous == kNoBlock ? front_ : blocks[static_cast<std::size_t>(block.previous)].next) =
-        block.next;
-    (block.next == kNoBlock ? back_ : blocks[static_cast<std::size_t>(block.next)].previous) =
-        block.previous;
+  void Remove(std::vector<BlockLinks>& links, BlockId id) {
+    const BlockLinks gone = At(links, id);
+    (gone.previous == kNoBlock ? front_ : At(links, gone.previous).next) = gone.next;
+    (gone.next == kNoBlock ? back_ : At(links, gone.next).previous) = gone.previous;
     --size_;
   }
   BlockId front() const { return front_; }
   std::uint64_t size() const { return size_; }
 
  private:
+  static BlockLinks& At(std::vector<BlockLinks>& links, BlockId id) {
+    return links[static_cast<std::size_t>(id)];
+  }
   BlockId front_ = kNoBlock;
   BlockId back_ = kNoBlock;
   std::uint64_t size_ = 0;

@@ -31,7 +31,7 @@ Status BlockPool::Refuse(TenantId tenant, Status status, std::uint64_t blocks) {
 }
 
 Status BlockPool::Alloc(TenantId tenant, std::span<BlockId> out, ReservationId reservation) {
-  const std::lock_guard lock(mutex_);
+  const Turn turn(this);
   return AllocLocked(tenant, out, reservation);
 }
 
@@ -54,7 +54,7 @@ Status BlockPool::AllocLocked(TenantId tenant, std::span<BlockId> out, Reservati
   const MarkLevel before = tenants_.Account(tenant).level;
   while (filled < count && free_.front() != kNoBlock) {
     const BlockId id = free_.front();
-    free_.Remove(blocks_, id);
+    free_.Remove(links_, id);
     Hand(tenant, id);
     out[filled++] = id;
   }
@@ -135,16 +135,27 @@ bool BlockPool::EvictUntil(TenantId tenant, std::span<BlockId> out, std::size_t 
     }
   }
   if (allowed == 0) return false;
-  for (; allowed > 0 && filled < out.size(); --allowed) {
+  // Blocks that go soon are fetched ahead: first the block, then, by its hash, its place in the
+  // index.
+  constexpr int kBlockAhead = 12;
+  constexpr int kIndexAhead = 6;
+  BlockId block_scout = cached_[victim][static_cast<std::size_t>(best.priority)].front();
+  BlockId index_scout = block_scout;
+  for (int i = 0; i < kBlockAhead && block_scout != kNoBlock; ++i) {
+    __builtin_prefetch(&At(block_scout));
+    block_scout = Next(block_scout);
+  }
+  for (int ahead = 0; allowed > 0 && filled < out.size(); --allowed) {
     if (second < best) break;
-    BlockList& list = cached_[victim][static_cast<std::size_t>(best.priority)];
-    const BlockId id = list.front();
-    const Block& block = At(id);
-    if (block.next != kNoBlock) {
-      // Two steps ahead, so that the memory has come when it is needed.
-      const Block& next = At(block.next);
-      if (next.next != kNoBlock) __builtin_prefetch(&At(next.next));
-      index_.Prefetch(next.hash, next.tenant);
+    const BlockId id = cached_[victim][static_cast<std::size_t>(best.priority)].front();
+    for (; ahead < kIndexAhead && index_scout != kNoBlock; ++ahead) {
+      index_.Prefetch(At(index_scout).hash, victim);
+      index_scout = Next(index_scout);
+    }
+    --ahead;
+    if (block_scout != kNoBlock) {
+      __builtin_prefetch(&At(block_scout));
+      block_scout = Next(block_scout);
     }
     Uncache(id);
     ++totals_.evicted_total;
@@ -160,7 +171,7 @@ bool BlockPool::EvictUntil(TenantId tenant, std::span<BlockId> out, std::size_t 
 // From cached to no list, without a hash.
 void BlockPool::Uncache(BlockId id) {
   const Block& block = At(id);
-  cached_[block.tenant][block.priority].Remove(blocks_, id);
+  cached_[block.tenant][block.priority].Remove(links_, id);
   tenants_.DropCached(block.tenant);
   ForgetHash(id);
 }
@@ -174,7 +185,7 @@ void BlockPool::ForgetHash(BlockId id) {
 }
 
 Status BlockPool::Free(std::span<const BlockId> ids) {
-  const std::lock_guard lock(mutex_);
+  const Turn turn(this);
   const std::uint32_t call = NextCall();
   for (const BlockId id : ids) {
     if (const Status status = CheckNamed(id, call); status != Status::kOk) return status;
@@ -214,16 +225,16 @@ void BlockPool::Release(BlockId id) {
   block.released = ++released_;
   if (block.has_hash) {
     block.state = BlockState::kCached;
-    cached_[block.tenant][block.priority].PushBack(blocks_, id);
+    cached_[block.tenant][block.priority].PushBack(links_, id);
     tenants_.AddCached(block.tenant);
   } else {
     block.state = BlockState::kFree;
-    free_.PushFront(blocks_, id);
+    free_.PushFront(links_, id);
   }
 }
 
 Status BlockPool::Touch(std::span<const BlockId> ids) {
-  const std::lock_guard lock(mutex_);
+  const Turn turn(this);
   const std::uint32_t call = NextCall();
   for (const BlockId id : ids) {
     if (const Status status = CheckNamed(id, call); status != Status::kOk) return status;
@@ -254,7 +265,7 @@ Status BlockPool::HoldLocked(std::span<const BlockId> ids) {
   for (const BlockId id : ids) {
     Block& block = At(id);
     if (block.state == BlockState::kCached) {
-      cached_[tenant][block.priority].Remove(blocks_, id);
+      cached_[tenant][block.priority].Remove(links_, id);
       tenants_.DropCached(tenant);
       block.state = BlockState::kHeld;
     }
@@ -268,7 +279,7 @@ Status BlockPool::HoldLocked(std::span<const BlockId> ids) {
 }
 
 Status BlockPool::Fork(std::span<const BlockId> ids) {
-  const std::lock_guard lock(mutex_);
+  const Turn turn(this);
   const std::uint32_t call = NextCall();
   for (const BlockId id : ids) {
     if (const Status status = CheckNamed(id, call); status != Status::kOk) return status;
@@ -280,7 +291,7 @@ Status BlockPool::Fork(std::span<const BlockId> ids) {
 }
 
 Status BlockPool::Write(BlockId id, BlockId* writable) {
-  const std::lock_guard lock(mutex_);
+  const Turn turn(this);
   if (!Exists(id)) return Status::kForeignBlock;
   if (At(id).references == 0) return Status::kBlockIsFree;
   if (At(id).references == 1) {
@@ -301,7 +312,7 @@ Status BlockPool::Write(BlockId id, BlockId* writable) {
 }
 
 std::size_t BlockPool::TakeCopies(std::span<BlockCopy> out) {
-  const std::lock_guard lock(mutex_);
+  const Turn turn(this);
   const std::size_t count = std::min(out.size(), copies_.size());
   std::copy_n(copies_.begin(), count, out.begin());
   copies_.erase(copies_.begin(), copies_.begin() + static_cast<std::ptrdiff_t>(count));

@@ -23,12 +23,15 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
 #include "govern/kv/block.h"
 #include "govern/kv/pool_event.h"
+#include "govern/kv/pool_page.h"
+#include "govern/kv/pool_state.h"
 #include "govern/kv/prefix_index.h"
 #include "govern/kv/slab.h"
 #include "govern/status.h"
@@ -67,25 +70,6 @@ struct PoolOptions {
 struct BlockCopy {
   BlockId from = kNoBlock;
   BlockId to = kNoBlock;
-};
-
-struct PoolStats {
-  std::uint64_t capacity = 0;  // blocks that can be held
-  std::uint64_t block_bytes = 0;
-  std::uint64_t free = 0;
-  std::uint64_t cached = 0;
-  std::uint64_t held = 0;
-  std::uint64_t reserved = 0;  // promised, part of free and cached
-  std::uint64_t retiring = 0;  // held beyond the size that a Resize asked for
-  std::uint64_t indexed = 0;   // blocks that a prefix can find, held or cached
-  std::uint64_t allocated_total = 0;
-  std::uint64_t released_total = 0;  // blocks that nobody holds any more
-  std::uint64_t evicted_total = 0;
-  std::uint64_t queried_total = 0;  // hashes that MatchPrefix looked for
-  std::uint64_t found_total = 0;
-  std::uint64_t copied_total = 0;
-  std::uint64_t refused_total = 0;
-  std::uint64_t lost_events = 0;
 };
 
 class BlockPool {
@@ -148,7 +132,13 @@ class BlockPool {
   // kForeignBlock; references of a block, 0 if nobody holds it.
   Status References(BlockId id, std::uint32_t* references) const;
 
+  // Makes the file `path`, in place of any other of this name, and keeps the pool's state in it
+  // until the pool ends: another process can read it at any time (page_reader.h). Costs each
+  // operation a copy of the state, about 200 bytes for each tenant.
+  Status Publish(std::string_view path);
+
   PoolStats Stats() const;
+  PoolState State() const;
   std::vector<TenantAccount> Tenants() const;
   std::size_t TakeEvents(std::span<PoolEvent> out);
   // kCorrupt, and in `what` which invariant is broken. Takes time by the size of the pool.
@@ -160,11 +150,27 @@ class BlockPool {
     std::uint64_t blocks = 0;
   };
 
+  // Holds the lock for an operation that may change the pool, and publishes at its end.
+  class Turn {
+   public:
+    explicit Turn(BlockPool* pool) : pool_(pool), lock_(pool->mutex_) {}
+    ~Turn() {
+      if (pool_->page_ != nullptr) pool_->PublishLocked();
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+   private:
+    BlockPool* pool_;
+    std::lock_guard<std::mutex> lock_;
+  };
+
   explicit BlockPool(const PoolOptions& options);
   Status Start(const PoolOptions& options);
 
   Block& At(BlockId id) { return blocks_[static_cast<std::size_t>(id)]; }
   const Block& At(BlockId id) const { return blocks_[static_cast<std::size_t>(id)]; }
+  BlockId Next(BlockId id) const { return links_[static_cast<std::size_t>(id)].next; }
   bool Exists(BlockId id) const { return id >= 0 && static_cast<std::size_t>(id) < blocks_.size(); }
   std::uint32_t NextCall();
   Status CheckNamed(BlockId id, std::uint32_t call);
@@ -181,9 +187,12 @@ class BlockPool {
   void NoteMark(TenantId tenant, MarkLevel before);
   void NoteDebts();
   const char* BrokenInvariant() const;
+  PoolStats StatsLocked() const;
+  void PublishLocked();
 
   mutable std::mutex mutex_;  // guards everything below
   std::vector<Block> blocks_;
+  std::vector<BlockLinks> links_;  // as many
   BlockList free_;
   std::vector<std::array<BlockList, kPriorities>> cached_;  // by tenant
   PrefixIndex index_;
@@ -202,6 +211,7 @@ class BlockPool {
   const Clock* clock_;
   PoolEvents events_;
   PoolStats totals_;  // its running totals only
+  std::unique_ptr<PoolPage> page_;
 };
 
 }  // namespace memwhy::govern

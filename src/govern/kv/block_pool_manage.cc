@@ -2,6 +2,7 @@
 //
 // A pool's beginning, its tenants, its size and its state.
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <new>
@@ -34,6 +35,7 @@ Status BlockPool::Create(const PoolOptions& options, std::unique_ptr<BlockPool>*
 
 BlockPool::BlockPool(const PoolOptions& options)
     : blocks_(options.blocks),
+      links_(options.blocks),
       cached_(1),
       tenants_(options.blocks),
       max_blocks_(options.max_blocks),
@@ -53,14 +55,14 @@ Status BlockPool::Start(const PoolOptions& options) {
   }
   // The lowest numbers first.
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
-    free_.PushBack(blocks_, static_cast<BlockId>(i));
+    free_.PushBack(links_, static_cast<BlockId>(i));
   }
   index_.Rebuild(blocks_, blocks_.size());
   return Status::kOk;
 }
 
 Status BlockPool::AddTenant(const TenantLimits& limits, TenantId* id) {
-  const std::lock_guard lock(mutex_);
+  const Turn turn(this);
   try {
     cached_.reserve(tenants_.size() + 1);
     debts_.reserve(tenants_.size() + 1);
@@ -75,7 +77,7 @@ Status BlockPool::AddTenant(const TenantLimits& limits, TenantId* id) {
 }
 
 Status BlockPool::ChangeTenant(TenantId id, const TenantLimits& limits) {
-  const std::lock_guard lock(mutex_);
+  const Turn turn(this);
   const Status status = tenants_.Change(id, limits);
   if (status == Status::kOk) NoteDebts();
   return status;
@@ -87,7 +89,7 @@ Status BlockPool::FindTenant(std::string_view name, TenantId* id) const {
 }
 
 Status BlockPool::Reserve(TenantId tenant, std::uint64_t blocks, ReservationId* id) {
-  const std::lock_guard lock(mutex_);
+  const Turn turn(this);
   if (blocks == 0) return Status::kBadArgument;
   if (const Status status = tenants_.CanTake(tenant, blocks); status != Status::kOk) {
     return Refuse(tenant, status, blocks);
@@ -105,7 +107,7 @@ Status BlockPool::Reserve(TenantId tenant, std::uint64_t blocks, ReservationId* 
 }
 
 Status BlockPool::Cancel(ReservationId id) {
-  const std::lock_guard lock(mutex_);
+  const Turn turn(this);
   const auto found = reservations_.find(id);
   if (found == reservations_.end()) return Status::kUnknownReservation;
   const TenantId tenant = found->second.tenant;
@@ -117,19 +119,19 @@ Status BlockPool::Cancel(ReservationId id) {
 }
 
 Status BlockPool::BeginRequest(TenantId tenant) {
-  const std::lock_guard lock(mutex_);
+  const Turn turn(this);
   const Status status = tenants_.BeginRequest(tenant);
   if (status != Status::kOk) ++totals_.refused_total;
   return status;
 }
 
 Status BlockPool::EndRequest(TenantId tenant) {
-  const std::lock_guard lock(mutex_);
+  const Turn turn(this);
   return tenants_.EndRequest(tenant);
 }
 
 Status BlockPool::Resize(std::uint64_t blocks) {
-  const std::lock_guard lock(mutex_);
+  const Turn turn(this);
   if (blocks == 0) return Status::kBadArgument;
   if (blocks > max_blocks_) return Status::kResizeBeyondSlab;
   const std::uint64_t before = target_;
@@ -139,9 +141,12 @@ Status BlockPool::Resize(std::uint64_t blocks) {
       std::copy(blocks_.begin(), blocks_.end(), grown.begin());
       PrefixIndex index;
       index.Rebuild(grown, blocks);
+      std::vector<BlockLinks> links(blocks);
+      std::copy(links_.begin(), links_.end(), links.begin());
       if (const Status status = slab_.Grow(before, blocks); status != Status::kOk) return status;
       for (std::size_t i = blocks_.size(); i < blocks; ++i) grown[i].state = BlockState::kRetired;
       blocks_ = std::move(grown);
+      links_ = std::move(links);
       index_ = std::move(index);
     } catch (const std::bad_alloc&) {
       return Status::kOutOfMemory;
@@ -155,7 +160,7 @@ Status BlockPool::Resize(std::uint64_t blocks) {
     const auto id = static_cast<BlockId>(i);
     if (At(id).state != BlockState::kRetired) continue;
     At(id).state = BlockState::kFree;
-    free_.PushBack(blocks_, id);
+    free_.PushBack(links_, id);
   }
   std::uint64_t run = blocks;  // begin of the blocks that retire together
   for (std::uint64_t i = blocks; i < before; ++i) {
@@ -166,7 +171,7 @@ Status BlockPool::Resize(std::uint64_t blocks) {
       continue;
     }
     if (At(id).state == BlockState::kCached) Uncache(id);
-    if (At(id).state == BlockState::kFree) free_.Remove(blocks_, id);
+    if (At(id).state == BlockState::kFree) free_.Remove(links_, id);
     At(id).state = BlockState::kRetired;
   }
   slab_.Discard(run, before);
@@ -193,6 +198,10 @@ Status BlockPool::References(BlockId id, std::uint32_t* references) const {
 
 PoolStats BlockPool::Stats() const {
   const std::lock_guard lock(mutex_);
+  return StatsLocked();
+}
+
+PoolStats BlockPool::StatsLocked() const {
   PoolStats stats = totals_;
   stats.capacity = tenants_.capacity();
   stats.block_bytes = slab_.block_bytes();
@@ -218,6 +227,36 @@ std::vector<TenantAccount> BlockPool::Tenants() const {
     accounts.push_back(tenants_.Account(static_cast<TenantId>(i)));
   }
   return accounts;
+}
+
+PoolState BlockPool::State() const {
+  PoolState state;
+  state.pid = static_cast<std::uint32_t>(getpid());
+  const std::lock_guard lock(mutex_);
+  state.wall_ns = clock_->WallNs();
+  state.stats = StatsLocked();
+  for (std::size_t i = 0; i < tenants_.size(); ++i) {
+    state.tenants.push_back(tenants_.Account(static_cast<TenantId>(i)));
+  }
+  return state;
+}
+
+Status BlockPool::Publish(std::string_view path) {
+  const Turn turn(this);
+  std::unique_ptr<PoolPage> page;
+  if (const Status status = PoolPage::Make(std::string(path), &page); status != Status::kOk) {
+    return status;
+  }
+  page_ = std::move(page);
+  return Status::kOk;
+}
+
+void BlockPool::PublishLocked() {
+  page_->Begin(clock_->WallNs(), StatsLocked(), tenants_.size());
+  for (std::size_t i = 0; i < tenants_.size(); ++i) {
+    page_->Add(tenants_.Account(static_cast<TenantId>(i)));
+  }
+  page_->End();
 }
 
 std::size_t BlockPool::TakeEvents(std::span<PoolEvent> out) {
@@ -270,9 +309,11 @@ const char* BlockPool::BrokenInvariant() const {
     std::uint64_t steps = 0;
     BlockId previous = kNoBlock;
     std::uint64_t released = 0;
-    for (BlockId id = list.front(); id != kNoBlock; id = At(id).next) {
+    for (BlockId id = list.front(); id != kNoBlock; id = Next(id)) {
       const Block& block = At(id);
-      if (++steps > list.size() || block.previous != previous || block.state != state) return false;
+      if (++steps > list.size() || links_[static_cast<std::size_t>(id)].previous != previous ||
+          block.state != state)
+        return false;
       if (state == BlockState::kCached) {
         if (block.tenant != tenant || block.priority != priority) return false;
         if (block.released <= released) return false;

@@ -11,7 +11,7 @@ Status BlockPool::Cache(std::span<const BlockId> ids, std::span<const Hash128> h
                         TenantId tenant, std::size_t* added) {
   *added = 0;
   if (ids.size() != hashes.size()) return Status::kBadArgument;
-  const std::lock_guard lock(mutex_);
+  const Turn turn(this);
   if (!tenants_.Has(tenant)) return Status::kUnknownTenant;
   const std::uint32_t call = NextCall();
   for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -37,7 +37,7 @@ Status BlockPool::MatchPrefix(std::span<const Hash128> hashes, TenantId tenant,
                               std::span<BlockId> out, std::size_t* found, bool hold) {
   *found = 0;
   if (out.size() < hashes.size()) return Status::kBadArgument;
-  const std::lock_guard lock(mutex_);
+  const Turn turn(this);
   if (!tenants_.Has(tenant)) return Status::kUnknownTenant;
   constexpr std::size_t kAhead = 4;
   const std::uint32_t call = NextCall();
@@ -69,7 +69,7 @@ Hash128 BlockPool::HashTokens(TenantId tenant, const Hash128& previous,
 
 Status BlockPool::SetPriority(std::span<const BlockId> ids, int priority) {
   if (priority < 0 || priority >= kPriorities) return Status::kBadArgument;
-  const std::lock_guard lock(mutex_);
+  const Turn turn(this);
   const std::uint32_t call = NextCall();
   for (const BlockId id : ids) {
     if (const Status status = CheckNamed(id, call); status != Status::kOk) return status;
@@ -81,8 +81,8 @@ Status BlockPool::SetPriority(std::span<const BlockId> ids, int priority) {
   for (std::size_t i = ids.size(); i > 0; --i) {
     Block& block = At(ids[i - 1]);
     if (block.state == BlockState::kCached) {
-      cached_[block.tenant][block.priority].Remove(blocks_, ids[i - 1]);
-      cached_[block.tenant][wanted].PushBack(blocks_, ids[i - 1]);
+      cached_[block.tenant][block.priority].Remove(links_, ids[i - 1]);
+      cached_[block.tenant][wanted].PushBack(links_, ids[i - 1]);
       block.released = ++released_;
     }
     block.priority = wanted;
@@ -91,14 +91,14 @@ Status BlockPool::SetPriority(std::span<const BlockId> ids, int priority) {
 }
 
 std::size_t BlockPool::ResetPrefixes() {
-  const std::lock_guard lock(mutex_);
+  const Turn turn(this);
   std::size_t cached = 0;
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     const auto id = static_cast<BlockId>(i);
     if (At(id).state == BlockState::kCached) {
       Uncache(id);
       At(id).state = BlockState::kFree;
-      free_.PushFront(blocks_, id);
+      free_.PushFront(links_, id);
       ++cached;
     } else {
       ForgetHash(id);
