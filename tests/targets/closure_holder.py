@@ -29,7 +29,7 @@ def main():
         verdict="growing",
         kind="unbounded_container",
         site=site(__file__, "register.<locals>.on_event"),
-        holder="__main__.CALLBACKS[0].__closure__[0].cell_contents",
+        holder="__main__.CALLBACKS[0].seen",
         holder_cell="seen",
         operations=done,
         bytes_per_operation=SIZE + HEADER,

@@ -164,7 +164,7 @@ HOLDERS = {
     "InContext": ["context['request']"],
     "InTask": ["serve().tasks[0]", "waiter().payload"],
     "InTraceback": ["__main__.ERRORS[0].__traceback__", "tb_frame", "fail().in_flight"],
-    "InClosure": ["__main__.HANDLER.__closure__[0].cell_contents"],
+    "InClosure": ["__main__.HANDLER.captured"],
     "InClass": ["__main__.Service.registry"],
     "InThreadLocal": ["__main__.LOCAL", "session"],
     "InEphemeron": ["__main__.KEYED.data[<weakref"],

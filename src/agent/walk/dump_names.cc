@@ -138,6 +138,33 @@ void DumpNames::PutAttributeKeys(Address dict) noexcept {
   }
 }
 
+// co_freevars up to 3.10; from 3.11 on the last of co_localsplusnames.
+void DumpNames::PutFreeNames(Address function) noexcept {
+  constexpr std::int64_t kMaxNames = 64;
+  const cpython::Layout& layout = TheLayout();
+  const auto member = [](const cpython::Reference* list, const char* name, Address object) {
+    for (; list->name != nullptr; ++list) {
+      if (std::strcmp(list->name, name) == 0) return PeekPointer(object, list->offset);
+    }
+    return Address{0};
+  };
+  const Address closure = member(layout.function_references, "func_closure", function);
+  const Address code = member(layout.function_references, "func_code", function);
+  if (closure == 0 || code == 0) return;
+  const Address names = layout.minor >= 11 ? PeekPointer(code, layout.code_locals_names)
+                                           : member(layout.code_references, "co_freevars", code);
+  if (names == 0 || !state_.types.IsObject(names)) return;
+  const auto cells = Peek<std::int64_t>(closure, cpython::kVarSize);
+  const auto count = Peek<std::int64_t>(names, cpython::kVarSize);
+  if (cells <= 0 || cells > kMaxNames || count < cells || count > 1 << 16) return;
+  for (std::int64_t i = count - cells; i < count; ++i) {
+    const Address name = PeekPointer(names + layout.tuple_items + static_cast<Address>(i) * 8, 0);
+    if (name == 0) continue;
+    state_.at = name;
+    PutKey(name);
+  }
+}
+
 void DumpNames::PutKey(Address key) noexcept {
   DumpType* facts = state_.types.Get(cpython::TypeOf(key));
   if (facts == nullptr) return;

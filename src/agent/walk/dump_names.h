@@ -30,6 +30,8 @@ class DumpNames {
   void PutThread(std::uint64_t thread, cpython::Address name) noexcept;
   // What a key says, once for each key: text or number.
   void PutKey(cpython::Address key) noexcept;
+  // The names of the variables that a function's closure holds.
+  void PutFreeNames(cpython::Address function) noexcept;
   // Of a redacted dump: what the keys of a dict of attributes say, once for each, as it is.
   void PutAttributeKeys(cpython::Address dict) noexcept;
   // Within a record.

@@ -116,7 +116,11 @@ void DumpSink::OnItems(DumpType& facts, Address object, const ItemArray& items,
 
 void DumpSink::OnObject(DumpType& facts, Address object, const EdgeList& edges,
                         std::int64_t extra) noexcept {
-  if (g_redaction.in_dump) PutAttributeKeys(facts, edges);
+  if (g_redaction.in_dump) {
+    PutAttributeKeys(facts, edges);
+  } else if (facts.type == g_python_api.function_type) {
+    names_.PutFreeNames(object);
+  }
   const bool has_shape =
       edges.has_shape || edges.label_count() != 0 || edges.rest != ShapeRest::kPlain;
   std::uint32_t shape = edges.shape;

@@ -82,6 +82,63 @@ TEST(HeapPaths, ReadLikeCode) {
   EXPECT_EQ(paths.To(graph.Find(At(9))).text, "? -> app.Node");
 }
 
+// app.HANDLER, a function of one local and two free variables, the second of which holds a node.
+FakeDump Closure(const char* names_label, std::vector<std::uint64_t> names, bool has_names) {
+  FakeDump dump;
+  const auto attributes = dump.Shape(ShapeRest::kPlain, {{EdgeKind::kAttributes, "__dict__"}});
+  const auto pairs = dump.Shape(ShapeRest::kPairs, {});
+  const auto indexed = dump.Shape(ShapeRest::kIndexed, {});
+  const auto members = dump.Shape(ShapeRest::kPlain, {{EdgeKind::kAttribute, "__code__"},
+                                                      {EdgeKind::kAttribute, "__closure__"}});
+  const auto code_members = dump.Shape(ShapeRest::kPlain, {{EdgeKind::kAttribute, names_label}});
+  const auto contents = dump.Shape(ShapeRest::kPlain, {{EdgeKind::kAttribute, "cell_contents"}});
+  const auto module = dump.Type("module", 0, 100, 0x5000000);
+  const auto dict = dump.Type("dict", 0, 100, 0x5001000);
+  const auto str = dump.Type("str", wire::kTypeIsLeaf, 50, 0x5002000);
+  const auto function = dump.Type("function", 0, 10, 0x5003000);
+  const auto code = dump.Type("code", 0, 10, 0x5004000);
+  const auto tuple = dump.Type("tuple", 0, 10, 0x5005000);
+  const auto cell = dump.Type("cell", 0, 10, 0x5006000);
+  const auto node = dump.Type("app.Node", 0, 10, 0x5007000);
+  dump.Object(module, At(0), 0, {At(1)}, attributes);
+  dump.Object(str, At(20), 1);
+  dump.Key(At(20), "HANDLER");
+  const char* texts[] = {"number", "limit", "captured"};
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    dump.Object(str, At(21 + i), 1);
+    if (has_names) dump.Key(At(21 + i), texts[i]);
+  }
+  dump.Object(dict, At(1), 1, {At(20), At(2)}, pairs);
+  dump.Object(function, At(2), 1, {At(3), At(5)}, members);
+  dump.Object(code, At(3), 1, {At(4)}, code_members);
+  dump.Object(tuple, At(4), 1, std::move(names), indexed);
+  dump.Object(tuple, At(5), 1, {At(6), At(7)}, indexed);
+  dump.Object(cell, At(6), 1, {0}, contents);
+  dump.Object(cell, At(7), 1, {At(8)}, contents);
+  dump.Object(node, At(8), 1, {});
+  dump.Root(DumpRoot::kModule, RootCounts::kNone, "app", {At(0)});
+  dump.End();
+  return dump;
+}
+
+TEST(HeapPaths, AVariableOfAClosureIsCalledByItsName) {
+  const auto text = [](const FakeDump& dump, std::uint64_t node) {
+    const ObjectGraph graph = Load(dump);
+    return HeapPaths(graph).To(graph.Find(At(node))).text;
+  };
+  const FakeDump old = Closure("co_freevars", {At(22), At(23)}, true);
+  EXPECT_EQ(text(old, 8), "app.HANDLER.captured");
+  EXPECT_EQ(text(old, 7), "app.HANDLER.captured");
+  EXPECT_EQ(text(old, 5), "app.HANDLER.__closure__");
+  EXPECT_EQ(text(Closure("co_localsplusnames", {At(21), At(22), At(23)}, true), 8),
+            "app.HANDLER.captured");
+  // Not told, or fewer names than cells.
+  EXPECT_EQ(text(Closure("co_freevars", {At(22), At(23)}, false), 8),
+            "app.HANDLER.__closure__[1].cell_contents");
+  EXPECT_EQ(text(Closure("co_freevars", {At(22)}, true), 8),
+            "app.HANDLER.__closure__[1].cell_contents");
+}
+
 // "handle" waits for "query" and up to 3.10 has a frame of its own.
 FakeDump Waiting(bool has_frame) {
   FakeDump dump;

@@ -161,6 +161,34 @@ std::string StepText(const ObjectGraph& graph, Node from, const ObjectGraph::Lab
   return " -> ?";
 }
 
+// Where the edge of `from` with this name leads; kNothing: there is none.
+Node TargetOf(const ObjectGraph& graph, Node from, std::string_view name) {
+  const auto targets = graph.Targets(from);
+  for (std::uint32_t i = 0; i < targets.size(); ++i) {
+    if (graph.LabelOf(from, i).text == name) return targets[i];
+  }
+  return ObjectGraph::kNothing;
+}
+
+// What the program calls the variable in a cell of a function's closure; "" not known. Code has the
+// names of free variables: all of co_freevars, or, from 3.11 on, the last of co_localsplusnames.
+std::string FreeName(const ObjectGraph& graph, Node function, Node closure, std::int64_t index) {
+  const Node code = TargetOf(graph, function, "__code__");
+  if (!graph.IsObject(code)) return "";
+  Node names = TargetOf(graph, code, "co_freevars");
+  if (!graph.IsObject(names)) names = TargetOf(graph, code, "co_localsplusnames");
+  if (!graph.IsObject(names)) return "";
+  const auto all = graph.Targets(names);
+  const std::size_t cells = graph.Targets(closure).size();
+  const std::size_t at = all.size() - cells + static_cast<std::size_t>(index);
+  if (index < 0 || all.size() < cells || at >= all.size() || !graph.IsObject(all[at])) return "";
+  std::string_view text;
+  std::int64_t number = 0;
+  bool is_number = false;
+  if (!graph.KeyOf(all[at], &text, &number, &is_number) || is_number) return "";
+  return std::string(text);
+}
+
 // A step, or a few, that repeat are said once and counted: a chain may have a million.
 void FoldRepeats(std::vector<std::string>* steps) {
   constexpr std::size_t kMaxPeriod = 4;
@@ -240,12 +268,25 @@ HeapPath HeapPaths::To(Node node) const {
     path.text = root.name;
   }
   bool in_attributes = false;
+  const auto label_of = [&](Node from, Node to) {
+    const std::uint64_t edge = CheapestEdge(CsrOf(graph_), costs_, from, to);
+    return graph_.LabelOf(from, static_cast<std::uint32_t>(edge - graph_.begin()[from]));
+  };
   for (std::size_t i = 1; i + 1 < nodes.size(); ++i) {
     const Node from = nodes[i];
     const Node to = nodes[i + 1];
-    const std::uint64_t edge = CheapestEdge(CsrOf(graph_), costs_, from, to);
-    const ObjectGraph::Label label =
-        graph_.LabelOf(from, static_cast<std::uint32_t>(edge - graph_.begin()[from]));
+    const ObjectGraph::Label label = label_of(from, to);
+    // A variable of a closure is called by its name, whatever lies between.
+    if (label.text == "__closure__" && i + 2 < nodes.size() && graph_.IsObject(nodes[i + 2]) &&
+        graph_.TypeName(nodes[i + 2]) == "cell") {
+      const std::string name = FreeName(graph_, from, to, label_of(to, nodes[i + 2]).number);
+      if (!name.empty()) {
+        path.steps.push_back("." + name);
+        i += i + 3 < nodes.size() ? 2 : 1;
+        in_attributes = false;
+        continue;
+      }
+    }
     // A module's root leads to the module itself, an old frame's to the frame object.
     const bool is_root_object = i == 1 && label.kind == EdgeKind::kNone && !root.is_unexplained &&
                                 (root.kind == DumpRoot::kModule || wire::IsFrameRoot(root.kind) ||
