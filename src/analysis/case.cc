@@ -41,8 +41,8 @@ PooledGrowth SumArenas(const model::WindowView& view, double seconds) {
 Case MakeCase(const model::Recording& recording, const model::StackTree& stacks,
               const model::WindowView& view, const std::vector<model::Ledger>& ledgers,
               const HolderReport* holders) {
-  Case one{recording, stacks, view, ledgers, holders, {},    {}, {}, 0,
-           {},        0,      {},   {},      0,       false, {}, {}, 0};
+  Case one{recording, stacks, view, ledgers, holders, {}, {}, {}, 0, {},
+           0,         {},     {},   0,       false,   {}, {}, {}, 0};
   one.seconds = std::max(0.0, view.options.to - view.options.from);
   one.live =
       JudgeFloors(view.floor, one.seconds, {MetricClass::kExact, kMatters, kMattersShareOfBase});
@@ -61,7 +61,7 @@ Case MakeCase(const model::Recording& recording, const model::StackTree& stacks,
   }
   one.is_lossy = !recording.complete || recording.lost_events > 0;
   one.pooled = SumArenas(view, one.seconds);
-  one.suspects = FindSuspects(one);
+  one.suspects = FindSuspects(one, &one.small);
   const double explained =
       std::accumulate(one.suspects.begin(), one.suspects.end(), 0.0,
                       [](double sum, const Suspect& suspect) { return sum + suspect.rate; });

@@ -70,6 +70,7 @@ struct Case {
   double matters = 0;            // less growth in the window is not worth a finding
   bool is_lossy = false;
   std::vector<Suspect> suspects;  // most growth first
+  std::vector<Suspect> small;     // whose growth is too little to matter, likewise
   PooledGrowth pooled;
   double growth_rate = 0;  // bytes per second: of live bytes, or of all suspects if that is more
 };

@@ -101,6 +101,49 @@ bool IsRegistry(const WhoHolds& holder) {
          std::any_of(std::begin(kNames), std::end(kNames), name_has);
 }
 
+// Costly to make and meant to be shared: each has a pool of connections or a context of TLS.
+bool IsClient(std::string_view type) {
+  constexpr std::string_view kClients[] = {"ssl.SSLContext",
+                                           "http.client.HTTPSConnection",
+                                           "httpx.Client",
+                                           "httpx.AsyncClient",
+                                           "requests.sessions.Session",
+                                           "urllib3.poolmanager.PoolManager",
+                                           "aiohttp.client.ClientSession",
+                                           "botocore.client.BaseClient",
+                                           "redis.client.Redis",
+                                           "redis.asyncio.client.Redis",
+                                           "pymongo.mongo_client.MongoClient",
+                                           "sqlalchemy.engine.base.Engine",
+                                           "grpc._channel.Channel",
+                                           "grpc.aio._channel.Channel"};
+  return std::find(std::begin(kClients), std::end(kClients), type) != std::end(kClients);
+}
+
+// One for many operations at most is a pool that fills.
+bool IsPerOperation(const Finding& finding) {
+  constexpr double kOften = 0.2;
+  return finding.what.references_per_operation.value_or(1) >= kOften;
+}
+
+// Work that waits until somebody takes it.
+bool IsQueue(const WhoHolds& holder) {
+  constexpr std::string_view kQueues[] = {"queue.Queue",
+                                          "queue.LifoQueue",
+                                          "queue.PriorityQueue",
+                                          "_queue.SimpleQueue",
+                                          "asyncio.queues.Queue",
+                                          "asyncio.queues.LifoQueue",
+                                          "asyncio.queues.PriorityQueue",
+                                          "multiprocessing.queues.Queue",
+                                          "multiprocessing.queues.JoinableQueue",
+                                          "asyncio.unix_events._UnixSelectorEventLoop",
+                                          "uvloop.Loop"};
+  return std::any_of(std::begin(kQueues), std::end(kQueues), [&](std::string_view type) {
+    return holder.owner_type == type || holder.holder_type == type;
+  });
+}
+
 bool IsFunction(std::string_view type) {
   return type == "function" || type == "method" || type == "functools.partial" ||
          type == "builtin_function_or_method";
@@ -140,6 +183,23 @@ ContainerKind KindOfContainer(const Case& one, const Finding& finding) {
             fmt::format("Register once, not for each call{}; or take the callback out of {} when "
                         "what it serves ends.",
                         where, holder.holder)};
+  }
+  const std::string_view client = IsClient(element)               ? element
+                                  : IsClient(holder.element_type) ? holder.element_type
+                                                                  : std::string_view();
+  if (!client.empty() && IsPerOperation(finding)) {
+    return {"py.ssl_or_client_per_request", Kind::kUnboundedContainer,
+            fmt::format("Make one {} when the program starts and share it; it is made for that. "
+                        "Where each request{} needs its own, close it (with ...) when the request "
+                        "ends, and keep it nowhere.",
+                        client, where)};
+  }
+  if (IsQueue(holder)) {
+    return {"pending_work", Kind::kUnboundedContainer,
+            fmt::format("What waits in {} is made faster than it is taken out: give the queue a "
+                        "maxsize so that its producer waits, add consumers, or drop what is too "
+                        "old. Nothing leaks if it drains when the load falls.",
+                        holder.holder)};
   }
   if (IsForeign(one, holder)) {
     const std::string line =

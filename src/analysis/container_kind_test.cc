@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,16 +18,19 @@ using testing::HasSubstr;
 
 // The kind of a holder with this path; its text is the steps behind the module's name.
 ContainerKind KindOf(std::vector<std::string> path, const std::string& holder_type,
-                     const std::string& held, const std::string& element = "") {
+                     const std::string& held, const std::string& element = "",
+                     const std::string& owner = "", std::optional<double> per_operation = {}) {
   FakeCase fake;
   Finding finding;
   finding.what.type = held;
+  finding.what.references_per_operation = per_operation;
   WhoHolds holder;
   for (const std::string& step : path) holder.text += step;
   holder.holder = holder.text;
   holder.path = std::move(path);
   holder.holder_type = holder_type;
   holder.element_type = element;
+  holder.owner_type = owner;
   finding.who_holds = holder;
   return KindOfContainer(MakeCase(fake.recording, fake.stacks, fake.view, fake.ledgers, nullptr),
                          finding);
@@ -67,6 +71,28 @@ TEST(ContainerKindTest, FunctionsThatHoldMoreAreCallbacksAllTheSame) {
   EXPECT_STREQ(KindOf({"atexit callback"}, "", "bytes").id, "py.callback_accumulates");
   // Work that waits is no registry.
   EXPECT_STREQ(KindOf({"module app", ".WORK"}, "collections.deque", "bytes", "function").id,
+               "py.container_growth");
+}
+
+TEST(ContainerKindTest, AClientForEachRequestIsToldSo) {
+  const std::vector<std::string> path = {"module app", ".CLIENTS"};
+  const ContainerKind kind = KindOf(path, "dict", "ssl.SSLContext");
+  EXPECT_STREQ(kind.id, "py.ssl_or_client_per_request");
+  EXPECT_THAT(kind.fix, HasSubstr("share"));
+  EXPECT_STREQ(KindOf(path, "list", "bytes", "httpx.Client").id, "py.ssl_or_client_per_request");
+  EXPECT_STREQ(KindOf(path, "dict", "app.Client").id, "py.container_growth");
+  // A pool that fills: one for a hundred requests.
+  EXPECT_STREQ(KindOf(path, "dict", "ssl.SSLContext", "", "", 0.01).id, "py.container_growth");
+}
+
+TEST(ContainerKindTest, WhatWaitsInAQueueIsPendingWork) {
+  const std::vector<std::string> path = {"module app", ".QUEUE", ".queue"};
+  const ContainerKind kind = KindOf(path, "collections.deque", "app.Job", "", "queue.Queue");
+  EXPECT_STREQ(kind.id, "pending_work");
+  EXPECT_THAT(kind.fix, HasSubstr("maxsize"));
+  EXPECT_STREQ(KindOf({"module app", ".Q"}, "_queue.SimpleQueue", "app.Job").id, "pending_work");
+  // A deque of one's own, whatever it is called, is a container.
+  EXPECT_STREQ(KindOf(path, "collections.deque", "app.Job", "", "app.History").id,
                "py.container_growth");
 }
 

@@ -66,6 +66,7 @@ WhoHolds DescribeHolder(const Case& one, const HolderPath& holder) {
   who.holder_type = holder.holder_type;
   who.holder_length = holder.holder_length;
   who.element_type = holder.element_type;
+  who.owner_type = holder.owner_type;
   who.invisible_to_gc = holder.invisible_to_gc;
   // A line of a library says nothing that its name does not.
   if (holder.filled_from) {

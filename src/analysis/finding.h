@@ -94,6 +94,7 @@ struct WhoHolds {
   std::string holder_type;  // "dict"
   std::optional<std::uint64_t> holder_length;
   std::string element_type;  // what is put into it: "method" of callbacks; "" not known
+  std::string owner_type;    // whose attribute it is: "queue.Queue"; "" not known
   bool invisible_to_gc = false;
   std::optional<WhoAllocated> filled_by;  // the statement that last enlarged the holder
 };

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -334,7 +335,7 @@ class Merger {
 
 }  // namespace
 
-std::vector<Suspect> FindSuspects(const Case& one) {
+std::vector<Suspect> FindSuspects(const Case& one, std::vector<Suspect>* small) {
   const std::vector<GrowingStack> growing = GrowingStacks(one);
   Merger merger(one);
   for (const GrowingStack& stack : growing) {
@@ -354,11 +355,14 @@ std::vector<Suspect> FindSuspects(const Case& one) {
   std::vector<Suspect> suspects = std::move(merger).Take();
   double total = one.live.trend == Trend::kGrowing ? one.live.slope : 0;
   for (const Suspect& suspect : suspects) total = std::max(total, suspect.rate);
-  std::erase_if(suspects, [&](const Suspect& suspect) {
-    return static_cast<double>(suspect.bytes) < one.matters || suspect.rate < kNegligible * total;
-  });
   std::stable_sort(suspects.begin(), suspects.end(),
                    [](const Suspect& a, const Suspect& b) { return a.rate > b.rate; });
+  const auto matter = [&](const Suspect& suspect) {
+    return static_cast<double>(suspect.bytes) >= one.matters && suspect.rate >= kNegligible * total;
+  };
+  const auto rest = std::stable_partition(suspects.begin(), suspects.end(), matter);
+  small->assign(std::make_move_iterator(rest), std::make_move_iterator(suspects.end()));
+  suspects.erase(rest, suspects.end());
   return suspects;
 }
 

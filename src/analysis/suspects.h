@@ -10,7 +10,8 @@
 
 namespace memwhy::analysis {
 
-std::vector<Suspect> FindSuspects(const Case& one);
+// `small` gets those whose bytes are too few to matter.
+std::vector<Suspect> FindSuspects(const Case& one, std::vector<Suspect>* small);
 
 // A holder is named when at least half of the survivors looked up hang below it.
 inline constexpr double kAgreement = 0.5;

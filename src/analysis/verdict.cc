@@ -120,9 +120,12 @@ void Judge(const Case& one, Verdict& verdict) {
     verdict.word = VerdictWord::kBloated;
     verdict.summary = "Memory does not grow, but it is higher than it must be: " +
                       verdict.findings.front().title + ".";
-  } else if (!verdict.findings.empty()) {
+  } else if (const auto retention =
+                 std::find_if(verdict.findings.begin(), verdict.findings.end(),
+                              [](const Finding& f) { return f.kind == Kind::kAllocatorRetention; });
+             retention != verdict.findings.end()) {
     verdict.word = VerdictWord::kRetained;
-    verdict.summary = "What the program uses is flat, but " + verdict.findings.front().title + ".";
+    verdict.summary = "What the program uses is flat, but " + retention->title + ".";
   } else if (one.live.trend == Trend::kGrowing) {
     ConcludeInconclusive(one, verdict,
                          fmt::format("live bytes rise by {}, but no single stack carries it",
@@ -163,7 +166,7 @@ Verdict Conclude(const model::Recording& recording, const model::StackTree& stac
   verdict.checks = CaptureChecks(one);
   for (const auto& rule : {CheckContainerGrowth, CheckRetainedGraph, CheckLeakedReferences,
                            CheckGarbageCycles, CheckChains, CheckTaskPiles, CheckUnreleasedGrowth,
-                           CheckPooledGrowth, CheckAllocatorRetention}) {
+                           CheckPooledGrowth, CheckAllocatorRetention, CheckBelowNoise}) {
     RuleOutcome outcome = rule(one);
     verdict.checks.push_back(std::move(outcome.check));
     std::move(outcome.findings.begin(), outcome.findings.end(),

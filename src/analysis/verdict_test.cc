@@ -160,6 +160,49 @@ TEST(VerdictTest, WithoutAHolderItSaysSoAndNamesTheSite) {
   EXPECT_EQ(CheckOf(verdict, "py.container_growth").result, CheckResult::kCouldNot);
 }
 
+TEST(VerdictTest, OneTypeThatRisesInProportionIsSaidAsCorrelated) {
+  for (const char* others : {"none", "another"}) {
+    FakeCase one;
+    const model::StackId stack = one.Stack({"/srv/app.py:read:31"});
+    one.Leak(stack, kPerBin, 10);                                   // 130 survivors, born in 36 s
+    one.HoldsType("h5py._hl.dataset.Dataset", 144 * 100, {}, 100);  // 144 in 40 s
+    one.HoldsType("app.Request", 1000 * 100, {}, 100);
+    if (std::string(others) == "another") one.HoldsType("app.Handle", 144 * 100, {}, 100);
+    for (TypeGrowth& type : one.holders.types) {
+      type.holder.reset();
+      type.agreeing = 0;
+    }
+    const Finding finding = one.Judge().findings.at(0);
+    const bool is_one = std::string(others) == "none";
+    EXPECT_EQ(finding.id, is_one ? "correlated_holder" : "site.unreleased_growth");
+    if (!is_one) continue;
+    EXPECT_EQ(finding.what.type, "h5py._hl.dataset.Dataset");
+    EXPECT_EQ(finding.confidence, Confidence::kWeak);
+    EXPECT_FALSE(finding.who_holds);
+    EXPECT_THAT(finding.title, HasSubstr("rises in proportion"));
+  }
+}
+
+TEST(VerdictTest, GrowthBelowTheNoiseIsSaidAndBlamesNobody) {
+  FakeCase one;
+  one.view.rss_floor.assign(FakeCase::kBins, 300 * FakeCase::kMiB);
+  one.Leak(one.Stack({"/srv/app.py:note:31"}), 12 * 1024, 10);
+  one.view.rss_floor.assign(FakeCase::kBins, 300 * FakeCase::kMiB);
+  const Verdict verdict = one.Judge();
+  EXPECT_EQ(verdict.word, VerdictWord::kStable);
+  EXPECT_EQ(ExitCode(verdict), 0);
+  ASSERT_EQ(verdict.findings.size(), 1u);
+  EXPECT_EQ(verdict.findings[0].id, "below_noise");
+  EXPECT_EQ(verdict.findings[0].severity, Severity::kInfo);
+  EXPECT_THAT(verdict.findings[0].title, HasSubstr("100 MiB in"));
+}
+
+TEST(VerdictTest, ACacheThatFillsBelowTheNoiseIsNotSaid) {
+  FakeCase one;
+  one.FillsUp(one.Stack({"/srv/app.py:note:31"}), 12 * 1024, 8);
+  EXPECT_TRUE(one.Judge().findings.empty());
+}
+
 TEST(VerdictTest, UnprovenStacksOfOneRequestAreOneFinding) {
   FakeCase one;
   one.Leak(EncoderStack(one, 26), kPerBin);
@@ -561,10 +604,10 @@ TEST(VerdictTest, TheLimitIsPredicted) {
   EXPECT_THAT(one.Judge().findings.at(0).prediction, HasSubstr("1.00 GiB is reached in"));
 }
 
-TEST(VerdictTest, GrowthThatDoesNotMatterIsNotAFinding) {
+TEST(VerdictTest, GrowthThatDoesNotMatterBlamesNobody) {
   FakeCase one;
   one.Leak(EncoderStack(one), 8 * 1024);
-  EXPECT_TRUE(one.Judge().findings.empty());
+  EXPECT_FALSE(HasBlame(one.Judge()));
 }
 
 }  // namespace

@@ -149,6 +149,16 @@ std::string ElementType(const HolderTree& tree, Node holder, Node held) {
   return std::string(type);
 }
 
+std::string OwnerType(const HolderTree& tree, Node holder) {
+  const ObjectGraph& graph = tree.graph();
+  for (Node at = tree.ParentOf(holder); at != HolderTree::kNone; at = tree.ParentOf(at)) {
+    if (graph.IsObject(at) && !IsPlainContainer(graph.TypeName(at))) {
+      return std::string(graph.TypeName(at));
+    }
+  }
+  return "";
+}
+
 ChainPath DescribeChain(const HolderTree& tree, const Vote& vote) {
   const ObjectGraph& graph = tree.graph();
   const std::string head = tree.paths().To(vote.holder).text;
@@ -189,6 +199,7 @@ HolderPath DescribePath(const HolderTree& tree, const Vote& vote,
   path.holder_text = tree.paths().To(holder).text;
   path.holder_type = graph.TypeName(holder);
   path.holder_length = graph.LengthOf(vote.holder);
+  path.owner_type = OwnerType(tree, holder);
   if (vote.link != HolderTree::kNone) path.chain = DescribeChain(tree, vote);
   // From the held object to its block by more than one pointer: gc cannot see that chain.
   std::uint32_t native_steps = 0;

@@ -29,6 +29,7 @@ struct HolderPath {
   std::string root;               // module global | frame local | thread state
   std::string holder_text;        // up to the container that the survivors share: "app.CACHE"
   std::string holder_type;        // its type: "dict", "list", "app.Store"
+  std::string owner_type;  // of the nearest object above it that is no plain container; "" none
   std::optional<std::uint64_t> holder_length;  // entries, where it has a length
   // What hangs there: the type of the object below which the block hangs, "torch.Tensor", or of the
   // program's own object around it.

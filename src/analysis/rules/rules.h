@@ -48,6 +48,9 @@ RssRise WhyRssRises(const Case& one);
 // Of kLittleKept, how fast and how much it is.
 std::string DescribeLittleKept(const Case& one);
 
+// Steady growth that is too slow for rss to show; blames nobody.
+RuleOutcome CheckBelowNoise(const Case& one);
+
 // Growth that no finding explains, and where it lies. Looks at what the other rules have found.
 RuleOutcome CheckUnexplained(const Case& one, const std::vector<Finding>& findings);
 

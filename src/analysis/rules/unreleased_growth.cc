@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include "analysis/application_frame.h"
+#include "analysis/correlated_type.h"
 #include "analysis/describe.h"
 #include "analysis/rules/rules.h"
 
@@ -32,6 +33,23 @@ Finding DescribeUnreleasedGrowth(const Case& one, const Suspect& suspect) {
                                   "free; no Python object refers to it.",
                                   site)
                             : fmt::format("Follow what {} returns or stores.", site);
+  }
+  const TypeGrowth* type = finding.who_holds ? nullptr : CorrelatedType(one, suspect);
+  if (type != nullptr) {
+    const std::uint64_t more = type->after - type->before;
+    finding.id = "correlated_holder";
+    finding.confidence = Confidence::kWeak;
+    finding.what.type = type->type;
+    finding.what.count = more;
+    finding.title += fmt::format(". The number of {} rises in proportion", type->type);
+    finding.evidence.push_back(
+        {fmt::format("{}: {} before, {} after {}, as many as blocks of this stack in the same "
+                     "time, or a few for each; no other type of the program or of a library is. "
+                     "Correlated, not proven",
+                     type->type, FormatCount(type->before), FormatCount(type->after),
+                     FormatSeconds(one.holders->seconds_between)),
+         static_cast<double>(more), "objects", "two heap graphs"});
+    finding.fix = fmt::format("Look first at who makes and keeps {}.", type->type);
   }
   finding.would_disprove =
       "The floor of this stack levels off in a longer window, or the blocks are released when a "
