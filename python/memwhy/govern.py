@@ -20,10 +20,11 @@ import json
 import os
 from pathlib import Path
 
+from ._admission import AdmissionMiddleware, Gate, Ticket
 from ._command import source_tree
 
-__all__ = ["BlockPool", "Misuse", "PoolError", "PoolExhausted", "QuotaExceeded", "Refused",
-           "Tenant"]
+__all__ = ["AdmissionMiddleware", "BlockPool", "Gate", "Misuse", "PoolError", "PoolExhausted",
+           "QuotaExceeded", "Refused", "Tenant", "Ticket"]
 
 MODULE_NAME = "_memwhy_govern"
 MODULE_FILE = MODULE_NAME + ".abi3.so"
@@ -50,7 +51,11 @@ class QuotaExceeded(PoolError):
 
 
 class Refused(PoolError):
-    """No new request for this tenant now (too_many_requests, at_hard_mark)."""
+    """No new request for this tenant now: too_many_requests, at_hard_mark of a pool; queue_full,
+    deadline, too_large of a gate, which says in `retry_after` after how many seconds to ask again
+    (None: never)."""
+
+    retry_after = None
 
 
 class Misuse(PoolError, ValueError):
