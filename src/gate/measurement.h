@@ -47,6 +47,8 @@ struct WorkloadSamples {
   std::string name;
   Fingerprint fingerprint;  // what belongs to this workload: python, libraries, variables
   std::map<std::string, MetricSamples, std::less<>> metrics;
+  // Processes that the kernel killed at the memory limit, and that limit.
+  std::uint64_t oom_kills = 0;
   std::vector<StackSample> peak;     // at the heap's peak, largest first; the largest stacks only
   std::vector<StackSample> growing;  // what grew over the operations, largest first
 };

@@ -4,6 +4,7 @@
 import http.server
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -306,3 +307,37 @@ def test_revisions_are_compared_and_changed_lines_named(tmp_path):
     listed = subprocess.run(["git", "worktree", "list"], cwd=tmp_path, capture_output=True,
                             text=True).stdout
     assert len(listed.splitlines()) == 1
+
+
+def test_limit_of_the_deployment_is_real(tmp_path):
+    code = "import time; kept = b'x' * ({} << 20); time.sleep(.05)"
+    budgets = [{"metric": "rss_peak", "limit": "85 %"},
+               {"metric": "cgroup_peak", "limit": "85 %"}]
+    one_workload(tmp_path, code.format(10), memory_limit="64 MiB", budgets=budgets)
+    done = subprocess.run([MEMWHY, "gate", "run", "--json"], cwd=tmp_path, text=True,
+                          capture_output=True, timeout=100)
+    if done.returncode == 3 and "cannot run under its memory_limit" in done.stderr:
+        pytest.skip("no memory cgroup can be made here: needs root or a delegated cgroup")
+    assert done.returncode == 0, done
+    bounds = bounds_of(done)
+    assert bounds["rss_peak", "limit"]["limit"] == int(64 * 0.85 * 2**20)
+    assert 10 << 20 < bounds["cgroup_peak", "limit"]["candidate"] < 54 << 20
+    (tmp_path / "work.py").write_text(code.format(90))
+    text = gate(tmp_path, "run", "-q", expect=1).stdout
+    assert "cgroup_peak killed      more than 64.0 MiB" in text
+    directories = [line.split()[4] for line in open("/proc/self/mountinfo") if "cgroup" in line]
+    assert not [found for directory in directories
+                for found in Path(directory).glob("**/memwhy-gate-*")]
+
+
+@pytest.mark.skipif(os.environ.get("MEMWHY_FULL_TESTS") != "1", reason="with MEMWHY_FULL_TESTS=1")
+def test_demo_is_stopped_as_its_page_says(tmp_path):
+    done = subprocess.run([ROOT / "examples" / "gate" / "run", tmp_path], text=True, timeout=200,
+                          capture_output=True, env={**os.environ, "MEMWHY": str(MEMWHY)})
+    assert done.returncode == 1, (done.stdout, done.stderr)
+    rss = re.search(r"ok rss_peak increase .*\(\+(\d+\.\d) %\)", done.stdout)
+    heap = re.search(r"x  python_bytes increase .*\(\+(\d+\.\d) %\)", done.stdout)
+    assert float(rss.group(1)) == pytest.approx(53.7, abs=3)
+    assert float(heap.group(1)) == pytest.approx(83.4, abs=3)
+    assert "service.py:36" in done.stdout
+    assert (tmp_path / "gate.html").read_text().count("regress") > 1

@@ -44,7 +44,7 @@ std::string SpreadText(const Metric& metric, const std::vector<double>& samples)
 
 std::string BoundRow(const BoundResult& bound) {
   const Metric& metric = *bound.metric;
-  const bool is_rate = bound.bound == Bound::kGrowth;
+  const bool is_rate = bound.bound == Bound::kGrowth || bound.bound == Bound::kForecast;
   std::string change = "";
   if (bound.delta) change = DeltaText(metric, *bound.delta);
   if (bound.percent) change += " (" + PercentText(*bound.percent) + ")";

@@ -52,7 +52,7 @@ Json StackJson(const StackSample& stack) {
 
 Json BoundJson(const BoundResult& bound) {
   const Metric& metric = *bound.metric;
-  const bool is_rate = bound.bound == Bound::kGrowth;
+  const bool is_rate = bound.bound == Bound::kGrowth || bound.bound == Bound::kForecast;
   Json json;
   json["metric"] = std::string(metric.name);
   json["layer"] = std::string(metric.layer);

@@ -84,9 +84,12 @@ std::string VerdictLine(const GateResult& result) {
 
 std::string ChangeLine(const BoundResult& bound) {
   const Metric& metric = *bound.metric;
+  if (bound.bound == Bound::kKilled) {
+    return "more than " + AmountText(metric, bound.allowed);
+  }
   if (!bound.candidate_median) return "unknown";
   const std::string now = AmountText(metric, *bound.candidate_median);
-  if (bound.bound == Bound::kGrowth) {
+  if (bound.bound == Bound::kGrowth || bound.bound == Bound::kForecast) {
     return DeltaText(metric, *bound.candidate_median) + " per operation";
   }
   if (!bound.baseline_median) return now;
@@ -104,6 +107,10 @@ std::string AllowedText(const BoundResult& bound) {
       return bound.baseline_median ? DeltaText(metric, bound.allowed) : "unknown";
     case Bound::kGrowth:
       return AmountText(metric, bound.allowed) + " per operation";
+    case Bound::kForecast:
+      return FormatCount(RoundToBytes(bound.allowed)) + " operations";
+    case Bound::kKilled:
+      return "at most " + AmountText(metric, bound.allowed);
   }
   return "";
 }

@@ -18,6 +18,7 @@ namespace memwhy::gate {
 namespace {
 
 constexpr double kCertainP = 0.01;
+const MetricSamples kNoSamples;
 constexpr double kDeviations = 3;  // a shift must stand out of so many median deviations
 
 const WorkloadSamples* FindWorkload(const Measurement* measurement, const std::string& name) {
@@ -282,6 +283,29 @@ void JudgeGrowth(const Budget& budget, const MetricSamples& samples, BoundResult
                             why, growing, known);
 }
 
+// How many operations fit until the limit, by the growth that is seen.
+void JudgeForecast(const Budget& budget, double limit, const MetricSamples& samples,
+                   BoundResult* result) {
+  Budget any_growth = budget;
+  any_growth.growth = 0;
+  JudgeGrowth(any_growth, samples, result);
+  result->allowed = *budget.until_limit;
+  if (result->state != State::kRegress) {
+    if (result->state == State::kPass) result->why = "it does not grow";
+    return;
+  }
+  const double level = Median(samples.levels);
+  const double rate = *result->candidate_median;
+  const double left = std::max(0.0, (limit - level) / rate);
+  const std::string forecast =
+      fmt::format("{} now and {} per operation: the limit of {} is reached after {} operations",
+                  AmountText(*budget.metric, level), DeltaText(*budget.metric, rate),
+                  AmountText(*budget.metric, limit), FormatCount(RoundToBytes(left)));
+  result->why =
+      fmt::format("{}; {} must fit", forecast, FormatCount(RoundToBytes(*budget.until_limit)));
+  if (left >= *budget.until_limit) result->state = State::kPass;
+}
+
 class WorkloadJudge {
  public:
   WorkloadJudge(const Workload& workload, const WorkloadSamples* baseline,
@@ -291,11 +315,13 @@ class WorkloadJudge {
   void All() {
     static const std::vector<StackSample> kNone;
     result_.peak = CompareStacks(baseline_ == nullptr ? kNone : baseline_->peak, candidate_.peak);
+    if (candidate_.oom_kills > 0) return Killed();
     for (const Budget& budget : workload_.budgets) {
       const MetricSamples* samples = FindSamples(&candidate_, *budget.metric);
       if (budget.limit) Level(budget, samples, Bound::kLimit);
       if (budget.needs_baseline()) Level(budget, samples, Bound::kIncrease);
-      if (budget.growth) Growth(budget, samples);
+      if (budget.growth) Growth(budget, samples, Bound::kGrowth);
+      if (budget.until_limit) Growth(budget, samples, Bound::kForecast);
     }
     for (const BoundResult& bound : result_.bounds) {
       result_.state = Worse(result_.state, bound.state);
@@ -329,11 +355,30 @@ class WorkloadJudge {
     result_.bounds.push_back(std::move(result));
   }
 
-  void Growth(const Budget& budget, const MetricSamples* samples) {
+  void Killed() {
+    BoundResult result;
+    result.metric = FindMetric("cgroup_peak");
+    result.bound = Bound::kKilled;
+    result.state = State::kRegress;
+    result.allowed = workload_.memory_limit.value_or(0);
+    result.why = fmt::format(
+        "the kernel killed {} of its processes: it needs more than its "
+        "memory_limit of {}; no other budget was judged",
+        candidate_.oom_kills, AmountText(*result.metric, result.allowed));
+    result_.state = State::kRegress;
+    result_.bounds.push_back(std::move(result));
+  }
+
+  void Growth(const Budget& budget, const MetricSamples* samples, Bound bound) {
     BoundResult result;
     result.metric = budget.metric;
-    result.bound = Bound::kGrowth;
-    JudgeGrowth(budget, samples == nullptr ? MetricSamples() : *samples, &result);
+    result.bound = bound;
+    const MetricSamples& of = samples == nullptr ? kNoSamples : *samples;
+    if (bound == Bound::kGrowth) {
+      JudgeGrowth(budget, of, &result);
+    } else {
+      JudgeForecast(budget, *workload_.memory_limit, of, &result);
+    }
     if (result.state == State::kRegress) result.stacks = candidate_.growing;
     result_.bounds.push_back(std::move(result));
   }
@@ -387,6 +432,10 @@ const char* BoundName(Bound bound) {
       return "increase";
     case Bound::kGrowth:
       return "growth";
+    case Bound::kForecast:
+      return "until_limit";
+    case Bound::kKilled:
+      return "killed";
   }
   return "";
 }

@@ -206,6 +206,34 @@ TEST_F(JudgeTest, NoisyGrowthNeedsMostProcesses) {
   EXPECT_EQ(First().state, State::kPass);
 }
 
+TEST_F(JudgeTest, ForecastCountsTheOperationsUntilTheLimit) {
+  Budget& budget = Add("heap_live");
+  budget.until_limit = 100'000;
+  plan_.workloads[0].memory_limit = 200 * kMiB;
+  MetricSamples& samples = now_.workloads[0].metrics["heap_live"];
+  samples.levels = {100 * kMiB, 100 * kMiB};
+  const GrowthRun growing = RunOf({0, 1000, 2000, 3000, 4000, 5000}, 6);  // 1000 B per operation
+  samples.growth = {growing, growing};
+  EXPECT_EQ(First().state, State::kPass);  // 104857 operations fit
+  EXPECT_NE(First().why.find("after 104,858 operations"), std::string::npos) << First().why;
+  plan_.workloads[0].budgets[0].until_limit = 110'000;
+  EXPECT_EQ(First().state, State::kRegress);
+  samples.growth = {RunOf({1, 1, 1, 1, 1, 1}, 6), RunOf({1, 1, 1, 1, 1, 1}, 6)};
+  EXPECT_EQ(First().state, State::kPass);
+  EXPECT_EQ(First().why, "it does not grow");
+}
+
+TEST_F(JudgeTest, KillAtTheLimitIsARegression) {
+  Add("rss_peak").limit = 1;
+  plan_.workloads[0].memory_limit = 64 * kMiB;
+  now_.workloads[0].oom_kills = 7;
+  const GateResult result = Result();
+  EXPECT_EQ(result.state, State::kRegress);
+  ASSERT_EQ(result.workloads[0].bounds.size(), 1u);
+  EXPECT_EQ(result.workloads[0].bounds[0].bound, Bound::kKilled);
+  EXPECT_NE(result.workloads[0].bounds[0].why.find("memory_limit of 64.0 MiB"), std::string::npos);
+}
+
 StackSample Stack(const char* function, int line, double bytes) {
   StackSample sample;
   sample.frames = {{function, "app", "app.py", line, model::Language::kPython}};

@@ -22,8 +22,8 @@ int StateExitCode(State state);
 // The one that decides for both: regress before env-mismatch before inconclusive before improved.
 State Worse(State a, State b);
 
-enum class Bound : std::uint8_t { kLimit, kIncrease, kGrowth };
-// "limit", "increase", "growth".
+enum class Bound : std::uint8_t { kLimit, kIncrease, kGrowth, kForecast, kKilled };
+// "limit", "increase", "growth", "until_limit", "killed".
 const char* BoundName(Bound bound);
 
 struct BoundResult {

@@ -18,6 +18,7 @@
 #include "gate/judge/statistics.h"
 #include "gate/measure/fingerprint.h"
 #include "gate/measure/git_changes.h"
+#include "gate/measure/memory_cgroup.h"
 #include "gate/measure/program_run.h"
 #include "gate/measure/run_end.h"
 #include "gate/measure/session_numbers.h"
@@ -137,6 +138,13 @@ class Measurer {
       std::vector<WorkloadSamples> samples(options_.sides.size());
       for (WorkloadSamples& one : samples) one.name = workload.name;
       MEMWHY_TRY_VOID(Plain(workload, &samples));
+      if (std::ranges::any_of(samples, [](const auto& one) { return one.oom_kills > 0; })) {
+        // What does not fit is not recorded: the answer is known.
+        for (std::size_t i = 0; i < samples.size(); ++i) {
+          measurements[i].workloads.push_back(std::move(samples[i]));
+        }
+        continue;
+      }
       MEMWHY_TRY_VOID(Recorded(workload, RunKind::kRecorded, &samples));
       MEMWHY_TRY_VOID(Recorded(workload, RunKind::kObjects, &samples));
       for (std::size_t i = 0; i < samples.size(); ++i) {
@@ -215,12 +223,23 @@ class Measurer {
           spec.wants.pss |= budget.metric->name == "pss";
           spec.wants.descriptors |= budget.metric->name == "descriptors";
         }
-        MEMWHY_TRY(const ProgramRun run, RunChecked(workload, spec));
+        std::optional<MemoryCgroup> cgroup;
+        MEMWHY_TRY_VOID(Limit(workload, &cgroup));
+        if (cgroup) spec.cgroup = cgroup->processes();
+        const auto ended = RunChecked(workload, spec);
+        if (cgroup && cgroup->OomKills() > 0) {
+          // More runs would say the same: what it takes does not fit.
+          (*samples)[side].oom_kills += cgroup->OomKills();
+          continue;
+        }
+        if (!ended) return ended.error();
+        const ProgramRun& run = *ended;
         if (run.samples.empty()) {
           return Error(fmt::format("workload {} ended before it could be looked at",
                                    EscapeName(workload.name)));
         }
         AddPlain(workload, run, &(*samples)[side]);
+        if (cgroup) AddCgroup(workload, *cgroup, &(*samples)[side]);
         if (repeat == 0) MEMWHY_TRY_VOID(AddFingerprint(workload, side, run, &(*samples)[side]));
       }
     }
@@ -229,6 +248,39 @@ class Measurer {
       MEMWHY_TRY_VOID(AddFingerprint(workload, side, ProgramRun(), &(*samples)[side]));
     }
     return {};
+  }
+
+  // Runs go on without the limit where none can be set, but not where a budget needs it.
+  Result<void> Limit(const Workload& workload, std::optional<MemoryCgroup>* cgroup) {
+    if (!workload.memory_limit) return {};
+    auto made = MemoryCgroup::Make(RoundToBytes(*workload.memory_limit));
+    if (made) {
+      cgroup->emplace(*std::move(made));
+      return {};
+    }
+    const bool is_needed = std::ranges::any_of(workload.budgets, [](const Budget& budget) {
+      return budget.metric->name == "cgroup_peak";
+    });
+    if (is_needed) {
+      return made.error().With("workload {} cannot run under its memory_limit",
+                               EscapeName(workload.name));
+    }
+    if (!has_said_no_limit_ && options_.say) {
+      options_.say("memory_limit is judged, but not set: " + made.error().message());
+    }
+    has_said_no_limit_ = true;
+    return {};
+  }
+
+  static void AddCgroup(const Workload& workload, const MemoryCgroup& cgroup,
+                        WorkloadSamples* samples) {
+    const bool is_wanted = std::ranges::any_of(workload.budgets, [](const Budget& budget) {
+      return budget.metric->name == "cgroup_peak";
+    });
+    const auto peak = cgroup.Peak();
+    if (is_wanted && peak) {
+      samples->metrics["cgroup_peak"].levels.push_back(static_cast<double>(*peak));
+    }
   }
 
   Result<void> AddFingerprint(const Workload& workload, std::size_t side, const ProgramRun& run,
@@ -250,7 +302,7 @@ class Measurer {
   void AddPlain(const Workload& workload, const ProgramRun& run, WorkloadSamples* samples) {
     for (const Budget& budget : workload.budgets) {
       const Metric& metric = *budget.metric;
-      if (metric.run != RunKind::kPlain) continue;
+      if (metric.run != RunKind::kPlain || metric.name == "cgroup_peak") continue;
       MetricSamples& of = samples->metrics[std::string(metric.name)];
       if (metric.name == "rss_peak") {
         of.levels.push_back(static_cast<double>(run.rss_peak));
@@ -263,7 +315,7 @@ class Measurer {
                                 ? *std::ranges::min_element(last)
                                 : Median(last));
       }
-      if (!budget.growth) continue;
+      if (!budget.judges_growth()) continue;
       const bool is_exact = metric.metric_class == MetricClass::kExact;
       of.growth.push_back(SampledGrowth(run, workload, is_exact ? kGrowthParts : kNoisyParts,
                                         metric.metric_class, value));
@@ -343,7 +395,7 @@ class Measurer {
         of.levels.push_back(numbers.allocated_bytes);
       } else {
         of.levels.push_back(is_blocks ? numbers.live_blocks : numbers.live_bytes);
-        if (budget.growth) of.growth.push_back(is_blocks ? numbers.blocks : numbers.bytes);
+        if (budget.judges_growth()) of.growth.push_back(is_blocks ? numbers.blocks : numbers.bytes);
       }
     }
     if (kind == RunKind::kRecorded || samples->peak.empty()) samples->peak = numbers.peak;
@@ -356,6 +408,7 @@ class Measurer {
   const MeasureOptions& options_;
   TemporaryFolder folder_;
   const RealFileSystem fs_;
+  bool has_said_no_limit_ = false;
 };
 
 }  // namespace

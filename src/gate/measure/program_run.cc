@@ -110,6 +110,10 @@ std::string FindProgram(const ProgramSpec& spec, const std::vector<std::string>&
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(127);
   sigprocmask(SIG_SETMASK, &mask, nullptr);
+  if (!spec.cgroup.empty()) {
+    const int processes = open(spec.cgroup.c_str(), O_WRONLY | O_CLOEXEC);
+    if (processes < 0 || write(processes, "0", 1) != 1) give_up();
+  }
   const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
   if (null < 0 || dup2(null, STDIN_FILENO) < 0) give_up();
   if (dup2(log, STDOUT_FILENO) < 0 || dup2(log, STDERR_FILENO) < 0) give_up();

@@ -18,7 +18,8 @@ struct ProgramSpec {
   std::vector<std::string> argv;
   std::string directory;
   std::vector<std::pair<std::string, std::string>> environment;  // in place of ours, by name
-  std::string log;  // file that its stdout and stderr go to; it must not be there yet
+  std::string log;     // file that its stdout and stderr go to; it must not be there yet
+  std::string cgroup;  // file that it writes "0" to before it starts; "" none
   double timeout_s = 600;
   bool samples = false;  // look at the tree; the next two say at what beside memory and threads
   TreeWants wants;

@@ -17,6 +17,8 @@ constexpr Metric kMetrics[] = {
     {"rss", "system", kNoisy, kBytes, kPlain, true,
      "resident memory of the process tree, median of the last third of the run"},
     {"pss", "system", kNoisy, kBytes, kPlain, true, "the same with shared pages counted once"},
+    {"cgroup_peak", "system", kNoisy, kBytes, kPlain, false,
+     "highest charge of the memory cgroup in which the workload runs under its memory_limit"},
     {"descriptors", "system", kExact, kCount, kPlain, true,
      "open file descriptors, least number in the last third of the run"},
     {"threads", "system", kExact, kCount, kPlain, true,
@@ -43,7 +45,6 @@ constexpr Unmeasured kUnmeasured[] = {
     {"objects", "objects by type are not measured yet; python_blocks counts all of them"},
     {"storages", "storages of tensors are not measured yet"},
     {"autograd_nodes", "nodes of autograd are not measured yet"},
-    {"cgroup", "the charge of a memory cgroup is not measured yet"},
     {"device", "memory of devices is not measured yet"},
 };
 

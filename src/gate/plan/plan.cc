@@ -106,24 +106,28 @@ void EachKey(const YAML::Node& node, std::string_view what, std::string_view kno
   }
 }
 
-// "5 %" or a size, whichever bound that is.
-void ReadIncrease(const YAML::Node& node, Budget* budget) {
-  std::string text = TextOf(node, "increase");
+double PercentOf(const YAML::Node& node, std::string_view what) {
+  const std::string text = TextOf(node, what);
   std::string_view rest = Trim(text);
-  if (!EndsWith(rest, "%")) {
-    if (budget->increase) Refuse(node, "increase has two sizes");
-    budget->increase = AmountOf(node, "increase", budget->metric->unit);
-    return;
-  }
   rest.remove_suffix(1);
   const std::string number(Trim(rest));
   char* end = nullptr;
   const double value = std::strtod(number.c_str(), &end);
   if (number.empty() || *end != '\0' || !std::isfinite(value) || value < 0) {
-    Refuse(node, fmt::format("increase must be a percentage (\"5 %\"), not {}", Shown(text)));
+    Refuse(node, fmt::format("{} must be a percentage (\"5 %\"), not {}", what, Shown(text)));
+  }
+  return value;
+}
+
+// "5 %" or a size, whichever bound that is.
+void ReadIncrease(const YAML::Node& node, Budget* budget) {
+  if (!EndsWith(Trim(TextOf(node, "increase")), "%")) {
+    if (budget->increase) Refuse(node, "increase has two sizes");
+    budget->increase = AmountOf(node, "increase", budget->metric->unit);
+    return;
   }
   if (budget->increase_percent) Refuse(node, "increase has two percentages");
-  budget->increase_percent = value;
+  budget->increase_percent = PercentOf(node, "increase");
 }
 
 const Metric* MetricOf(const YAML::Node& node) {
@@ -140,7 +144,7 @@ const Metric* MetricOf(const YAML::Node& node) {
   Refuse(node, fmt::format("there is no metric {}; there are {}", Shown(name), known));
 }
 
-constexpr std::string_view kBudgetKeys = "metric, limit, increase, growth";
+constexpr std::string_view kBudgetKeys = "metric, limit, increase, growth, until_limit";
 
 Budget ReadBudget(const YAML::Node& node) {
   Budget budget;
@@ -151,7 +155,15 @@ Budget ReadBudget(const YAML::Node& node) {
   if (budget.metric == nullptr) Refuse(node, "a budget needs a metric");
   const MetricUnit unit = budget.metric->unit;
   EachKey(node, "a budget", kBudgetKeys, [&](const std::string& key, const YAML::Node& value) {
-    if (key == "limit") {
+    if (key == "limit" && EndsWith(Trim(TextOf(value, "limit")), "%")) {
+      budget.limit_percent = PercentOf(value, "limit");
+      if (unit != MetricUnit::kBytes) Refuse(value, "a percentage is for a metric in bytes");
+    } else if (key == "until_limit") {
+      if (!budget.metric->has_growth || unit != MetricUnit::kBytes) {
+        Refuse(value, fmt::format("{} has no growth in bytes", budget.metric->name));
+      }
+      budget.until_limit = WholeOf(value, "until_limit", 1, 1e15);
+    } else if (key == "limit") {
       budget.limit = AmountOf(value, "limit", unit);
     } else if (key == "growth") {
       if (!budget.metric->has_growth) {
@@ -163,7 +175,8 @@ Budget ReadBudget(const YAML::Node& node) {
       for (const YAML::Node& one : value) ReadIncrease(one, &budget);
     }
   });
-  if (!budget.has_level() && !budget.growth) {
+  const bool is_bounded = budget.has_level() || budget.limit_percent || budget.judges_growth();
+  if (!is_bounded) {
     Refuse(node, fmt::format("the budget of {} bounds nothing: give it limit, increase or growth",
                              budget.metric->name));
   }
@@ -217,7 +230,7 @@ std::string Absolute(const std::string& folder, const std::string& path) {
 }
 
 constexpr std::string_view kSharedKeys =
-    "directory, environment, mark, warm_up, operations, repeats, timeout, budgets";
+    "directory, environment, mark, warm_up, operations, repeats, timeout, memory_limit, budgets";
 const std::string kWorkloadKeys = "name, command, " + std::string(kSharedKeys);
 
 // One key that defaults may have, too.
@@ -242,6 +255,9 @@ void ReadShared(const std::string& key, const YAML::Node& value, const std::stri
       Refuse(value, fmt::format("timeout must be a time (\"90s\", \"10m\"), not {}", Shown(text)));
     }
     workload->timeout_s = *seconds;
+  } else if (key == "memory_limit") {
+    workload->memory_limit = AmountOf(value, "memory_limit", MetricUnit::kBytes);
+    if (*workload->memory_limit < 1 << 20) Refuse(value, "memory_limit must be 1 MiB or more");
   } else if (key == "budgets") {
     workload->budgets = ReadBudgets(value);
   }
@@ -256,7 +272,12 @@ void CheckWorkload(const YAML::Node& node, const Workload& workload) {
     Refuse(node, fmt::format("the workload {} has no budgets", Shown(workload.name)));
   }
   for (const Budget& budget : workload.budgets) {
-    if (!budget.growth) continue;
+    if ((budget.limit_percent || budget.until_limit || budget.metric->name == "cgroup_peak") &&
+        !workload.memory_limit) {
+      Refuse(node, fmt::format("the budget of {} needs the memory_limit of {}", budget.metric->name,
+                               Shown(workload.name)));
+    }
+    if (!budget.judges_growth()) continue;
     const bool is_plain = budget.metric->run == RunKind::kPlain;
     if (!workload.operations && (is_plain || workload.mark.empty())) {
       Refuse(node, fmt::format("growth of {} needs the number of operations that {} does in one "
@@ -282,6 +303,9 @@ Workload ReadWorkload(const YAML::Node& node, const std::string& folder, const W
     }
   });
   CheckWorkload(node, workload);
+  for (Budget& budget : workload.budgets) {
+    if (budget.limit_percent) budget.limit = *workload.memory_limit * *budget.limit_percent / 100;
+  }
   return workload;
 }
 

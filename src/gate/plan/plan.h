@@ -17,15 +17,18 @@
 
 namespace memwhy::gate {
 
-// At least one of the four bounds is there.
+// At least one of the bounds is there.
 struct Budget {
   const Metric* metric = nullptr;
   std::optional<double> limit;             // the level itself, bytes or a number
   std::optional<double> increase;          // over the baseline, bytes or a number
   std::optional<double> increase_percent;  // over the baseline
   std::optional<double> growth;            // per operation, bytes or a number
+  std::optional<double> limit_percent;     // of the workload's memory_limit; `limit` follows
+  std::optional<double> until_limit;       // operations until memory_limit, by growth
 
   bool needs_baseline() const { return increase || increase_percent; }
+  bool judges_growth() const { return growth || until_limit; }
   bool has_level() const { return limit || needs_baseline(); }
 };
 
@@ -34,11 +37,12 @@ struct Workload {
   std::vector<std::string> command;
   std::string directory;  // absolute
   std::vector<std::pair<std::string, std::string>> environment;
-  std::string mark;                  // of memwhy.mark; "": none
-  double warm_up = 0;                // operations before those that are judged
-  std::optional<double> operations;  // that are judged, in one process
-  int repeats = 7;                   // fresh processes
-  double timeout_s = 600;            // of one process
+  std::string mark;                    // of memwhy.mark; "": none
+  double warm_up = 0;                  // operations before those that are judged
+  std::optional<double> operations;    // that are judged, in one process
+  int repeats = 7;                     // fresh processes
+  std::optional<double> memory_limit;  // bytes: of the deployment
+  double timeout_s = 600;              // of one process
   std::vector<Budget> budgets;
 
   bool needs(RunKind kind) const;

@@ -107,6 +107,26 @@ TEST(PlanTest, WhatCannotBeJudgedIsRefused) {
             std::string::npos);
 }
 
+TEST(PlanTest, LimitOfTheDeploymentBoundsALevelAndAForecast) {
+  const std::string head = std::string(kHead) + "    memory_limit: 200 MiB\n    operations: 10\n";
+  const auto plan = ParsePlan(
+      "gate.yaml", head + "    budgets: [{metric: rss, limit: 85 %, until_limit: 1000000}]\n");
+  ASSERT_TRUE(plan) << plan.error().message();
+  const Budget& budget = plan->workloads[0].budgets[0];
+  EXPECT_EQ(budget.limit, 170.0 * 1024 * 1024);
+  EXPECT_EQ(budget.until_limit, 1e6);
+  EXPECT_NE(BudgetError("{metric: rss, limit: 85 %}").find("needs the memory_limit"),
+            std::string::npos);
+  EXPECT_NE(BudgetError("{metric: cgroup_peak, limit: 1 GiB}").find("needs the memory_limit"),
+            std::string::npos);
+  EXPECT_NE(BudgetError("{metric: threads, limit: 85 %}").find("metric in bytes"),
+            std::string::npos);
+  EXPECT_NE(BudgetError("{metric: rss_peak, until_limit: 5}").find("no growth in bytes"),
+            std::string::npos);
+  EXPECT_NE(ErrorOf(std::string(kHead) + "    memory_limit: 1\n").find("1 MiB or more"),
+            std::string::npos);
+}
+
 TEST(PlanTest, WorkloadsAreWhole) {
   EXPECT_NE(ErrorOf("workloads:\n  - command: [a]\n").find("needs a name"), std::string::npos);
   EXPECT_NE(ErrorOf("workloads:\n  - name: a\n").find("needs a command"), std::string::npos);
