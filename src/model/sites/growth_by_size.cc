@@ -8,7 +8,8 @@
 namespace memwhy::model {
 namespace {
 
-constexpr double kBySize = 0.5;  // of the growth
+constexpr double kBySize = 0.5;                // of the growth
+constexpr Bytes kMinGrown = Bytes{64} * 1024;  // less is not judged, and costs no look
 constexpr double kFewBlocks = 64;
 constexpr double kMoreBlocks = 2.1;  // a block and its successor may both be there for a moment
 constexpr double kMost = 0.9;        // of the bytes
@@ -17,7 +18,7 @@ constexpr std::size_t kMaxLargest = 256;
 }  // namespace
 
 Bytes GrownBySize(const SizeSum& from, const SizeSum& to, Bytes grown, bool is_resized) {
-  if (grown == 0 || from.count() == 0 || to.count() > kMoreBlocks * from.count()) return 0;
+  if (grown < kMinGrown || from.count() == 0 || to.count() > kMoreBlocks * from.count()) return 0;
   if (!is_resized && to.count() > kFewBlocks) return 0;
   const double by_size = std::min(from.count(), to.count()) * (to.mean() - from.mean());
   if (by_size < kBySize * static_cast<double>(grown)) return 0;

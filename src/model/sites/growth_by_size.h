@@ -27,8 +27,8 @@ class SizeSum {
 };
 
 // What of the growth of a row's floor between the two is because each block is larger; 0 where that
-// is less than half of it, or where there are more blocks as well. Of blocks that were never
-// reallocated only a few can be told from work that happens to be larger today.
+// is less than half of it, where there are more blocks as well, or below 64 KiB. Of blocks that
+// were never reallocated only a few can be told from work that happens to be larger today.
 Bytes GrownBySize(const SizeSum& from, const SizeSum& to, Bytes grown, bool is_resized);
 
 // The largest blocks that together have most of the bytes, at most 256.

@@ -249,11 +249,11 @@ TEST(WindowViewTest, AnArrayThatIsReplacedByALargerOneGrowsBySize) {
   FakeSource source;
   const StackId line = source.Stack({"append"});
   for (int i = 1; i < 30; ++i) {
-    source.Malloc(i, 0x1000 + i * 16, i * 1000, line);
+    source.Malloc(i, 0x1000 + i * 16, i * 10'000, line);
     if (i > 1) source.Free(i + 0.1, 0x1000 + (i - 1) * 16);
   }
   const WindowView view = ViewOf(source, Window(10, 28, 30, 10));
-  EXPECT_EQ(view.stacks[0].grown_by_size, 18'000u);
+  EXPECT_EQ(view.stacks[0].grown_by_size, 180'000u);
   EXPECT_FALSE(view.stacks[0].is_resized);
 }
 
