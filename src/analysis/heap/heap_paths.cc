@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "base/bytes.h"
+
 namespace memwhy::analysis {
 namespace {
 
