@@ -46,6 +46,8 @@ const char* Name(Kind kind) {
       return "misconfiguration";
     case Kind::kObserver:
       return "observer";
+    case Kind::kInvalidMemoryUse:
+      return "invalid_memory_use";
     case Kind::kUnexplained:
       return "unexplained";
   }

@@ -34,6 +34,7 @@ enum class Kind : unsigned char {
   kWorkloadPeak,
   kMisconfiguration,
   kObserver,
+  kInvalidMemoryUse,
   kUnexplained,
 };
 enum class Layer : unsigned char {
@@ -111,6 +112,12 @@ struct NextStep {
   std::string why;
 };
 
+// A second stack that a finding speaks of: who freed the block, who allocated it.
+struct RelatedStack {
+  std::string says;
+  std::vector<model::Frame> stack;
+};
+
 // What a process has of a finding.
 struct FindingProcess {
   std::uint32_t pid = 0;
@@ -139,6 +146,7 @@ struct Finding {
   NextStep next_step;
   std::string fix;
   std::vector<FindingProcess> processes;  // most growth first; of a single process one
+  std::vector<RelatedStack> related;
 };
 
 struct Check {

@@ -24,6 +24,7 @@
 #include "cli/number_option.h"
 #include "cli/open_session.h"
 #include "cli/report_page.h"
+#include "cli/stdout_for_json.h"
 #include "diagnose/live_diagnosis.h"
 #include "diagnose/session_diagnosis.h"
 #include "report/verdict/findings_json.h"
@@ -51,28 +52,6 @@ struct DiagnoseOptions {
   bool redacts = false;
   double max_pause_ms = 2000;
   bool prints_json() const { return json == kStdout; }
-};
-
-// While it lives, what the program prints to stdout goes to stderr: stdout is one JSON document.
-class StdoutForJson {
- public:
-  explicit StdoutForJson(bool is_wanted) {
-    if (!is_wanted) return;
-    std::fflush(stdout);
-    saved_ = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    dup2(STDERR_FILENO, STDOUT_FILENO);
-  }
-  ~StdoutForJson() {
-    if (saved_ < 0) return;
-    std::fflush(stdout);
-    dup2(saved_, STDOUT_FILENO);
-    close(saved_);
-  }
-  StdoutForJson(const StdoutForJson&) = delete;
-  StdoutForJson& operator=(const StdoutForJson&) = delete;
-
- private:
-  int saved_ = -1;
 };
 
 int PrintDiagnose(const session::Session& session, const diagnose::SessionDiagnosis& diagnosis,

@@ -390,6 +390,51 @@ void GcLogs(const std::string& folder) {
   }
 }
 
+// Errors of each class, with their stacks in a program whose main calls serve.
+void Memcheck(const std::string& folder) {
+  const std::string map =
+      "memwhy-frames\t1\t3.12.1\t/usr/bin/python3.12\nallocator\tmalloc\n"
+      "code\t1\t1\tapp.py\t<module>\ncode\t2\t5\tapp.py\tserve\n"
+      "stub\t1000\t32\t1\t0\t0\nstub\t1020\t32\t2\t1\t20\n";
+  const auto frame = [](const std::string& ip, const std::string& object, const std::string& name) {
+    return "<frame><ip>" + ip + "</ip><obj>" + object + "</obj><fn>" + name +
+           "</fn><dir>/s</dir><file>f.pyx</file><line>7</line></frame>";
+  };
+  const std::string outer = "<frame><ip>0x1030</ip></frame>" +
+                            frame("0x1", "/usr/bin/python3.12", "PyObject_Vectorcall") +
+                            "<frame><ip>0x1010</ip></frame>";
+  const std::string inner = frame("0x2", "/l/vgpreload_memcheck.so", "malloc") +
+                            frame("0x1", "/usr/bin/python3.12", "PyBytes_FromStringAndSize") +
+                            frame("0x3", "/s/fast.so", "__pyx_pf_4fast_put") +
+                            frame("0x4", "/s/fast.so", "__pyx_pw_4fast_1put");
+  std::string errors;
+  for (const std::string kind : {"InvalidRead", "InvalidWrite", "UninitValue", "InvalidFree"}) {
+    errors += "<error><unique>0x1</unique><kind>" + kind + "</kind><what>it is</what><stack>" +
+              inner + outer + "</stack><auxwhat>block was alloc'd</auxwhat><stack>" + outer +
+              "</stack></error>\n";
+  }
+  for (const std::string kind : {"Leak_DefinitelyLost", "Leak_PossiblyLost"}) {
+    errors += "<error><kind>" + kind +
+              "</kind><xwhat><text>9 bytes</text><leakedbytes>9</leakedbytes>"
+              "<leakedblocks>3</leakedblocks></xwhat><stack>" +
+              inner + outer + "</stack></error>\n";
+  }
+  const std::string head =
+      "<?xml version=\"1.0\"?>\n<valgrindoutput><pid>7</pid><tool>memcheck</tool>"
+      "<args><argv><exe>python3</exe></argv></args>\n";
+  const std::string end =
+      "<status><state>FINISHED</state></status><errorcounts><pair><count>3</count>"
+      "<unique>0x1</unique></pair></errorcounts></valgrindoutput>\n";
+  WriteSeed(folder, "whole", Joined({"\x0c" + head + errors + end, map}));
+  WriteSeed(folder, "killed",
+            Joined({"\x40" + head + errors.substr(0, errors.size() / 2), map + "stop\tno room\n"}));
+  WriteSeed(folder, "signal",
+            "\x08" + head +
+                "<fatal_signal><tid>1</tid><signame>SIGSEGV</signame>"
+                "<stack>" +
+                outer + "</stack></fatal_signal>" + end);
+}
+
 void LineTables(const std::string& folder) {
   for (int minor = 8; minor <= 13; ++minor) {
     std::ifstream file("tests/fixtures/line_tables/python3." + std::to_string(minor) + ".txt");
@@ -492,5 +537,6 @@ int main(int argc, char** argv) {
   LineTables(out + "/line_table");
   GcLogs(out + "/gc_log");
   OomLogs(out + "/oom_log");
+  Memcheck(out + "/memcheck");
   return 0;
 }

@@ -54,6 +54,18 @@ Json WhoHoldsJson(const std::optional<analysis::WhoHolds>& who) {
               {"invisible_to_gc", who->invisible_to_gc}};
 }
 
+Json RelatedJson(const std::vector<analysis::RelatedStack>& related) {
+  Json out = Json::array();
+  for (const analysis::RelatedStack& one : related) {
+    Json stack = Json::array();
+    for (const model::Frame& frame : one.stack) stack.push_back(FrameJson(frame));
+    out.push_back(Json{{"says", one.says}, {"stack", std::move(stack)}});
+  }
+  return out;
+}
+
+}  // namespace
+
 Json FindingJson(const Finding& finding) {
   Json evidence = Json::array();
   for (const analysis::Evidence& one : finding.evidence) {
@@ -91,8 +103,11 @@ Json FindingJson(const Finding& finding) {
                              {"bytes_at_stake", one.bytes_at_stake}});
   }
   out["processes"] = std::move(processes);
+  if (!finding.related.empty()) out["related"] = RelatedJson(finding.related);
   return out;
 }
+
+namespace {
 
 Json ProcessesJson(const Verdict& verdict) {
   Json out = Json::array();

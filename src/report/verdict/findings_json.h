@@ -13,6 +13,9 @@
 
 namespace memwhy::report {
 
+// One entry of `findings`.
+Json FindingJson(const analysis::Finding& finding);
+
 Json FindingsJson(const model::Recording& recording, const analysis::Verdict& verdict,
                   std::span<const model::Ledger> ledgers);
 

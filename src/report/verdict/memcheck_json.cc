@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/verdict/memcheck_json.h"
+
+#include "report/verdict/findings_json.h"
+
+namespace memwhy::report {
+
+Json MemcheckJson(const model::Recording& recording, const analysis::MemcheckVerdict& verdict) {
+  Json findings = Json::array();
+  for (const analysis::Finding& finding : verdict.findings) {
+    findings.push_back(FindingJson(finding));
+  }
+  Json checks = Json::array();
+  for (const analysis::Check& check : verdict.checks) {
+    checks.push_back(Json{{"id", check.id}, {"result", Name(check.result)}, {"why", check.why}});
+  }
+  Json out;
+  out["schema"] = "memwhy.findings/1";
+  out["session"] = SessionJson(recording);
+  out["verdict"] = nullptr;
+  out["summary"] = verdict.summary;
+  out["ledgers"] = Json::array();
+  out["findings"] = std::move(findings);
+  out["checks"] = std::move(checks);
+  return out;
+}
+
+}  // namespace memwhy::report
