@@ -26,7 +26,7 @@ namespace memwhy::gate {
 namespace {
 
 constexpr double kInterval_s = 0.010;
-constexpr double kDescriptorInterval_s = 0.050;
+constexpr double kDescriptorInterval_s = 0.020;
 constexpr double kPssInterval_s = 0.200;  // the kernel walks all page tables for it
 
 class SignalsBlocked {

@@ -5,6 +5,7 @@
 #include <httplib.h>
 
 #include <atomic>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <thread>
 #include <vector>
@@ -20,6 +21,7 @@ class WebhookTest : public testing::Test {
   void SetUp() override {
     server_.Post("/secret/path",
                  [this](const httplib::Request& request, httplib::Response& response) {
+                   const std::lock_guard lock(mutex_);
                    const std::size_t number = received_++;
                    body_ = request.body;
                    response.status = number < answers_.size() ? answers_[number] : 200;
@@ -42,13 +44,23 @@ class WebhookTest : public testing::Test {
     options.sleep = [this](double seconds) { waits_.push_back(seconds); };
     return PostJson(Url(), "{\"a\":1}", options);
   }
+  void AnswerWith(std::vector<int> answers) {
+    const std::lock_guard lock(mutex_);
+    answers_ = std::move(answers);
+    received_ = 0;
+  }
+  std::string Body() {
+    const std::lock_guard lock(mutex_);
+    return body_;
+  }
 
   httplib::Server server_;
   std::thread thread_;
   int port_ = 0;
   std::atomic<std::size_t> received_ = 0;
   std::atomic<bool> is_redirected_ = false;
-  std::string body_;
+  std::mutex mutex_;
+  std::string body_;  // under mutex_, as the next two
   std::string retry_after_ = "7";
   std::vector<int> answers_;
   std::vector<double> waits_;
@@ -57,31 +69,31 @@ class WebhookTest : public testing::Test {
 TEST_F(WebhookTest, DeliversTheBodyOnce) {
   EXPECT_TRUE(Post());
   EXPECT_EQ(received_, 1u);
-  EXPECT_EQ(body_, "{\"a\":1}");
+  EXPECT_EQ(Body(), "{\"a\":1}");
 }
 
 TEST_F(WebhookTest, TriesAgainWithBackOffAfterErrorsThatPass) {
-  answers_ = {500, 503};
+  AnswerWith({500, 503});
   EXPECT_TRUE(Post());
   EXPECT_EQ(received_, 3u);
   EXPECT_EQ(waits_, (std::vector<double>{1, 2}));
 }
 
 TEST_F(WebhookTest, WaitsAsLongAsItIsAskedTo) {
-  answers_ = {429};
+  AnswerWith({429});
   EXPECT_TRUE(Post());
   EXPECT_EQ(waits_, std::vector<double>{7});
 }
 
 TEST_F(WebhookTest, DoesNotWaitForHours) {
-  answers_ = {429};
-  retry_after_ = "86400";
+  retry_after_ = "86400";  // before the lock of AnswerWith, so the server sees it
+  AnswerWith({429});
   EXPECT_FALSE(Post());
   EXPECT_TRUE(waits_.empty());
 }
 
 TEST_F(WebhookTest, GivesUpAfterFourAttempts) {
-  answers_ = {500, 500, 500, 500, 500};
+  AnswerWith({500, 500, 500, 500, 500});
   const auto posted = Post();
   ASSERT_FALSE(posted);
   EXPECT_EQ(received_, 4u);
@@ -90,8 +102,7 @@ TEST_F(WebhookTest, GivesUpAfterFourAttempts) {
 
 TEST_F(WebhookTest, RefusalIsFinalAndRedirectsAreNotFollowed) {
   for (const int status : {400, 403, 404, 302}) {
-    received_ = 0;
-    answers_ = {status};
+    AnswerWith({status});
     const auto posted = Post();
     ASSERT_FALSE(posted);
     EXPECT_EQ(received_, 1u);
