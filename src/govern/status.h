@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Why an operation of a pool did not happen, by name: one word that C++, C and Python share. An
-// operation that returns anything but kOk has changed nothing. A status instead of Result<T>,
-// since an operation takes a few nanoseconds and must not allocate.
+// operation that returns anything but kOk has changed nothing (kLentOut: but claims). A status
+// instead of Result<T>, since an operation takes a few nanoseconds and must not allocate.
 #pragma once
 
 #include <cstdint>

@@ -351,6 +351,20 @@ void OomLogs(const std::string& folder) {
 }
 
 // The text of each CPython, behind prefixes and cut by another writer.
+// Operations of govern_fuzz.cc: 20 blocks, no slab, events; two tenants; blocks are taken, cached,
+// freed, found, forked and written.
+void Govern(const std::string& folder) {
+  const std::string pool("\x13\x00\x10\x01\x00\x07", 6);
+  const std::string tenants("\x00p\x06\x00\x02\x00\xa0\xb4\x00q\x04\x05\x03\x01\xa0\xb4", 16);
+  const std::string use(
+      "\x02\x04\x01\x01\x08\x01\x03\x01\x02\x03\x05\x06\x07\x05\x03\x01\x02\x03"
+      "\x0a\x01\x03\x05\x06\x07\x01\x0b\x01\x01\x0c\x01\x01\x0d",
+      32);
+  const std::string sizes("\x0f\x02\x02\x12\x00\x18\x10\x01\x12\x00\x06\x0e\x01\x02\x03", 15);
+  WriteSeed(folder, "tenants", pool + tenants + use);
+  WriteSeed(folder, "sizes", pool + use + sizes + use);
+}
+
 void GcLogs(const std::string& folder) {
   const auto write = [&](const std::string& name, const std::string& text) {
     WriteSeed(folder, name, "\x0c" + text);  // in pieces of 13 bytes
@@ -536,6 +550,7 @@ int main(int argc, char** argv) {
   HeapDumps(out + "/object_graph");
   LineTables(out + "/line_table");
   GcLogs(out + "/gc_log");
+  Govern(out + "/govern");
   OomLogs(out + "/oom_log");
   Memcheck(out + "/memcheck");
   return 0;

@@ -6,7 +6,8 @@
 //
 // Invariants (checked by Verify): every block is in exactly one state (block.h); what is held is
 // charged to one tenant each; TenantTable's sums hold. An operation that returns another status
-// than kOk has changed nothing but the count of refusals.
+// than kOk has changed nothing but the count of refusals and, with kLentOut, who claims and owes
+// blocks (tenant_table.h), with an event.
 //
 // What is evicted: free blocks first, then cached ones by priority, then the longest unused. Blocks
 // that are released together count from their end: the tail of a request goes before its head,
@@ -41,7 +42,8 @@ namespace memwhy::govern {
 
 using ReservationId = std::uint64_t;
 inline constexpr ReservationId kNoReservation = 0;
-inline constexpr std::uint64_t kMaxBlocks = std::uint64_t{1} << 30;
+// The notes of so many take 1.2 GiB; 16 million blocks of 2 MiB are 32 TiB.
+inline constexpr std::uint64_t kMaxBlocks = std::uint64_t{1} << 24;
 
 // What one block holds: the keys and values of `tokens` tokens.
 struct BlockGeometry {

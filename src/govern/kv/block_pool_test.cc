@@ -103,6 +103,10 @@ TEST(BlockPoolTest, MisuseIsAnErrorByNameAndChangesNothing) {
   ExpectWhole(*pool);
   std::unique_ptr<BlockPool> none;
   EXPECT_EQ(BlockPool::Create({}, &none), Status::kBadArgument);
+  PoolOptions huge;
+  huge.blocks = kMaxBlocks + 1;
+  EXPECT_EQ(BlockPool::Create(huge, &none), Status::kBadArgument);
+  EXPECT_EQ(pool->Resize(kMaxBlocks + 1), Status::kResizeBeyondSlab);
 }
 
 TEST(BlockPoolTest, FreeBlocksGoBeforeCachedOnesAndTailsBeforeHeads) {
