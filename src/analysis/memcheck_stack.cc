@@ -48,9 +48,9 @@ bool IsSameCython(const model::Frame& inner, const model::Frame& outer) {
          inner.function == outer.function && inner.module == outer.module;
 }
 
-class Merger {
+class StackMerger {
  public:
-  explicit Merger(const model::PythonStubs& stubs) : stubs_(stubs) {}
+  explicit StackMerger(const model::PythonStubs& stubs) : stubs_(stubs) {}
 
   void Add(const model::NativeFrame& native) {
     if (const model::PythonStub* stub = stubs_.Find(native.address)) {
@@ -167,7 +167,7 @@ NativeOwner OwnerOf(const model::NativeFrame& frame, const std::string& executab
 
 MergedStack MergeMemcheckStack(const std::vector<model::NativeFrame>& frames,
                                const model::PythonStubs& stubs) {
-  Merger merger(stubs);
+  StackMerger merger(stubs);
   for (const model::NativeFrame& frame : frames) {
     const NativeOwner owner = OwnerOf(frame, stubs.executable);
     if (owner == NativeOwner::kTool) continue;
