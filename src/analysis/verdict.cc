@@ -164,9 +164,10 @@ Verdict Conclude(const model::Recording& recording, const model::StackTree& stac
   verdict.limit = one.limit;
   verdict.charged = one.charged;
   verdict.checks = CaptureChecks(one);
-  for (const auto& rule : {CheckContainerGrowth, CheckRetainedGraph, CheckLeakedReferences,
-                           CheckGarbageCycles, CheckChains, CheckTaskPiles, CheckUnreleasedGrowth,
-                           CheckPooledGrowth, CheckAllocatorRetention, CheckBelowNoise}) {
+  for (const auto& rule :
+       {CheckContainerGrowth, CheckRetainedGraph, CheckTensorFlow, CheckLeakedReferences,
+        CheckGarbageCycles, CheckChains, CheckTaskPiles, CheckUnreleasedGrowth, CheckPooledGrowth,
+        CheckAllocatorRetention, CheckBelowNoise}) {
     RuleOutcome outcome = rule(one);
     verdict.checks.push_back(std::move(outcome.check));
     std::move(outcome.findings.begin(), outcome.findings.end(),

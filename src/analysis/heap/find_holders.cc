@@ -14,6 +14,7 @@
 #include "analysis/heap/path_groups.h"
 #include "analysis/heap/pile_types.h"
 #include "analysis/heap/type_rank.h"
+#include "base/strings.h"
 #include "model/sites/growth_by_size.h"
 
 namespace memwhy::analysis {
@@ -210,6 +211,9 @@ HolderPath DescribePath(const HolderTree& tree, const Vote& vote,
   path.invisible_to_gc = native_steps > 1;
   path.through_graph = graph_nodes_below[vote.holder] * 2 >= vote.agreeing;
   path.filled_from = FilledFrom(graph, vote.holder, births);
+  if (EndsWith(path.holder_text, "._function_cache._primary")) {
+    path.retraced = FindRetracedArgument(graph, holder);
+  }
   return path;
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "analysis/heap/losses.h"
+#include "analysis/heap/retraced_argument.h"
 #include "model/ids.h"
 
 namespace memwhy::analysis {
@@ -45,6 +46,8 @@ struct HolderPath {
   // Of objects whose own memory grows: their bytes, buffers included, in the dump before and now.
   // nullopt: there is no dump before, or they are not the same objects.
   std::optional<std::pair<std::uint64_t, std::uint64_t>> resized;
+  // Of the cache of a tf.function: which argument has it traced again.
+  std::optional<RetracedArgument> retraced;
 };
 
 // Survivors that nobody with a name holds, of one loss.

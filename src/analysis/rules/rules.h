@@ -22,6 +22,8 @@ struct RuleOutcome {
 RuleOutcome CheckContainerGrowth(const Case& one);
 // Tensors whose autograd graph stays alive with them.
 RuleOutcome CheckRetainedGraph(const Case& one);
+// Functions of TensorFlow: traces, registries, models that are loaded or made again and again.
+RuleOutcome CheckTensorFlow(const Case& one);
 // Objects that nobody has and whose reference count says otherwise: C code took one too many.
 RuleOutcome CheckLeakedReferences(const Case& one);
 // Objects that hold each other: until the collector comes, or for good.
@@ -62,6 +64,7 @@ enum class SuspectRule : unsigned char {
   kCycle,
   kChain,
   kTaskPile,
+  kTensorFlow,
   kUnreleased
 };
 SuspectRule RuleOf(const Case& one, const Suspect& suspect);

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "analysis/rules/rules.h"
+#include "analysis/tensorflow_cause.h"
 #include "base/strings.h"
 
 namespace memwhy::analysis {
@@ -34,6 +35,7 @@ SuspectRule RuleOf(const Case& one, const Suspect& suspect) {
     return suspect.losses.front()->loss.kind == LossKind::kCycle ? SuspectRule::kCycle
                                                                  : SuspectRule::kLostReference;
   }
+  if (TensorFlowCauseOf(one, suspect) != TensorFlowCause::kNone) return SuspectRule::kTensorFlow;
   if (!suspect.holder) return SuspectRule::kUnreleased;
   if (suspect.holder->through_graph &&
       (suspect.holder->held_type.empty() || IsTensor(suspect.holder->held_type))) {
