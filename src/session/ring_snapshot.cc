@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/ring_snapshot.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
