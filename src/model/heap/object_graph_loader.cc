@@ -206,6 +206,7 @@ class ObjectGraphLoader {
       at = graph.begin_[node];
       end = graph.begin_[node + 1];
       counts = wire::RootCounts::kEach;
+      is_block = false;
       const bool has_found =
           object.shape != ObjectGraph::kNoShape && graph.shapes_[object.shape].has_found;
       found_shape = has_found ? &graph.shapes_[object.shape] : nullptr;
@@ -226,11 +227,13 @@ class ObjectGraphLoader {
       end = graph.begin_[node + 1];
       counts = wire::RootCounts::kNone;
       found_shape = nullptr;
+      is_block = true;
       ++node;
     }
     // Pointers to Python objects are references where nothing else explains them.
     void OnTorch(const DumpTorch& torch) {
       OnBlock({});
+      is_block = false;
       if (torch.shape != ObjectGraph::kNoShape && graph.shapes_[torch.shape].has_found) {
         found_shape = &graph.shapes_[torch.shape];
       }
@@ -246,6 +249,7 @@ class ObjectGraphLoader {
       end = graph.begin_[number + 1];
       counts = record.counts;
       found_shape = nullptr;
+      is_block = false;
     }
     void OnEdge(std::uint64_t address) {
       if (at >= end) return;
@@ -257,6 +261,8 @@ class ObjectGraphLoader {
           ++graph.dangling_;
         } else if (found_shape != nullptr && IsFound()) {
           found.emplace_back(at, target);
+        } else if (is_block) {
+          in_blocks.emplace_back(at, target);
         } else if (counts == wire::RootCounts::kEach) {
           --surplus[target - ObjectGraph::kFirst];
         }
@@ -305,6 +311,8 @@ class ObjectGraphLoader {
     Node owner = ObjectGraph::kNone;
     const ObjectGraph::Shape* found_shape = nullptr;    // of the object, if it has such edges
     std::vector<std::pair<std::uint64_t, Node>> found;  // where in target_, to what
+    bool is_block = false;
+    std::vector<std::pair<std::uint64_t, Node>> in_blocks;  // likewise, words of native blocks
   };
 
   Result<void> Load(DumpSource& source) {
@@ -325,6 +333,7 @@ class ObjectGraphLoader {
     second.Finish();
     SettleFound(second);
     FillGlobals(second);
+    SettleBlocks(second);
     std::sort(graph_.texts_.begin(), graph_.texts_.end());
     std::sort(graph_.numbers_.begin(), graph_.numbers_.end());
     std::sort(graph_.own_blocks_.begin(), graph_.own_blocks_.end());
@@ -380,6 +389,18 @@ class ObjectGraphLoader {
       } else {
         graph_.target_[at] = ObjectGraph::kNothing;
       }
+    }
+  }
+
+  // Nobody clears a native block: a word of it is a reference where nothing else explains one, in
+  // the order of the blocks. It explains none itself: what was left over may point to a lost
+  // object.
+  void SettleBlocks(const Second& second) {
+    std::unordered_map<Node, std::int32_t> taken;
+    for (const auto& [at, target] : second.in_blocks) {
+      if (!graph_.IsObject(target) || graph_.references(target) == 0) continue;
+      const std::int32_t surplus = surplus_[target - ObjectGraph::kFirst];
+      if (surplus <= 0 || ++taken[target] > surplus) graph_.target_[at] = ObjectGraph::kNothing;
     }
   }
 

@@ -338,6 +338,31 @@ TEST(ObjectGraph, EdgesOfABlockExplainNothingWhateverComesBefore) {
   EXPECT_EQ(graph->Targets(graph->Find(kImpl))[0], graph->Find(kHeld));
 }
 
+// What was left over in a block is no reference to an object whose references are all explained.
+TEST(ObjectGraph, AWordOfABlockIsAReferenceWhereNothingElseExplainsOne) {
+  constexpr std::uint64_t kImpl = 0x7f0000020000;
+  constexpr std::uint64_t kExplained = 0x7f0000030010;
+  constexpr std::uint64_t kHeldOnce = 0x7f0000040010;
+  constexpr std::uint64_t kHolder = 0x7f0000050010;
+  FakeDump dump;
+  const auto list = dump.Type("list", 0, 56, 0x5000000);
+  dump.Object(list, kExplained, 1, {});
+  dump.Object(list, kHeldOnce, 2, {});
+  dump.Object(list, kHolder, 1, {kExplained, kHeldOnce});
+  dump.Root(DumpRoot::kInterpreter, RootCounts::kEach, "interpreter", {kHolder});
+  dump.Block(kImpl, 200, 0, {kExplained, kHeldOnce, kHeldOnce});
+  dump.End();
+  FakeDumpSource source(dump.bytes());
+  const auto graph = ObjectGraph::Load(source);
+  ASSERT_TRUE(graph) << graph.error().message();
+  const auto targets = graph->Targets(graph->Find(kImpl));
+  ASSERT_EQ(targets.size(), 3u);
+  EXPECT_EQ(targets[0], ObjectGraph::kNothing);
+  EXPECT_EQ(targets[1], graph->Find(kHeldOnce));
+  EXPECT_EQ(targets[2], ObjectGraph::kNothing);
+  EXPECT_EQ(graph->surplus(graph->Find(kHeldOnce)), 1);
+}
+
 TEST(ObjectGraph, ABlockOfAnUnknownClassIsDamage) {
   FakeDump dump;
   dump.Block(0x7f0000020000, 200, 1);
