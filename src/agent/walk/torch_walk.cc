@@ -159,7 +159,7 @@ void TorchWalk::WriteStorage(const Taken& taken, std::uint64_t bytes, std::uint3
   if (is_new) sink_.PutStorageMemory(storage);
 }
 
-void TorchWalk::WriteOne(const Taken& taken) noexcept {
+void TorchWalk::WriteOne(const Taken& taken, bool is_searched) noexcept {
   state_.at = taken.address;
   state_.edges.Clear();
   const Address end = EndOf(taken.address);
@@ -172,7 +172,7 @@ void TorchWalk::WriteOne(const Taken& taken) noexcept {
       reader_.ReadTensor(taken.address, taken.role, &words);
       break;
     case TorchKind::kStorage:
-      reader_.ReadStorage(taken.address);
+      reader_.ReadStorage(taken.address, is_searched);
       break;
     case TorchKind::kNode:
       reader_.ReadNode(taken.address, taken.role, end);
@@ -182,7 +182,7 @@ void TorchWalk::WriteOne(const Taken& taken) noexcept {
       break;
   }
   PutEdges(taken.is_hidden);
-  if (block != nullptr) native_->AddWords(*block);
+  if (block != nullptr && is_searched) native_->AddWords(*block);
   const std::uint32_t type = native_ != nullptr ? native_->TypeOf(vtable) : types_.Get(vtable);
   if (KindOf(taken.role) == TorchKind::kStorage) {
     WriteStorage(taken, bytes, type);
@@ -194,17 +194,28 @@ void TorchWalk::WriteOne(const Taken& taken) noexcept {
   sink_.PutTorchEdges(shape, taken.node, state_.edges);
 }
 
-// A fault costs one object: records are put when nothing is read any more.
+// A fault costs one object: records are put when nothing is read any more. A storage's words are
+// searched for its Python object, and what they lead to may be anything: it has its record without.
 void TorchWalk::Write() noexcept {
   while (has_more() && !state_.failed && !sink_.failed()) {
     const Taken taken = queue_[next_++];
-    if (MEMWHY_GUARD(guard_) != 0) {
-      sink_.OnSkipped(taken.address, wire::SkipReason::kFault);
-    } else {
-      WriteOne(taken);
+    bool is_written = WriteGuarded(taken, true);
+    if (!is_written && KindOf(taken.role) == TorchKind::kStorage) {
+      is_written = WriteGuarded(taken, false);
     }
-    guard_.Disarm();
+    if (!is_written) sink_.OnSkipped(taken.address, wire::SkipReason::kFault);
   }
+}
+
+// False: a fault, nothing was put.
+bool TorchWalk::WriteGuarded(const Taken& taken, bool is_searched) noexcept {
+  if (MEMWHY_GUARD(guard_) != 0) {
+    guard_.Disarm();
+    return false;
+  }
+  WriteOne(taken, is_searched);
+  guard_.Disarm();
+  return true;
 }
 
 void TorchWalk::SearchRange(Address first, Address last) noexcept {

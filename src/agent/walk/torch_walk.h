@@ -50,7 +50,8 @@ class TorchWalk {
   cpython::Address Take(cpython::Address address, TorchRole role, bool is_hidden) noexcept;
   cpython::Address EndOf(cpython::Address address) const noexcept;
   cpython::Address EndByHead(cpython::Address address) const noexcept;
-  void WriteOne(const Taken& taken) noexcept;
+  bool WriteGuarded(const Taken& taken, bool is_searched) noexcept;
+  void WriteOne(const Taken& taken, bool is_searched) noexcept;
   void WriteStorage(const Taken& taken, std::uint64_t bytes, std::uint32_t type) noexcept;
   void PutEdges(bool is_hidden) noexcept;
   void SearchRange(cpython::Address first, cpython::Address last) noexcept;
