@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstddef>
 
+#include "agent/ground/private_memory.h"
 #include "agent/ground/raw_memory.h"
 
 namespace memwhy::agent {
@@ -55,8 +56,11 @@ void OnBorrowedFault(int number, siginfo_t* info, void* context) {
 }  // namespace
 
 void FaultGuard::Install() noexcept {
+  // Of our own range: a fault leaves the registers there, heads of objects among them, and that
+  // range is searched for nothing.
   stack_t stack{};
-  stack.ss_sp = MapRaw(kFaultGuardStackBytes);
+  stack.ss_sp = TakePrivate(kFaultGuardStackBytes);
+  if (stack.ss_sp == nullptr) stack.ss_sp = MapRaw(kFaultGuardStackBytes);
   stack.ss_size = kFaultGuardStackBytes;
   const bool has_stack = stack.ss_sp != nullptr && sigaltstack(&stack, nullptr) == 0;
   for (const int number : kSignals) {
