@@ -10,9 +10,10 @@
 namespace memwhy::analysis {
 
 using model::ObjectGraph;
-using Node = ObjectGraph::Node;
 
 namespace {
+
+using Node = ObjectGraph::Node;
 
 constexpr std::uint32_t kRootSteps = 4;
 

@@ -8,7 +8,6 @@
 namespace memwhy::analysis {
 
 using model::ObjectGraph;
-using Node = ObjectGraph::Node;
 
 const char* ReferenceProofName(ReferenceProof proof) {
   switch (proof) {
@@ -25,6 +24,8 @@ const char* ReferenceProofName(ReferenceProof proof) {
 }
 
 namespace {
+
+using Node = ObjectGraph::Node;
 
 bool IsHeld(const ObjectGraph::Held& held, const UnbalancedObject& object) {
   return object.surplus > 0 && held.held_words >= static_cast<std::uint64_t>(object.surplus);

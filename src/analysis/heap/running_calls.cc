@@ -11,9 +11,10 @@
 namespace memwhy::analysis {
 
 using model::ObjectGraph;
-using Node = ObjectGraph::Node;
 
 namespace {
+
+using Node = ObjectGraph::Node;
 
 constexpr int kMaxCallSteps = 2;          // from an argument: its attribute, an attribute of that
 constexpr std::size_t kMaxNear = 10'000;  // a list of a million is no argument
