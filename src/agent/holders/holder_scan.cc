@@ -222,7 +222,7 @@ class Scan {
     if (!asked_.Find(word, &match)) return;
     // Remains of what was there.
     if (free_.Contains(place) || heap_.IsInBytes(place)) return;
-    if (heap_.IsSpare(free_.BlockOf(place))) return;
+    if (WalkedHeap::HasSpareLists() && heap_.IsSpare(free_.BlockOf(place))) return;
     const Address object = asked_.object(match.object);
     if (match.part == Part::kText && place - object < kMaxHead) return;
     if (match.part == Part::kBody && place >= object && place < asked_.EndOfBody(match.object)) {

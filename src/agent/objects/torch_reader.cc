@@ -372,10 +372,10 @@ void TorchReader::ReadHook(Address hook, Address end) noexcept {
   }
 }
 
-void TorchReader::ReadStorage(Address storage, bool is_searched) noexcept {
+void TorchReader::ReadStorage(Address storage) noexcept {
   constexpr std::uint32_t kWords = 16;
   edges_.Clear();
-  if (!is_searched || !map_.IsReadable(storage, 8 * kWords)) return;
+  if (!map_.IsReadable(storage, 8 * kWords)) return;
   for (std::uint32_t i = 2; i < kWords; ++i) {
     AddPythonObject(WordAt(storage, i), storage, "its Python object");
   }

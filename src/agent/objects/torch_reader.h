@@ -50,8 +50,8 @@ class TorchReader {
   void ReadTensor(cpython::Address tensor, TorchRole role, TensorWords* words) noexcept;
   void ReadNode(cpython::Address node, TorchRole role, cpython::Address end) noexcept;
   void ReadHook(cpython::Address hook, cpython::Address end) noexcept;
-  // Of a storage its own Python object, if that `is_searched` for.
-  void ReadStorage(cpython::Address storage, bool is_searched) noexcept;
+  // Of a storage its own Python object.
+  void ReadStorage(cpython::Address storage) noexcept;
   // Of a Python object: `words` of its body behind the head.
   void ReadPythonTensor(cpython::Address object, std::uint32_t words) noexcept;
   void ReadPythonNode(cpython::Address object, std::uint32_t words) noexcept;

@@ -23,7 +23,23 @@ std::uint64_t Mix(std::uint64_t hash, std::uint64_t value) noexcept {
   return hash ^ (hash >> 29);
 }
 
+std::uint32_t OffsetOf(const cpython::Reference* list, const char* name) noexcept {
+  for (; list->name != nullptr; ++list) {
+    if (std::strcmp(list->name, name) == 0) return list->offset;
+  }
+  return cpython::kAbsent;
+}
+
 }  // namespace
+
+DumpNames::DumpNames(DumpStream& out, WalkState& state) noexcept
+    : out_(out),
+      state_(state),
+      closure_at_(OffsetOf(TheLayout().function_references, "func_closure")),
+      code_at_(OffsetOf(TheLayout().function_references, "func_code")),
+      free_names_at_(TheLayout().minor >= 11
+                         ? TheLayout().code_locals_names
+                         : OffsetOf(TheLayout().code_references, "co_freevars")) {}
 
 void DumpNames::PutLabel(const EdgeLabel& label) noexcept {
   if (label.str != 0) {
@@ -142,17 +158,14 @@ void DumpNames::PutAttributeKeys(Address dict) noexcept {
 void DumpNames::PutFreeNames(Address function) noexcept {
   constexpr std::int64_t kMaxNames = 64;
   const cpython::Layout& layout = TheLayout();
-  const auto member = [](const cpython::Reference* list, const char* name, Address object) {
-    for (; list->name != nullptr; ++list) {
-      if (std::strcmp(list->name, name) == 0) return PeekPointer(object, list->offset);
-    }
-    return Address{0};
-  };
-  const Address closure = member(layout.function_references, "func_closure", function);
-  const Address code = member(layout.function_references, "func_code", function);
+  if (closure_at_ == cpython::kAbsent || code_at_ == cpython::kAbsent ||
+      free_names_at_ == cpython::kAbsent) {
+    return;
+  }
+  const Address closure = PeekPointer(function, closure_at_);
+  const Address code = PeekPointer(function, code_at_);
   if (closure == 0 || code == 0) return;
-  const Address names = layout.minor >= 11 ? PeekPointer(code, layout.code_locals_names)
-                                           : member(layout.code_references, "co_freevars", code);
+  const Address names = PeekPointer(code, free_names_at_);
   if (names == 0 || !state_.types.IsObject(names)) return;
   const auto cells = Peek<std::int64_t>(closure, cpython::kVarSize);
   const auto count = Peek<std::int64_t>(names, cpython::kVarSize);

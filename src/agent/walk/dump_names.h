@@ -14,7 +14,7 @@ namespace memwhy::agent {
 
 class DumpNames {
  public:
-  DumpNames(DumpStream& out, WalkState& state) noexcept : out_(out), state_(state) {}
+  DumpNames(DumpStream& out, WalkState& state) noexcept;
 
   // The first shapes, without labels; before all others.
   static constexpr std::uint32_t kShapePairs = 0;
@@ -48,6 +48,11 @@ class DumpNames {
   NumberTable shapes_;      // by the hash of their labels
   NumberTable attributes_;  // keys that PutAttributeKeys has told
   char text_[wire::kMaxKeyBytes];
+  // Of a function its closure and code, of code up to 3.10 the names of what it closes over;
+  // kAbsent: this CPython has none.
+  std::uint32_t closure_at_;
+  std::uint32_t code_at_;
+  std::uint32_t free_names_at_;
 };
 
 // The record of a type that is called `name`.

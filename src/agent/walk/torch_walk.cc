@@ -172,7 +172,7 @@ void TorchWalk::WriteOne(const Taken& taken, bool is_searched) noexcept {
       reader_.ReadTensor(taken.address, taken.role, &words);
       break;
     case TorchKind::kStorage:
-      reader_.ReadStorage(taken.address, is_searched);
+      if (is_searched) reader_.ReadStorage(taken.address);
       break;
     case TorchKind::kNode:
       reader_.ReadNode(taken.address, taken.role, end);
@@ -181,8 +181,10 @@ void TorchWalk::WriteOne(const Taken& taken, bool is_searched) noexcept {
       reader_.ReadHook(taken.address, end);
       break;
   }
-  PutEdges(taken.is_hidden);
-  if (block != nullptr && is_searched) native_->AddWords(*block);
+  if (is_searched) {
+    PutEdges(taken.is_hidden);
+    if (block != nullptr) native_->AddWords(*block);
+  }
   const std::uint32_t type = native_ != nullptr ? native_->TypeOf(vtable) : types_.Get(vtable);
   if (KindOf(taken.role) == TorchKind::kStorage) {
     WriteStorage(taken, bytes, type);

@@ -51,6 +51,7 @@ class TorchWalk {
   cpython::Address EndOf(cpython::Address address) const noexcept;
   cpython::Address EndByHead(cpython::Address address) const noexcept;
   bool WriteGuarded(const Taken& taken, bool is_searched) noexcept;
+  // Not `is_searched`: a storage without what its words lead to.
   void WriteOne(const Taken& taken, bool is_searched) noexcept;
   void WriteStorage(const Taken& taken, std::uint64_t bytes, std::uint32_t type) noexcept;
   void PutEdges(bool is_hidden) noexcept;

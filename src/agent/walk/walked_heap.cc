@@ -20,11 +20,15 @@ bool WalkedHeap::IsInBytes(Address place) noexcept {
                                                InlineBytes(*facts, object, state_.map));
 }
 
-bool WalkedHeap::IsSpare(const FreeMemory::Block& block) noexcept {
+bool WalkedHeap::HasSpareLists() noexcept {
   constexpr int kFirstWithLinks = 14;
+  return g_agent.python.layout->minor >= kFirstWithLinks;
+}
+
+bool WalkedHeap::IsSpare(const FreeMemory::Block& block) noexcept {
   constexpr Address kMaxBefore = 64;
   constexpr Address kMinLink = 1u << 20;  // no count of references
-  if (block.begin == 0 || g_agent.python.layout->minor < kFirstWithLinks) return false;
+  if (block.begin == 0 || !HasSpareLists()) return false;
   const auto is_link = [this](Address word) {
     return word >= kMinLink && (word & 15) == 0 && state_.map.IsReadable(word, 16);
   };

@@ -37,6 +37,8 @@ class WalkedHeap {
   // to be used again: no allocator has got it back. Only of 3.14 and later, which link such objects
   // by their first word. Source: CPython Include/internal/pycore_freelist.h (_PyFreeList_Push).
   bool IsSpare(const FreeMemory::Block& block) noexcept;
+  // Whether any block can be.
+  static bool HasSpareLists() noexcept;
   // visit(object, begin, end) of each with a body that may lead to memory of C code, without its
   // head; until it returns false.
   template <typename Visit>

@@ -261,7 +261,7 @@ class ObjectGraphLoader {
           ++graph.dangling_;
         } else if (found_shape != nullptr && IsFound()) {
           found.emplace_back(at, target);
-        } else if (is_block) {
+        } else if (is_block && graph.IsObject(target) && graph.references(target) != 0) {
           in_blocks.emplace_back(at, target);
         } else if (counts == wire::RootCounts::kEach) {
           --surplus[target - ObjectGraph::kFirst];
@@ -312,7 +312,7 @@ class ObjectGraphLoader {
     const ObjectGraph::Shape* found_shape = nullptr;    // of the object, if it has such edges
     std::vector<std::pair<std::uint64_t, Node>> found;  // where in target_, to what
     bool is_block = false;
-    std::vector<std::pair<std::uint64_t, Node>> in_blocks;  // likewise, words of native blocks
+    std::vector<std::pair<std::uint64_t, Node>> in_blocks;  // likewise, counted objects
   };
 
   Result<void> Load(DumpSource& source) {
@@ -398,7 +398,6 @@ class ObjectGraphLoader {
   void SettleBlocks(const Second& second) {
     std::unordered_map<Node, std::int32_t> taken;
     for (const auto& [at, target] : second.in_blocks) {
-      if (!graph_.IsObject(target) || graph_.references(target) == 0) continue;
       const std::int32_t surplus = surplus_[target - ObjectGraph::kFirst];
       if (surplus <= 0 || ++taken[target] > surplus) graph_.target_[at] = ObjectGraph::kNothing;
     }
