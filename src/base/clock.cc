@@ -25,4 +25,13 @@ void RealClock::SleepNs(std::uint64_t duration_ns) {
   }
 }
 
+std::string Rfc3339Now() {
+  const auto now = static_cast<std::time_t>(RealClock().WallNs() / kSecond);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  char text[32];
+  std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
 }  // namespace memwhy

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace memwhy {
 
@@ -26,6 +27,8 @@ class RealClock : public Clock {
   // Goes on after a signal until the time is over.
   void SleepNs(std::uint64_t duration_ns) override;
 };
+
+std::string Rfc3339Now();  // by the real clock, UTC, in seconds
 
 // Stands still but for Advance and SleepNs. One thread.
 class FakeClock : public Clock {

@@ -11,9 +11,9 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
-#include <ctime>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/file_system.h"
 #include "base/output_file.h"
 #include "base/strings.h"
@@ -23,24 +23,6 @@
 
 namespace memwhy::diagnose {
 namespace {
-
-constexpr char kLibrary[] = "libmemwhy_trampoline.so";
-
-// MEMWHY_TRAMPOLINE, else beside this program.
-Result<std::string> FindTrampoline() {
-  const char* chosen = std::getenv("MEMWHY_TRAMPOLINE");
-  if (chosen != nullptr && *chosen != '\0') {
-    if (access(chosen, R_OK) != 0) return Error::Of("MEMWHY_TRAMPOLINE names no file: {}", chosen);
-    return std::string(chosen);
-  }
-  MEMWHY_TRY(const std::string self, RealFileSystem().ReadLink("/proc/self/exe"));
-  const std::string folder = self.substr(0, self.rfind('/'));
-  for (const char* place : {"../lib", "../lib/memwhy"}) {
-    const std::string path = JoinPath(JoinPath(folder, place), kLibrary);
-    if (access(path.c_str(), R_OK) == 0) return path;
-  }
-  return Error::Of("{} is not in {}/../lib; set MEMWHY_TRAMPOLINE to its path", kLibrary, folder);
-}
 
 std::vector<std::string> Environment(const std::string& library, const std::string& folder) {
   std::vector<std::string> result;
@@ -124,15 +106,6 @@ Result<std::string> RunToEnd(const std::vector<std::string>& command,
   return fmt::format("exit:{}", WEXITSTATUS(status));
 }
 
-std::string NowText() {
-  const std::time_t now = std::time(nullptr);
-  std::tm utc{};
-  gmtime_r(&now, &utc);
-  char text[32];
-  std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
-  return text;
-}
-
 // The command that starts the interpreter as the program did: a virtual environment is known by
 // the path of its link.
 std::string InterpreterOf(const analysis::MemcheckProcess& process) {
@@ -152,12 +125,13 @@ Result<MemcheckOutcome> RunMemcheck(const MemcheckOptions& options) {
         "memcheck needs valgrind, and there is none on PATH; install it: apt-get install "
         "valgrind, dnf install valgrind");
   }
-  MEMWHY_TRY(const std::string library, FindTrampoline());
+  MEMWHY_TRY(const std::string library,
+             recorder::FindOwnLibrary("library", "libmemwhy_trampoline.so", "MEMWHY_TRAMPOLINE"));
   MEMWHY_TRY(const std::string program, recorder::FindProgram(options.argv.front()));
   MEMWHY_TRY_VOID(WriteExclusive(JoinPath(options.folder, "memwhy.supp"), kSuppressions));
   const std::vector<std::string> environment = Environment(library, options.folder);
   MemcheckOutcome outcome;
-  outcome.started = NowText();
+  outcome.started = Rfc3339Now();
   const auto begin = std::chrono::steady_clock::now();
   std::vector<std::string> argv = options.argv;
   argv.front() = program;

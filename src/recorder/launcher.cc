@@ -57,20 +57,22 @@ bool HasSanitizer(std::string_view preload) {
 
 }  // namespace
 
-Result<std::string> FindAgent() {
-  if (const char* chosen = std::getenv("MEMWHY_AGENT"); chosen != nullptr && *chosen != '\0') {
-    if (!IsFile(chosen)) return Error::Of("MEMWHY_AGENT names no file: {}", chosen);
+Result<std::string> FindOwnLibrary(const char* what, const char* file, const char* variable) {
+  if (const char* chosen = std::getenv(variable); chosen != nullptr && *chosen != '\0') {
+    if (!IsFile(chosen)) return Error::Of("{} names no file: {}", variable, chosen);
     return Absolute(chosen);
   }
   MEMWHY_TRY(const std::string self, RealFileSystem().ReadLink("/proc/self/exe"));
   const std::string folder = self.substr(0, self.rfind('/'));
   for (const char* place : {"../lib", "../lib/memwhy"}) {
-    const std::string path = JoinPath(JoinPath(folder, place), kAgentFile);
+    const std::string path = JoinPath(JoinPath(folder, place), file);
     if (IsFile(path)) return Absolute(path);
   }
-  return Error::Of("the agent {} is not in {}/../lib; set MEMWHY_AGENT to its path", kAgentFile,
-                   folder);
+  return Error::Of("the {} {} is not in {}/../lib; set {} to its path", what, file, folder,
+                   variable);
 }
+
+Result<std::string> FindAgent() { return FindOwnLibrary("agent", kAgentFile, "MEMWHY_AGENT"); }
 
 Result<std::string> FindProgram(const std::string& name) {
   if (name.empty()) return Error("no program given");

@@ -17,7 +17,10 @@
 
 namespace memwhy::recorder {
 
-// MEMWHY_AGENT, else libmemwhy_agent.so beside this program (../lib, ../lib/memwhy).
+// The file that the environment's `variable` names, else `file` beside this program (../lib,
+// ../lib/memwhy). `what` it is, for an error.
+Result<std::string> FindOwnLibrary(const char* what, const char* file, const char* variable);
+// libmemwhy_agent.so, by MEMWHY_AGENT.
 Result<std::string> FindAgent();
 
 // The file that execvp would run: by PATH where `name` has no slash.

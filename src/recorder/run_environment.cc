@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <climits>
-#include <ctime>
 
 #include "base/bytes.h"
 #include "base/strings.h"
@@ -20,16 +19,6 @@ namespace {
 constexpr std::uint64_t kDiskReserve = 16u << 20;
 
 }  // namespace
-
-std::string Rfc3339Now() {
-  timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  tm parts;
-  gmtime_r(&now.tv_sec, &parts);
-  char text[32];
-  strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text;
-}
 
 std::string HostName() {
   char name[HOST_NAME_MAX + 1] = {};

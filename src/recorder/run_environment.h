@@ -12,7 +12,6 @@
 
 namespace memwhy::recorder {
 
-std::string Rfc3339Now();  // UTC
 std::string HostName();
 std::string AbsolutePath(const std::string& path);
 

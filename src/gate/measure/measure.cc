@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ctime>
 #include <filesystem>
 #include <limits>
 #include <optional>
@@ -32,15 +31,6 @@ constexpr std::size_t kNoisyParts = 15;  // floors that the rule for noisy growt
 constexpr double kWarmUpShare = 1.0 / 3;
 constexpr double kShortestParts_s = 1;  // of sampled exact numbers
 constexpr std::size_t kLogLines = 5;
-
-std::string Now() {
-  const time_t now = static_cast<time_t>(RealClock().WallNs() / kSecond);
-  tm parts{};
-  gmtime_r(&now, &parts);
-  char text[32];
-  strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text;
-}
 
 // The last lines that a program printed, for an error.
 std::string LogTail(const std::string& log) {
@@ -128,7 +118,7 @@ class Measurer {
   Result<std::vector<Measurement>> All() {
     std::vector<Measurement> measurements(options_.sides.size());
     for (Measurement& one : measurements) {
-      one.made = Now();
+      one.made = Rfc3339Now();
       if (options_.sides.size() == 1) {
         one.commit = HeadCommit(plan_.folder).value_or(std::string());
       }
