@@ -46,23 +46,24 @@ Json AmountJson(const model::Amount& amount) {
 
 Json TextOrNull(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
+const char* LanguageName(model::Language language) {
+  switch (language) {
+    case model::Language::kPython:
+      return "python";
+    case model::Language::kCython:
+      return "cython";
+    case model::Language::kC:
+      return "c";
+  }
+  return "python";
+}
+
 Json FrameJson(const model::Frame& frame) {
-  const auto language = [&] {
-    switch (frame.language) {
-      case model::Language::kPython:
-        return "python";
-      case model::Language::kCython:
-        return "cython";
-      case model::Language::kC:
-        return "c";
-    }
-    return "python";
-  };
   return Json{{"function", TextOrNull(frame.function)},
               {"module", TextOrNull(frame.module)},
               {"file", TextOrNull(frame.file)},
               {"line", frame.line > 0 ? Json(frame.line) : Json(nullptr)},
-              {"language", language()}};
+              {"language", LanguageName(frame.language)}};
 }
 
 Json SessionJson(const model::Recording& recording) {

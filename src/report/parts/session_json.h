@@ -22,6 +22,8 @@ Json SessionJson(const model::Recording& recording);
 // {"bytes", "blocks"}.
 Json AmountJson(const model::Amount& amount);
 
+const char* LanguageName(model::Language language);
+
 Json FrameJson(const model::Frame& frame);
 
 // null for "".

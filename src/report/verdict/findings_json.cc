@@ -66,6 +66,14 @@ Json RelatedJson(const std::vector<analysis::RelatedStack>& related) {
 
 }  // namespace
 
+Json ChecksJson(const std::vector<analysis::Check>& checks) {
+  Json list = Json::array();
+  for (const analysis::Check& check : checks) {
+    list.push_back(Json{{"id", check.id}, {"result", Name(check.result)}, {"why", check.why}});
+  }
+  return list;
+}
+
 Json FindingJson(const Finding& finding) {
   Json evidence = Json::array();
   for (const analysis::Evidence& one : finding.evidence) {
@@ -153,10 +161,6 @@ Json FindingsJson(const model::Recording& recording, const Verdict& verdict,
     suppressed.push_back(
         Json{{"reason", one.reason}, {"line", one.line}, {"finding", FindingJson(one.finding)}});
   }
-  Json checks = Json::array();
-  for (const analysis::Check& check : verdict.checks) {
-    checks.push_back(Json{{"id", check.id}, {"result", Name(check.result)}, {"why", check.why}});
-  }
   Json out;
   out["schema"] = "memwhy.findings/1";
   out["session"] = SessionJson(recording);
@@ -173,7 +177,7 @@ Json FindingsJson(const model::Recording& recording, const Verdict& verdict,
   out["ledgers"] = LedgersJson(ledgers);
   out["findings"] = std::move(findings);
   out["suppressed"] = std::move(suppressed);
-  out["checks"] = std::move(checks);
+  out["checks"] = ChecksJson(verdict.checks);
   return out;
 }
 

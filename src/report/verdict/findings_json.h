@@ -5,6 +5,7 @@
 #pragma once
 
 #include <span>
+#include <vector>
 
 #include "analysis/finding.h"
 #include "model/ledger/ledger.h"
@@ -15,6 +16,7 @@ namespace memwhy::report {
 
 // One entry of `findings`.
 Json FindingJson(const analysis::Finding& finding);
+Json ChecksJson(const std::vector<analysis::Check>& checks);
 
 Json FindingsJson(const model::Recording& recording, const analysis::Verdict& verdict,
                   std::span<const model::Ledger> ledgers);

@@ -10,10 +10,6 @@ Json MemcheckJson(const model::Recording& recording, const analysis::MemcheckVer
   for (const analysis::Finding& finding : verdict.findings) {
     findings.push_back(FindingJson(finding));
   }
-  Json checks = Json::array();
-  for (const analysis::Check& check : verdict.checks) {
-    checks.push_back(Json{{"id", check.id}, {"result", Name(check.result)}, {"why", check.why}});
-  }
   Json out;
   out["schema"] = "memwhy.findings/1";
   out["session"] = SessionJson(recording);
@@ -21,7 +17,7 @@ Json MemcheckJson(const model::Recording& recording, const analysis::MemcheckVer
   out["summary"] = verdict.summary;
   out["ledgers"] = Json::array();
   out["findings"] = std::move(findings);
-  out["checks"] = std::move(checks);
+  out["checks"] = ChecksJson(verdict.checks);
   return out;
 }
 

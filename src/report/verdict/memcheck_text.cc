@@ -9,22 +9,11 @@
 
 #include "base/strings.h"
 #include "base/terminal_text.h"
+#include "report/parts/session_json.h"
 #include "report/parts/wrap.h"
 
 namespace memwhy::report {
 namespace {
-
-std::string_view MemcheckLanguage(model::Language language) {
-  switch (language) {
-    case model::Language::kPython:
-      return "python";
-    case model::Language::kCython:
-      return "cython";
-    case model::Language::kC:
-      return "c";
-  }
-  return "c";
-}
 
 std::string MemcheckFrameText(const model::Frame& frame) {
   std::string place = frame.file.empty() ? frame.module : frame.file;
@@ -37,7 +26,7 @@ std::string MemcheckStackText(const std::vector<model::Frame>& stack, std::size_
   std::string text;
   for (std::size_t i = 0; i < stack.size(); ++i) {
     if (i == top) return text + fmt::format("     and {} more frames\n", stack.size() - i);
-    text += Wrap(fmt::format("     {:<7}", MemcheckLanguage(stack[i].language)),
+    text += Wrap(fmt::format("     {:<7}", LanguageName(stack[i].language)),
                  MemcheckFrameText(stack[i]));
   }
   return text;
