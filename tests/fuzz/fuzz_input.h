@@ -30,6 +30,16 @@ inline constexpr std::string_view kFrameMark = "\xffMW\xff";
     }                                                                              \
   } while (false)
 
+// Gives a reader the text in pieces of `step` bytes.
+template <typename Reader>
+void Feed(std::string_view text, std::size_t step, Reader* reader) {
+  for (std::size_t at = 0; at < text.size(); at += step) {
+    const std::string_view part = text.substr(at, step);
+    const std::vector<char> piece(part.begin(), part.end());  // of its own: a byte too far is seen
+    reader->Feed({piece.data(), piece.size()});
+  }
+}
+
 inline std::vector<std::string_view> SplitFrames(std::string_view input) {
   constexpr std::size_t kMaxFrames = 64;
   std::vector<std::string_view> frames;

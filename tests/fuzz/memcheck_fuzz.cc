@@ -19,13 +19,7 @@ using namespace memwhy;
 
 model::MemcheckRun ReadXml(std::string_view text, std::size_t step) {
   readers::ValgrindXmlReader reader;
-  for (std::size_t at = 0; at < text.size(); at += step) {
-    // A buffer of its own: a byte too far is seen.
-    const std::vector<char> piece(
-        text.begin() + static_cast<std::ptrdiff_t>(at),
-        text.begin() + static_cast<std::ptrdiff_t>(std::min(at + step, text.size())));
-    reader.Feed({piece.data(), piece.size()});
-  }
+  fuzz::Feed(text, step, &reader);
   return reader.Finish();
 }
 
