@@ -2,121 +2,37 @@
 #include "gate/plan/plan.h"
 
 #include <fmt/core.h>
-#include <unistd.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <climits>
-#include <cmath>
-#include <cstdlib>
-#include <functional>
-#include <set>
 
 #include "base/bytes.h"
-#include "base/file_system.h"
-#include "base/regular_file.h"
 #include "base/strings.h"
-#include "base/terminal_text.h"
+#include "config/yaml_reader.h"
 
 namespace memwhy::gate {
 namespace {
 
-constexpr std::size_t kMaxFileBytes = 1 << 20;
+using config::BytesOf;
+using config::CommandOf;
+using config::EachKey;
+using config::FolderOf;
+using config::NonEmpty;
+using config::NumberOf;
+using config::PercentOf;
+using config::Refuse;
+using config::SecondsOf;
+using config::Shown;
+using config::TextOf;
+using config::WholeOf;
+
 constexpr std::size_t kMaxWorkloads = 1000;
 constexpr std::size_t kMaxNameBytes = 200;
 constexpr int kMaxRepeats = 1000;
 
-// Thrown inside of this file only; ParsePlan turns it into an Error.
-struct BadPlan {
-  YAML::Mark mark;
-  std::string what;
-};
-
-std::string Shown(const std::string& text) {
-  constexpr std::size_t kShownBytes = 60;
-  const std::string_view cut = CutBytes(text, kShownBytes);
-  return '"' + EscapeName(cut) + (cut.size() < text.size() ? "..." : "") + '"';
-}
-
-[[noreturn]] void Refuse(const YAML::Node& node, std::string what) {
-  throw BadPlan{node.Mark(), std::move(what)};
-}
-
-std::string TextOf(const YAML::Node& node, std::string_view what) {
-  if (!node.IsScalar()) Refuse(node, fmt::format("{} must be one value", what));
-  return node.Scalar();
-}
-
-std::string NonEmpty(const YAML::Node& node, std::string_view what) {
-  std::string text = TextOf(node, what);
-  if (text.empty()) Refuse(node, fmt::format("{} must not be empty", what));
-  if (text.find('\0') != std::string::npos) {
-    Refuse(node, fmt::format("{} must not contain NUL characters", what));
-  }
-  return text;
-}
-
-double NumberOf(const YAML::Node& node, std::string_view what) {
-  const std::string text = TextOf(node, what);
-  char* end = nullptr;
-  const double value = std::strtod(text.c_str(), &end);
-  if (text.empty() || *end != '\0' || !std::isfinite(value) || value < 0) {
-    Refuse(node, fmt::format("{} must be a number of 0 or more, not {}", what, Shown(text)));
-  }
-  return value;
-}
-
-double WholeOf(const YAML::Node& node, std::string_view what, double least, double most) {
-  const double value = NumberOf(node, what);
-  if (value != std::floor(value) || value < least || value > most) {
-    Refuse(node, fmt::format("{} must be a whole number from {:.0f} to {:.0f}", what, least, most));
-  }
-  return value;
-}
-
 double AmountOf(const YAML::Node& node, std::string_view what, MetricUnit unit) {
   if (unit == MetricUnit::kCount) return NumberOf(node, what);
-  const std::string text = TextOf(node, what);
-  const auto bytes = ParseBytes(text);
-  if (!bytes) {
-    Refuse(node, fmt::format("{} must be a size (\"10 MiB\", 4096), not {}", what, Shown(text)));
-  }
-  return static_cast<double>(*bytes);
-}
-
-using Visit = std::function<void(const std::string& key, const YAML::Node& value)>;
-
-// Calls visit for each key of a mapping. A key that is not among `known` ("a, b, c"; "" any), not
-// text, or there twice, is an error.
-void EachKey(const YAML::Node& node, std::string_view what, std::string_view known,
-             const Visit& visit) {
-  if (!node.IsMap()) Refuse(node, fmt::format("{} must be a mapping (key: value)", what));
-  std::set<std::string> seen;
-  for (const auto& entry : node) {
-    const std::string key = TextOf(entry.first, "a key");
-    if (!seen.insert(key).second) {
-      Refuse(entry.first, fmt::format("the key {} stands here twice", Shown(key)));
-    }
-    bool is_known = known.empty();
-    for (const std::string_view one : Split(known, ',')) is_known |= Trim(one) == key;
-    if (!is_known || key.empty()) {
-      Refuse(entry.first, fmt::format("{} has no key {}; it knows {}", what, Shown(key), known));
-    }
-    visit(key, entry.second);
-  }
-}
-
-double PercentOf(const YAML::Node& node, std::string_view what) {
-  const std::string text = TextOf(node, what);
-  std::string_view rest = Trim(text);
-  rest.remove_suffix(1);
-  const std::string number(Trim(rest));
-  char* end = nullptr;
-  const double value = std::strtod(number.c_str(), &end);
-  if (number.empty() || *end != '\0' || !std::isfinite(value) || value < 0) {
-    Refuse(node, fmt::format("{} must be a percentage (\"5 %\"), not {}", what, Shown(text)));
-  }
-  return value;
+  return static_cast<double>(BytesOf(node, what));
 }
 
 // "5 %" or a size, whichever bound that is.
@@ -198,20 +114,6 @@ std::vector<Budget> ReadBudgets(const YAML::Node& node) {
   return budgets;
 }
 
-std::vector<std::string> ReadCommand(const YAML::Node& node) {
-  if (!node.IsSequence() || node.size() == 0) {
-    Refuse(node, "command must be a list of words: [python, work.py]");
-  }
-  std::vector<std::string> words;
-  for (const YAML::Node& one : node) {
-    std::string word = TextOf(one, "a word of command");
-    if (word.find('\0') != std::string::npos) Refuse(one, "a word of command has a NUL character");
-    words.push_back(std::move(word));
-  }
-  if (words.front().empty()) Refuse(node[0], "the program of command must not be empty");
-  return words;
-}
-
 void ReadEnvironment(const YAML::Node& node, Workload* workload) {
   EachKey(node, "environment", "", [&](const std::string& name, const YAML::Node& value) {
     if (name.empty() || name.find('=') != std::string::npos ||
@@ -249,12 +151,7 @@ void ReadShared(const std::string& key, const YAML::Node& value, const std::stri
   } else if (key == "repeats") {
     workload->repeats = static_cast<int>(WholeOf(value, "repeats", 1, kMaxRepeats));
   } else if (key == "timeout") {
-    const std::string text = TextOf(value, "timeout");
-    const auto seconds = ParseDuration(text);
-    if (!seconds || *seconds <= 0) {
-      Refuse(value, fmt::format("timeout must be a time (\"90s\", \"10m\"), not {}", Shown(text)));
-    }
-    workload->timeout_s = *seconds;
+    workload->timeout_s = SecondsOf(value, "timeout");
   } else if (key == "memory_limit") {
     workload->memory_limit = AmountOf(value, "memory_limit", MetricUnit::kBytes);
     if (*workload->memory_limit < 1 << 20) Refuse(value, "memory_limit must be 1 MiB or more");
@@ -297,7 +194,7 @@ Workload ReadWorkload(const YAML::Node& node, const std::string& folder, const W
         Refuse(value, fmt::format("a name has {} bytes at most", kMaxNameBytes));
       }
     } else if (key == "command") {
-      workload.command = ReadCommand(value);
+      workload.command = CommandOf(value);
     } else {
       ReadShared(key, value, folder, &workload);
     }
@@ -324,20 +221,13 @@ void ReadIgnored(const YAML::Node& node, Plan* plan) {
   }
 }
 
-std::string FolderOf(const std::string& path) {
-  char resolved[PATH_MAX];
-  const std::size_t slash = path.rfind('/');
-  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  return realpath(folder.c_str(), resolved) == nullptr ? folder : std::string(resolved);
-}
-
 Plan ReadPlan(const std::string& path, const YAML::Node& root) {
   Plan plan;
   plan.path = path;
   const std::string folder = FolderOf(path);
   plan.folder = folder;
   plan.baseline = JoinPath(folder, "memwhy-baseline.json");
-  if (!root.IsMap()) throw BadPlan{root.Mark(), "the file must be a mapping with workloads"};
+  if (!root.IsMap()) Refuse(root, "the file must be a mapping with workloads");
   Workload defaults;
   defaults.directory = folder;
   constexpr std::string_view kKeys = "version, baseline, ignore, defaults, workloads";
@@ -372,13 +262,8 @@ Plan ReadPlan(const std::string& path, const YAML::Node& root) {
       }
     }
   });
-  if (plan.workloads.empty()) throw BadPlan{root.Mark(), "the file has no workloads"};
+  if (plan.workloads.empty()) Refuse(root, "the file has no workloads");
   return plan;
-}
-
-Error At(const std::string& path, const YAML::Mark& mark, const std::string& what) {
-  if (mark.is_null()) return Error(fmt::format("{}: {}", path, what));
-  return Error(fmt::format("{}:{}:{}: {}", path, mark.line + 1, mark.column + 1, what));
 }
 
 }  // namespace
@@ -392,28 +277,14 @@ bool Workload::needs_baseline() const {
 }
 
 Result<Plan> ParsePlan(const std::string& path, const std::string& text) {
-  if (text.size() > kMaxFileBytes) {
-    return Error(fmt::format("{}: larger than {}", path, FormatBytes(kMaxFileBytes)));
-  }
-  try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
-    if (documents.size() != 1) {
-      return Error(fmt::format("{}: holds {} documents instead of one", path, documents.size()));
-    }
-    return ReadPlan(path, documents.front());
-  } catch (const BadPlan& bad) {
-    return At(path, bad.mark, bad.what);
-  } catch (const YAML::Exception& bad) {
-    return At(path, bad.mark, EscapeName(bad.msg));
-  }
+  Plan plan;
+  MEMWHY_TRY_VOID(
+      config::ParseYaml(path, text, [&](const YAML::Node& root) { plan = ReadPlan(path, root); }));
+  return plan;
 }
 
 Result<Plan> LoadPlan(const std::string& path) {
-  MEMWHY_TRY(const RegularFile file, OpenRegular(path, "a configuration of the gate"));
-  if (file.bytes > kMaxFileBytes) {
-    return Error(fmt::format("{}: larger than {}", path, FormatBytes(kMaxFileBytes)));
-  }
-  MEMWHY_TRY(const std::string text, RealFileSystem().ReadSmall(path));
+  MEMWHY_TRY(const std::string text, config::LoadYamlText(path, "a configuration of the gate"));
   return ParsePlan(path, text);
 }
 
