@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The value of the queued signal that announces a request (RingHeader::request_signal). By it the
+// The value of the queued signal that announces a request (Request::signal). By it the
 // agent tells that signal from one of the same number that somebody else sends to the program.
 #pragma once
 

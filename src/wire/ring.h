@@ -51,10 +51,12 @@
 #include <cstdint>
 #include <string_view>
 
+#include "wire/request.h"
+
 namespace memwhy::wire {
 
 inline constexpr char kRingMagic[8] = {'M', 'W', 'Y', 'R', 'I', 'N', 'G', '1'};
-inline constexpr std::uint32_t kRingVersion = 2;
+inline constexpr std::uint32_t kRingVersion = 3;
 inline constexpr std::uint32_t kChunkBytes = 32 * 1024;
 inline constexpr std::uint64_t kMaxPoolBytes = 64ull << 20;
 inline constexpr std::uint64_t kMinPoolBytes = 1ull << 20;
@@ -73,45 +75,13 @@ enum class AgentState : std::uint32_t {
   kReplaced = 5,  // the process executes another program now
 };
 
-// What the recorder or an analysis asks of the agent; see request_* below.
-// Both heap requests have the same fields and answers. An agent that does not know a census writes
-// a whole dump; who reads it can tell.
-// kObjectsOn and kObjectsOff begin and end an object period (agent/capture/object_period.h); their
-// answer is request_taken_ns, the moment of the change.
-enum class RequestKind : std::uint32_t {
-  kNone = 0,
-  kHeapDump = 2,
-  kHeapCensus = 3,
-  kObjectsOn = 4,
-  kObjectsOff = 5,
-};
-enum class RequestState : std::uint32_t {
-  kIdle = 0,
-  kPosted = 1,   // by the recorder
-  kRunning = 2,  // by the thread of the target that took it
-  kDone = 3,
-  kFailed = 4,  // request_error says why
-};
-
-// A dump that is asked to scan waits, once its stream is written, for the objects to look for: the
-// file request_input, an array of sorted u64 addresses. The answers follow the stream
-// (agent/holders/holder_scan.h).
-// kUnusable is the agent's answer: the file cannot be read, or is not sorted.
-enum class BlocksState : std::uint32_t { kNone = 0, kGiven = 1, kUnusable = 2 };
-inline constexpr char kBlocksSuffix[] = ".blocks";
-
-// Of request_lanes; no number of lanes, so that what an agent that does not know it leaves is none.
-inline constexpr std::uint32_t kMayHaveLanes = 0x100;
-
 // Whether the recorder takes chunks of quiet threads back. kUnknown: it has not come yet.
 enum class TakeBack : std::uint32_t { kUnknown = 0, kYes = 1, kNo = 2 };
-
-enum class DumpStage : std::uint32_t { kStream = 0, kWaiting = 1, kAsked = 2 };
 
 // Of RingHeader::modes.
 inline constexpr std::uint32_t kRecordsObjects = 1;  // the object domains from the start on
 inline constexpr std::uint32_t kRedacts = 2;         // wire/redaction.h, in all that it writes
-inline constexpr std::uint32_t kKnowsRedaction = 4;  // it can redact a dump (request_redacts)
+inline constexpr std::uint32_t kKnowsRedaction = 4;  // it can redact a dump (DumpOrder)
 
 struct RingHeader {
   char magic[8];
@@ -168,18 +138,7 @@ struct RingHeader {
   // Written by both, see wire/clock_permit.h.
   std::atomic<std::uint64_t> clock_permit;
 
-  // One request at a time; the poster fills the fields, then stores kPosted.
-  alignas(64) std::atomic<std::uint32_t> request_state;  // RequestState
-  std::uint32_t request_kind;                            // RequestKind
-  std::uint32_t request_serial;
-  std::uint32_t request_signal;  // the real-time signal that wakes a blocked thread; agent's choice
-  std::uint64_t request_limit_ns;  // refuse beyond this predicted pause
-  char request_input[512];         // path, NUL-terminated; meaning by kind
-  char request_output[512];
-  char request_error[512];
-  std::atomic<std::uint64_t> request_pause_ns;         // measured
-  std::atomic<std::uint64_t> request_predicted_ns;     // said before
-  std::atomic<std::uint64_t> request_predicted_bytes;  // likewise: memory for the time of the walk
+  alignas(64) Request request;
 
   // How the process left this program; written by the agent, by its own clock. What others did
   // after it could know of the end comes after it.
@@ -190,24 +149,6 @@ struct RingHeader {
   // Field 28 of /proc/PID/stat: another value there tells that the process executes another
   // program. 0: not known.
   std::uint64_t start_stack;
-
-  // Of a heap dump; written by who asks for it.
-  std::uint64_t request_clone_ns;  // per MiB of memory, measured on this machine just now; 0: not
-  std::uint64_t request_headroom;  // bytes that the target's cgroup has left; 0: no limit
-  std::uint32_t request_in_place;  // 1: do not try a clone
-  // How far a dump is (DumpStage); stored by the clone and by who asks.
-  std::atomic<std::uint32_t> request_stage;
-  std::uint32_t request_scan;                 // 1: wait for questions when the stream is written
-  std::atomic<std::uint32_t> request_method;  // the agent's answer: 1 clone, 2 in place
-  // BlocksState. The live native blocks lie in the file request_output + kBlocksSuffix, a sorted
-  // array of {u64 address, u64 size}.
-  std::atomic<std::uint32_t> request_blocks;
-  // kMayHaveLanes: two processes may write the dump at once. The agent's answer: how many did.
-  std::atomic<std::uint32_t> request_lanes;
-  std::atomic<std::uint64_t>
-      request_taken_ns;  // the agent's answer: CLOCK_MONOTONIC of the pause's end
-  std::atomic<std::uint64_t> request_spared_bytes;  // likewise: pinned memory left out of the clone
-  std::uint32_t request_redacts;  // 1: keys and names become tokens; an agent with kRedacts does so
 };
 static_assert(sizeof(RingHeader) <= 4096);
 

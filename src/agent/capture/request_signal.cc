@@ -92,7 +92,7 @@ void InstallRequestSignal(OnRequestSignal on_signal) noexcept {
 
 void ShowRequestSignal() noexcept {
   if (g_agent.ring->pid != static_cast<std::uint32_t>(OwnPid())) return;
-  g_agent.ring->request_signal =
+  g_agent.ring->request.signal =
       static_cast<std::uint32_t>(g_number.load(std::memory_order_relaxed));
 }
 

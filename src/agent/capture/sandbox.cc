@@ -24,7 +24,7 @@ void AwaitRequest() noexcept {
   constexpr int kMaxWaits = 10'000;
   const timespec pause{0, 1'000'000};
   for (int left = kMaxWaits; left > 0; --left) {
-    if (g_agent.ring->request_state.load(std::memory_order_acquire) !=
+    if (g_agent.ring->request.state.load(std::memory_order_acquire) !=
         static_cast<std::uint32_t>(wire::RequestState::kRunning)) {
       return;
     }

@@ -58,7 +58,7 @@ void OnTimeout(int) { syscall(SYS_exit_group, kTimedOut); }
 // The stream is written; who reads it works out what to look for. False: nobody asks, or who read
 // the stream is gone.
 bool WaitForQuestions(int fd) noexcept {
-  std::atomic<std::uint32_t>& stage = g_agent.ring->request_stage;
+  std::atomic<std::uint32_t>& stage = g_agent.ring->request.progress.stage;
   stage.store(static_cast<std::uint32_t>(wire::DumpStage::kWaiting), std::memory_order_release);
   const std::uint64_t began = wire::MonotonicNs();
   while (wire::MonotonicNs() - began < kMaxWaitNs) {
@@ -74,10 +74,11 @@ bool WaitForQuestions(int fd) noexcept {
 // `blocks` with the live ones; null when there are none to be had, which is told.
 BlockIndex* LoadBlocks(const HeapDumpOptions& options, BlockIndex& blocks) noexcept {
   if (!options.has_blocks) return nullptr;
-  char path[sizeof(wire::RingHeader::request_output) + sizeof(wire::kBlocksSuffix)];
+  char path[wire::kRequestPathBytes + sizeof(wire::kBlocksSuffix)];
   TextBuffer(path, sizeof(path)).Text(options.output_path).Text(wire::kBlocksSuffix);
   if (blocks.Load(path)) return &blocks;
-  g_agent.ring->request_blocks.store(static_cast<std::uint32_t>(wire::BlocksState::kUnusable));
+  g_agent.ring->request.progress.blocks.store(
+      static_cast<std::uint32_t>(wire::BlocksState::kUnusable));
   return nullptr;
 }
 
@@ -309,10 +310,10 @@ HeapDumpResult WriteHeapDump(const HeapDumpOptions& options) noexcept {
     result.predicted_ns = prediction.pause_ns;
     result.predicted_bytes = prediction.bytes;
     if (g_agent.ring == nullptr) return;
-    g_agent.ring->request_method.store(static_cast<std::uint32_t>(prediction.method),
-                                       std::memory_order_relaxed);
-    g_agent.ring->request_predicted_bytes.store(prediction.bytes, std::memory_order_relaxed);
-    g_agent.ring->request_predicted_ns.store(prediction.pause_ns, std::memory_order_release);
+    wire::RequestReply& reply = g_agent.ring->request.reply;
+    reply.method.store(static_cast<std::uint32_t>(prediction.method), std::memory_order_relaxed);
+    reply.predicted_bytes.store(prediction.bytes, std::memory_order_relaxed);
+    reply.predicted_ns.store(prediction.pause_ns, std::memory_order_release);
   };
   const auto is_refused = [&] {
     if (options.limit_ns != 0 && prediction.pause_ns > options.limit_ns) {

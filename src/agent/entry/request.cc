@@ -34,34 +34,41 @@ constexpr std::size_t kRequestStackBytes = 512 * 1024;
 void* g_stack = nullptr;  // of the serving thread; one request at a time
 
 void Finish(RequestState state, const char* error) noexcept {
-  wire::RingHeader* ring = g_agent.ring;
-  TextBuffer(ring->request_error, sizeof(ring->request_error)).Text(error);
-  ring->request_state.store(static_cast<std::uint32_t>(state), std::memory_order_release);
+  wire::Request& request = g_agent.ring->request;
+  TextBuffer(request.reply.error, sizeof(request.reply.error)).Text(error);
+  request.state.store(static_cast<std::uint32_t>(state), std::memory_order_release);
 }
 
 // Takes the posted request for the calling thread; false when another thread was faster.
 bool Claim() noexcept {
   auto expected = static_cast<std::uint32_t>(RequestState::kPosted);
-  return g_agent.ring->request_state.compare_exchange_strong(
+  return g_agent.ring->request.state.compare_exchange_strong(
       expected, static_cast<std::uint32_t>(RequestState::kRunning), std::memory_order_acq_rel);
 }
 
 constexpr char kSandboxed[] = "the program has put a filter on its system calls (seccomp)";
 
 void RunHeapDump() noexcept {
-  wire::RingHeader* ring = g_agent.ring;
-  PrepareRedactedDump(ring->request_redacts != 0);
-  const HeapDumpResult result =
-      WriteHeapDump({ring->request_output, ring->request_scan != 0 ? ring->request_input : nullptr,
-                     ring->request_blocks.load() != 0, ring->request_limit_ns,
-                     ring->request_clone_ns, ring->request_headroom, ring->request_in_place != 0,
-                     ring->request_kind == static_cast<std::uint32_t>(RequestKind::kHeapCensus),
-                     ring->request_lanes.load() == wire::kMayHaveLanes});
-  ring->request_pause_ns.store(result.pause_ns, std::memory_order_relaxed);
-  ring->request_method.store(static_cast<std::uint32_t>(result.method), std::memory_order_relaxed);
-  ring->request_taken_ns.store(result.taken_ns, std::memory_order_relaxed);
-  ring->request_spared_bytes.store(result.spared_bytes, std::memory_order_relaxed);
-  ring->request_lanes.store(result.lanes, std::memory_order_relaxed);
+  wire::Request& request = g_agent.ring->request;
+  const wire::DumpOrder& order = request.dump;
+  PrepareRedactedDump(order.redacts != 0);
+  const HeapDumpResult result = WriteHeapDump({
+      .output_path = order.output,
+      .scan_path = order.scan != 0 ? order.questions : nullptr,
+      .has_blocks = request.progress.blocks.load() != 0,
+      .limit_ns = order.limit_ns,
+      .clone_ns_per_mib = order.clone_ns_per_mib,
+      .headroom_bytes = order.headroom_bytes,
+      .in_place = order.in_place != 0,
+      .is_census = request.kind == static_cast<std::uint32_t>(RequestKind::kHeapCensus),
+      .may_split = request.progress.lanes.load() == wire::kMayHaveLanes,
+  });
+  wire::RequestReply& reply = request.reply;
+  reply.pause_ns.store(result.pause_ns, std::memory_order_relaxed);
+  reply.method.store(static_cast<std::uint32_t>(result.method), std::memory_order_relaxed);
+  reply.taken_ns.store(result.taken_ns, std::memory_order_relaxed);
+  reply.spared_bytes.store(result.spared_bytes, std::memory_order_relaxed);
+  request.progress.lanes.store(result.lanes, std::memory_order_relaxed);
   Finish(result.error == nullptr ? RequestState::kDone : RequestState::kFailed,
          result.error == nullptr ? "" : result.error);
 }
@@ -74,7 +81,7 @@ void ChangeObjectPeriod(bool begins) noexcept {
   const ObjectChange change = begins ? BeginObjectPeriod() : EndObjectPeriod();
   OpenForkGate();
   GiveGil(state);
-  g_agent.ring->request_taken_ns.store(change.at_ns, std::memory_order_relaxed);
+  g_agent.ring->request.reply.taken_ns.store(change.at_ns, std::memory_order_relaxed);
   Finish(change.error == nullptr ? RequestState::kDone : RequestState::kFailed,
          change.error == nullptr ? "" : change.error);
 }
@@ -94,10 +101,10 @@ void* Serve(void*) {
                                       : "the interpreter is not running (any more)");
     return nullptr;
   }
-  switch (static_cast<RequestKind>(g_agent.ring->request_kind)) {
+  switch (static_cast<RequestKind>(g_agent.ring->request.kind)) {
     case RequestKind::kObjectsOn:
     case RequestKind::kObjectsOff:
-      ChangeObjectPeriod(g_agent.ring->request_kind ==
+      ChangeObjectPeriod(g_agent.ring->request.kind ==
                          static_cast<std::uint32_t>(RequestKind::kObjectsOn));
       break;
     case RequestKind::kNone:
@@ -171,7 +178,7 @@ void NoticeRequestSlow() noexcept {
   // A child of vfork has our memory, and must not act in its parent's name.
   if (g_agent.ring->pid != static_cast<std::uint32_t>(getpid())) return;
   // One pending call for each request, whoever notices it first.
-  const std::uint32_t serial = g_agent.ring->request_serial;
+  const std::uint32_t serial = g_agent.ring->request.serial;
   std::uint32_t seen = g_pending_serial.load(std::memory_order_relaxed);
   if (seen != serial) {
     if (!g_pending_serial.compare_exchange_strong(seen, serial)) return;

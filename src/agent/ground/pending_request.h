@@ -17,7 +17,7 @@ void NoticeRequestSlow() noexcept;
 
 // Called after a recorded allocation: one load.
 inline void NoticeRequest() noexcept {
-  if (__builtin_expect(g_agent.ring->request_state.load(std::memory_order_relaxed) ==
+  if (__builtin_expect(g_agent.ring->request.state.load(std::memory_order_relaxed) ==
                            static_cast<std::uint32_t>(wire::RequestState::kPosted),
                        false)) {
     NoticeRequestSlow();

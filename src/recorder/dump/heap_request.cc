@@ -35,7 +35,7 @@ bool IsFree(const FileSystem& fs, const RingOwner& owner, RingMap& ring) {
   bool was_posted = false;
   int answered = 0;  // looks
   for (int i = 0; i < 2 * kLooks && answered < kLooks; ++i) {
-    switch (static_cast<RequestState>(ring.header().request_state.load())) {
+    switch (static_cast<RequestState>(ring.header().request.state.load())) {
       case RequestState::kPosted:
         was_posted = true;
         WakeTarget(fs, owner, ring);
@@ -56,22 +56,22 @@ bool IsFree(const FileSystem& fs, const RingOwner& owner, RingMap& ring) {
 }
 
 // The last of its fields and the word that lets the agent see them all.
-void PutRequest(wire::RingHeader& header, wire::RequestKind kind) {
-  header.request_kind = static_cast<std::uint32_t>(kind);
-  header.request_serial = header.request_serial + 1;
-  header.request_error[0] = '\0';
-  header.request_pause_ns.store(0, std::memory_order_relaxed);
-  header.request_predicted_ns.store(0, std::memory_order_relaxed);
-  header.request_predicted_bytes.store(0, std::memory_order_relaxed);
-  header.request_method.store(0, std::memory_order_relaxed);
-  header.request_taken_ns.store(0, std::memory_order_relaxed);
-  header.request_spared_bytes.store(0, std::memory_order_relaxed);
-  header.request_state.store(Raw(RequestState::kPosted), std::memory_order_release);
+void PutRequest(wire::Request& request, wire::RequestKind kind) {
+  request.kind = static_cast<std::uint32_t>(kind);
+  request.serial = request.serial + 1;
+  wire::RequestReply& reply = request.reply;
+  reply.error[0] = '\0';
+  for (auto* number : {&reply.predicted_ns, &reply.predicted_bytes, &reply.pause_ns,
+                       &reply.taken_ns, &reply.spared_bytes}) {
+    number->store(0, std::memory_order_relaxed);
+  }
+  reply.method.store(0, std::memory_order_relaxed);
+  request.state.store(Raw(RequestState::kPosted), std::memory_order_release);
 }
 
 // Of a heap dump; "" before the agent has chosen.
-std::string MethodOf(const wire::RingHeader& header) {
-  switch (header.request_method.load(std::memory_order_relaxed)) {
+std::string MethodOf(const wire::RequestReply& reply) {
+  switch (reply.method.load(std::memory_order_relaxed)) {
     case 1:
       return "clone";
     case 2:
@@ -99,24 +99,25 @@ Result<HeapRequest> HeapRequest::Post(const FileSystem& fs, RingMap* ring, const
                                       const HeapDumpLimits& limits) {
   MEMWHY_TRY_VOID(CheckFilters(fs, owner->pid(), ring->header()));
   if (!IsFree(fs, *owner, *ring)) return Error("another request is under way in the process");
-  wire::RingHeader& header = ring->header();
-  if (!PutPath(header.request_output, output_path)) {
+  wire::DumpOrder order = {
+      .limit_ns = static_cast<std::uint64_t>(std::max(0.0, limits.pause_ms) * 1e6),
+      .clone_ns_per_mib = limits.clone_ns_per_mib,
+      .headroom_bytes = limits.headroom_bytes,
+      .in_place = limits.in_place ? 1u : 0,
+      .scan = limits.scan_path.empty() ? 0u : 1,
+      .redacts = limits.redacts ? 1u : 0,
+  };
+  if (!PutPath(order.output, output_path) || !PutPath(order.questions, limits.scan_path)) {
     return Error("the session's path is too long for a heap dump");
   }
-  header.request_limit_ns = static_cast<std::uint64_t>(std::max(0.0, limits.pause_ms) * 1e6);
-  header.request_clone_ns = limits.clone_ns_per_mib;
-  header.request_headroom = limits.headroom_bytes;
-  header.request_in_place = limits.in_place ? 1 : 0;
-  header.request_redacts = limits.redacts ? 1 : 0;
-  header.request_lanes.store(limits.may_split ? wire::kMayHaveLanes : 0, std::memory_order_relaxed);
-  header.request_blocks.store(static_cast<std::uint32_t>(
+  wire::Request& request = ring->header().request;
+  request.dump = order;
+  request.progress.lanes.store(limits.may_split ? wire::kMayHaveLanes : 0,
+                               std::memory_order_relaxed);
+  request.progress.blocks.store(static_cast<std::uint32_t>(
       limits.has_blocks ? wire::BlocksState::kGiven : wire::BlocksState::kNone));
-  header.request_scan = limits.scan_path.empty() ? 0 : 1;
-  header.request_stage.store(static_cast<std::uint32_t>(wire::DumpStage::kStream));
-  if (!PutPath(header.request_input, limits.scan_path)) {
-    return Error("the session's path is too long for a heap dump");
-  }
-  PutRequest(header,
+  request.progress.stage.store(static_cast<std::uint32_t>(wire::DumpStage::kStream));
+  PutRequest(request,
              limits.is_census ? wire::RequestKind::kHeapCensus : wire::RequestKind::kHeapDump);
   return HeapRequest(ring, owner);
 }
@@ -125,7 +126,7 @@ Result<HeapRequest> HeapRequest::PostObjects(const FileSystem& fs, RingMap* ring
                                              const RingOwner* owner, bool begins) {
   MEMWHY_TRY_VOID(CheckFilters(fs, owner->pid(), ring->header()));
   if (!IsFree(fs, *owner, *ring)) return Error("another request is under way in the process");
-  PutRequest(ring->header(),
+  PutRequest(ring->header().request,
              begins ? wire::RequestKind::kObjectsOn : wire::RequestKind::kObjectsOff);
   return HeapRequest(ring, owner);
 }
@@ -135,61 +136,62 @@ WakeOutcome HeapRequest::Wake(const FileSystem& fs) {
 }
 
 std::optional<HeapReply> HeapRequest::Prediction() const {
-  const wire::RingHeader& header = ring_->header();
-  const std::uint64_t predicted = header.request_predicted_ns.load(std::memory_order_acquire);
+  const wire::RequestReply& said = ring_->header().request.reply;
+  const std::uint64_t predicted = said.predicted_ns.load(std::memory_order_acquire);
   if (predicted == 0) return std::nullopt;
   HeapReply reply;
   reply.predicted_ms = static_cast<double>(predicted) * 1e-6;
-  reply.predicted_bytes = header.request_predicted_bytes.load(std::memory_order_relaxed);
-  reply.method = MethodOf(header);
+  reply.predicted_bytes = said.predicted_bytes.load(std::memory_order_relaxed);
+  reply.method = MethodOf(said);
   return reply;
 }
 
 std::optional<HeapReply> HeapRequest::Poll() {
-  wire::RingHeader& header = ring_->header();
-  const std::uint32_t state = header.request_state.load(std::memory_order_acquire);
+  wire::Request& request = ring_->header().request;
+  const std::uint32_t state = request.state.load(std::memory_order_acquire);
   if (state == Raw(RequestState::kPosted) || state == Raw(RequestState::kRunning)) {
     return std::nullopt;
   }
+  const wire::RequestReply& said = request.reply;
+  const std::uint32_t lanes = request.progress.lanes.load();
   HeapReply reply;
-  reply.pause_ms = static_cast<double>(header.request_pause_ns.load()) * 1e-6;
-  reply.predicted_ms = static_cast<double>(header.request_predicted_ns.load()) * 1e-6;
-  reply.predicted_bytes = header.request_predicted_bytes.load();
-  reply.taken_ns = header.request_taken_ns.load();
-  reply.spared_bytes = header.request_spared_bytes.load();
-  const std::uint32_t lanes = header.request_lanes.load();
+  reply.pause_ms = static_cast<double>(said.pause_ns.load()) * 1e-6;
+  reply.predicted_ms = static_cast<double>(said.predicted_ns.load()) * 1e-6;
+  reply.predicted_bytes = said.predicted_bytes.load();
+  reply.taken_ns = said.taken_ns.load();
+  reply.spared_bytes = said.spared_bytes.load();
   reply.lanes = lanes <= wire::kMaxLanes ? std::max(1u, lanes) : 1;
   reply.followed_blocks =
-      header.request_blocks.load() == static_cast<std::uint32_t>(wire::BlocksState::kGiven);
-  reply.method = MethodOf(header);
+      request.progress.blocks.load() == static_cast<std::uint32_t>(wire::BlocksState::kGiven);
+  reply.method = MethodOf(said);
   if (state != Raw(RequestState::kDone)) {
-    char error[sizeof(header.request_error)];
-    std::memcpy(error, header.request_error, sizeof(error));
+    char error[sizeof(said.error)];
+    std::memcpy(error, said.error, sizeof(error));
     reply.error = std::string(error, strnlen(error, sizeof(error)));
     if (reply.error.empty()) reply.error = "the agent gave no reason";
   }
-  header.request_state.store(Raw(RequestState::kIdle), std::memory_order_release);
+  request.state.store(Raw(RequestState::kIdle), std::memory_order_release);
   return reply;
 }
 
 bool HeapRequest::IsPosted() const {
-  return ring_->header().request_state.load(std::memory_order_acquire) ==
+  return ring_->header().request.state.load(std::memory_order_acquire) ==
          Raw(RequestState::kPosted);
 }
 
 bool HeapRequest::IsWaiting() const {
-  return ring_->header().request_stage.load(std::memory_order_acquire) ==
+  return ring_->header().request.progress.stage.load(std::memory_order_acquire) ==
          static_cast<std::uint32_t>(wire::DumpStage::kWaiting);
 }
 
 void HeapRequest::Ask() {
-  ring_->header().request_stage.store(static_cast<std::uint32_t>(wire::DumpStage::kAsked),
-                                      std::memory_order_release);
+  ring_->header().request.progress.stage.store(static_cast<std::uint32_t>(wire::DumpStage::kAsked),
+                                               std::memory_order_release);
 }
 
 bool HeapRequest::Withdraw() {
   auto expected = Raw(RequestState::kPosted);
-  if (!ring_->header().request_state.compare_exchange_strong(expected, Raw(RequestState::kIdle))) {
+  if (!ring_->header().request.state.compare_exchange_strong(expected, Raw(RequestState::kIdle))) {
     return expected != Raw(RequestState::kRunning);
   }
   return true;

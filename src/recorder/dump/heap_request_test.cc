@@ -23,7 +23,7 @@ wire::RingHeader* g_ring = nullptr;
 // As the agent does it, but that it answers at once.
 void Answer(int) {
   auto expected = static_cast<std::uint32_t>(RequestState::kPosted);
-  g_ring->request_state.compare_exchange_strong(expected,
+  g_ring->request.state.compare_exchange_strong(expected,
                                                 static_cast<std::uint32_t>(RequestState::kFailed));
 }
 
@@ -62,10 +62,10 @@ class HeapRequestTest : public ::testing::Test {
     ring.header().start_ticks = os::ReadProcessStat(fs_, getpid())->start_ticks;
     ring.WriteTo(path_);
     ring_ = *RingMap::Open(path_);
-    ring_->header().request_signal = static_cast<std::uint32_t>(SIGRTMIN + 5);
+    ring_->header().request.signal = static_cast<std::uint32_t>(SIGRTMIN + 5);
   }
   void SetState(RequestState state) {
-    ring_->header().request_state.store(static_cast<std::uint32_t>(state));
+    ring_->header().request.state.store(static_cast<std::uint32_t>(state));
   }
   bool CanPost() {
     const auto owner = RingOwner::Prove(fs_, getpid(), *ring_);
@@ -87,7 +87,7 @@ TEST_F(HeapRequestTest, OneAtATime) {
 TEST_F(HeapRequestTest, AnAnswerThatNobodyTakesIsDropped) {
   SetState(RequestState::kDone);
   EXPECT_TRUE(CanPost());
-  EXPECT_EQ(ring_->header().request_state.load(),
+  EXPECT_EQ(ring_->header().request.state.load(),
             static_cast<std::uint32_t>(RequestState::kPosted));
 }
 
@@ -98,7 +98,7 @@ TEST_F(HeapRequestTest, WhatAKilledCommandHasPostedIsTakenFirst) {
 }
 
 TEST_F(HeapRequestTest, ATargetThatDoesNotWakeRefuses) {
-  ring_->header().request_signal = 0;
+  ring_->header().request.signal = 0;
   SetState(RequestState::kPosted);
   EXPECT_FALSE(CanPost());
 }

@@ -124,7 +124,7 @@ WakeOutcome WakeTarget(const FileSystem& fs, const RingOwner& owner, RingMap& ri
     return outcome;
   }
   // The number comes from the target: nothing but the real-time signals that an agent may choose.
-  auto number = static_cast<int>(ring.header().request_signal);
+  auto number = static_cast<int>(ring.header().request.signal);
   if (number < SIGRTMIN || number > SIGRTMAX) number = 0;
   outcome.obstacle = ObstacleOf(status->signals, number);
   if (!outcome.obstacle.empty()) {
@@ -147,7 +147,7 @@ WakeOutcome WakeTarget(const FileSystem& fs, const RingOwner& owner, RingMap& ri
   if (again != thread || !now || now->thread_group != pid ||
       (now->signals.blocked & SignalBit(number)) != 0 ||
       !ObstacleOf(now->signals, number).empty() || !FilterObstacle(*now, tried).empty() ||
-      static_cast<int>(ring.header().request_signal) != number || owner.IsGone()) {
+      static_cast<int>(ring.header().request.signal) != number || owner.IsGone()) {
     outcome.obstacle = "its threads are busy";
     return outcome;
   }
