@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "analysis/verdict.h"
+#include "model/ledger/share_kind.h"
 
 namespace memwhy::analysis {
 
@@ -205,7 +206,7 @@ class FakeCase {
       ledger.account = "rss";
       ledger.at = at;
       ledger.total = static_cast<Bytes>(rss);
-      ledger.shares.push_back({"native", "malloc retained", kept, 0});
+      ledger.shares.push_back(model::MakeShare(model::ShareKind::kMallocRetained, kept, 0));
       ledger.unattributed = static_cast<SignedBytes>(ledger.total - kept);
       ledgers.push_back(std::move(ledger));
     };

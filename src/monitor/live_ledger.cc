@@ -11,6 +11,7 @@
 #include "base/strings.h"
 #include "model/ledger/build_ledger.h"
 #include "model/ledger/mapping_kind.h"
+#include "model/ledger/share_kind.h"
 #include "monitor/anonymous_walk.h"
 #include "monitor/malloc_walk.h"
 #include "os/cgroup.h"
@@ -21,6 +22,8 @@
 
 namespace memwhy::monitor {
 namespace {
+
+using model::ShareKind;
 
 model::Mapping FromVma(const os::Vma& vma) {
   model::Mapping mapping;
@@ -78,8 +81,6 @@ std::optional<model::Ledger> CgroupLedger(const FileSystem& fs, pid_t pid, Bytes
 // Headers of chunks are everywhere in a heap: a walk reads most of it.
 constexpr std::chrono::milliseconds kWalkTime{400};
 constexpr Bytes kWorthTrimming = Bytes{1} << 20;
-constexpr const char* kUnreadHeap = "malloc heap, use not recorded";
-constexpr const char* kUnreadAnonymous = "anonymous, not recorded";
 
 // The stack pointers of threads that wait in the kernel, and where their stacks end. Without the
 // right to read them stacks stay anonymous.
@@ -134,16 +135,18 @@ const char* PreloadedAllocator(std::span<const model::Mapping> mappings) {
   return nullptr;
 }
 
+model::Share Owned(ShareKind kind, Bytes bytes) { return model::MakeShare(kind, bytes, bytes); }
+
 // Replaces one share by parts of it; what they leave is the first part's.
-void SplitShare(model::Ledger* ledger, const char* name, std::vector<model::Share> parts) {
+void SplitShare(model::Ledger* ledger, ShareKind kind, std::vector<model::Share> parts) {
   const auto share = std::find_if(ledger->shares.begin(), ledger->shares.end(),
-                                  [&](const model::Share& each) { return each.name == name; });
+                                  [&](const model::Share& each) { return each.kind == kind; });
   if (share == ledger->shares.end()) return;
   Bytes left = share->bytes;
   for (std::size_t i = 1; i < parts.size(); ++i) {
     parts[i].bytes = std::min(parts[i].bytes, left);
     left -= parts[i].bytes;
-    if (parts[i].owned > 0) parts[i].owned = parts[i].bytes;
+    parts[i].owned = std::min(parts[i].owned, parts[i].bytes);
   }
   parts.front().bytes = left;
   std::erase_if(parts, [](const model::Share& part) { return part.bytes == 0; });
@@ -172,12 +175,12 @@ void SplitMalloc(pid_t pid, const model::MapsPass& pass, model::Ledger* ledger) 
                                         [&] { return std::chrono::steady_clock::now() < until; });
   // All of it: another allocator's heap, or no right to read memory.
   if (use.unwalked == use.total()) return;
-  SplitShare(ledger, kUnreadHeap,
-             {{"native", "malloc in use", 0, 0},
-              {"native", "malloc free, kept in arenas", use.free_chunks, 1},
-              {"native", "malloc free, kept by threads", use.tcache, 1},
-              {"native", "malloc free, top of heaps", use.top, 1},
-              {"native", "malloc heaps, not walked", use.unwalked, 0}});
+  SplitShare(ledger, ShareKind::kMallocUnread,
+             {model::MakeShare(ShareKind::kMallocInUse, 0, 0),
+              Owned(ShareKind::kMallocFreeInArenas, use.free_chunks),
+              Owned(ShareKind::kMallocFreeOfThreads, use.tcache),
+              Owned(ShareKind::kMallocFreeTop, use.top),
+              model::MakeShare(ShareKind::kMallocUnwalked, use.unwalked, 0)});
   if (use.trimmable >= kWorthTrimming) {
     AddSentence(ledger,
                 fmt::format("malloc_trim(0) would return about {}.", FormatBytes(use.trimmable)));
@@ -217,18 +220,19 @@ void SplitAnonymous(pid_t pid, const model::MapsPass& pass, std::span<const mode
   };
   const AnonymousUse use = WalkAnonymous(ranges, model::Residency(pass.resident), read,
                                          [&] { return std::chrono::steady_clock::now() < until; });
-  SplitShare(ledger, kUnreadAnonymous,
-             {{"system", kUnreadAnonymous, 0, 0},
-              {"python", "pymalloc in use", use.pymalloc_in_use, 0},
-              {"interpreter", "pymalloc free in arenas", use.pymalloc_free, 1},
-              {"native", "malloc mapped blocks", use.mapped_blocks, 0}});
+  SplitShare(ledger, ShareKind::kAnonymousUnread,
+             {model::MakeShare(ShareKind::kAnonymousUnread, 0, 0),
+              model::MakeShare(ShareKind::kPymallocInUse, use.pymalloc_in_use, 0),
+              Owned(ShareKind::kPymallocFree, use.pymalloc_free),
+              model::MakeShare(ShareKind::kMallocMapped, use.mapped_blocks, 0)});
 }
 
 void NameAllocator(const char* allocator, model::Ledger* ledger) {
   // Some take memory by mmap, some by brk.
   model::Share all{"native", fmt::format("{}, or mapped by the program", allocator), 0, 0};
   std::erase_if(ledger->shares, [&](const model::Share& share) {
-    const bool is_its = share.name == kUnreadAnonymous || share.name == kUnreadHeap;
+    const bool is_its =
+        share.kind == ShareKind::kAnonymousUnread || share.kind == ShareKind::kMallocUnread;
     if (is_its) all.bytes += share.bytes;
     return is_its;
   });

@@ -8,6 +8,7 @@
 
 #include "analysis/describe.h"
 #include "analysis/rules/rules.h"
+#include "model/ledger/share_kind.h"
 
 namespace memwhy::analysis {
 namespace {
@@ -22,15 +23,12 @@ const model::Ledger* LedgerAt(const Case& one, std::string_view at) {
   return nullptr;
 }
 
-// What allocators keep free, by the names of the shares. A name that says that part of it may be in
-// use does not count.
+// What allocators keep free. A share of which a part may be in use does not count.
 std::optional<Bytes> FreeButKept(const model::Ledger* ledger) {
   if (ledger == nullptr) return std::nullopt;
   Bytes bytes = 0;
   for (const model::Share& share : ledger->shares) {
-    if (share.name == "malloc retained" || share.name == "pymalloc free in arenas") {
-      bytes += share.bytes;
-    }
+    if (model::IsFreeButKept(share.kind)) bytes += share.bytes;
   }
   return bytes;
 }

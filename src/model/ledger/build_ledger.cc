@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "model/ledger/claims.h"
 #include "model/ledger/mapping_kind.h"
+#include "model/ledger/share_kind.h"
 #include "model/live/mapping_set.h"
 
 namespace memwhy::model {
@@ -45,9 +46,9 @@ bool Contains(const ClaimList& claims, std::uint64_t address) {
 // Shares of one account, in the order in which they are shown.
 class ShareList {
  public:
-  void Add(const char* layer, const char* name, Booked booked) {
+  void Add(ShareKind kind, Booked booked) {
     if (booked.bytes == 0) return;
-    shares_.push_back(Share{layer, name, booked.bytes, std::min(booked.owned, booked.bytes)});
+    shares_.push_back(MakeShare(kind, booked.bytes, booked.owned));
   }
   Ledger Close(Ledger ledger) && {
     Bytes sum = 0;
@@ -279,30 +280,30 @@ class RssBooking {
     memwhy.bytes += Of(ClaimKind::kMemwhy).bytes;
     memwhy.owned += Of(ClaimKind::kMemwhy).owned;
     Booked heap = Of(ClaimKind::kMallocHeap);
-    const char* heap_name = "malloc retained";
-    const char* anonymous_name = "anonymous, seen by no hook";
+    ShareKind heap_kind = ShareKind::kMallocRetained;
+    ShareKind anonymous_kind = ShareKind::kAnonymousUnseen;
     if (input_.known == BlocksKnown::kSinceAttach) {
-      heap_name = "malloc retained, or in use since before recording";
+      heap_kind = ShareKind::kMallocRetainedOrOlder;
     } else if (input_.known == BlocksKnown::kNone) {
-      heap_name = "malloc heap, use not recorded";
-      anonymous_name = "anonymous, not recorded";
+      heap_kind = ShareKind::kMallocUnread;
+      anonymous_kind = ShareKind::kAnonymousUnread;
     }
     if (input_.known != BlocksKnown::kAll) heap.owned = 0;
 
     ShareList shares;
-    shares.Add("python", "pymalloc in use", in_use);
-    shares.Add("interpreter", "pymalloc free in arenas", free_in_arenas);
-    shares.Add("interpreter", "pymalloc arenas, not read", unread);
-    shares.Add("native", "malloc in use", Of(ClaimKind::kMallocChunk));
-    shares.Add("native", "malloc mapped blocks", Of(ClaimKind::kMallocMapped));
-    shares.Add("native", heap_name, heap);
-    shares.Add("native", "mapped by the program", Of(ClaimKind::kProgramMapping));
-    shares.Add("system", "thread stacks", Of(ClaimKind::kThreadStack));
-    shares.Add("system", "files and libraries", files_);
-    shares.Add("system", "library data", library_data);
-    shares.Add("system", "shared memory", shared_);
-    shares.Add("system", "memwhy", memwhy);
-    shares.Add("system", anonymous_name, Of(ClaimKind::kAnonymous));
+    shares.Add(ShareKind::kPymallocInUse, in_use);
+    shares.Add(ShareKind::kPymallocFree, free_in_arenas);
+    shares.Add(ShareKind::kPymallocUnread, unread);
+    shares.Add(ShareKind::kMallocInUse, Of(ClaimKind::kMallocChunk));
+    shares.Add(ShareKind::kMallocMapped, Of(ClaimKind::kMallocMapped));
+    shares.Add(heap_kind, heap);
+    shares.Add(ShareKind::kProgramMapping, Of(ClaimKind::kProgramMapping));
+    shares.Add(ShareKind::kThreadStacks, Of(ClaimKind::kThreadStack));
+    shares.Add(ShareKind::kFiles, files_);
+    shares.Add(ShareKind::kLibraryData, library_data);
+    shares.Add(ShareKind::kSharedMemory, shared_);
+    shares.Add(ShareKind::kMemwhy, memwhy);
+    shares.Add(anonymous_kind, Of(ClaimKind::kAnonymous));
 
     Ledger ledger;
     ledger.account = "rss";

@@ -4,6 +4,7 @@
 // unattributed, exactly; total is the operating system's number from the same pass as the shares.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -11,11 +12,37 @@
 
 namespace memwhy::model {
 
+// model/ledger/share_kind.h has the layer and the name of each.
+enum class ShareKind : std::uint8_t {
+  kOther,
+  kPymallocInUse,
+  kPymallocFree,
+  kPymallocUnread,
+  kMallocInUse,
+  kMallocMapped,
+  kMallocRetained,
+  kMallocRetainedOrOlder,  // of a process that was not recorded from its start
+  kMallocFreeInArenas,
+  kMallocFreeOfThreads,
+  kMallocFreeTop,
+  kMallocUnwalked,
+  kMallocUnread,
+  kProgramMapping,
+  kThreadStacks,
+  kFiles,
+  kLibraryData,
+  kSharedMemory,
+  kMemwhy,
+  kAnonymousUnseen,
+  kAnonymousUnread,
+};
+
 struct Share {
   std::string layer;  // python, framework, extension, interpreter, native, device, system
   std::string name;   // "pymalloc in use"
   Bytes bytes = 0;
   Bytes owned = 0;  // of bytes: with a proven owner (findings.md)
+  ShareKind kind = ShareKind::kOther;
 };
 
 struct Ledger {

@@ -25,8 +25,8 @@ const OsSample* NearestCharge(const Recording& recording, ProcessId process, dou
 // Anonymous memory is charged to the cgroup of the process that touched it; files and shared memory
 // to whoever touched a page first, which nobody can tell afterwards.
 bool IsChargedHere(const Share& share) {
-  return share.name != "files and libraries" && share.name != "shared memory" &&
-         share.name != "memwhy";
+  return share.kind != ShareKind::kFiles && share.kind != ShareKind::kSharedMemory &&
+         share.kind != ShareKind::kMemwhy;
 }
 
 Ledger BuildCgroupLedger(const Ledger& rss, const OsSample& sample) {
