@@ -2,6 +2,7 @@
 """memwhy.govern: the pool as Python sees it, and its page as another process sees it."""
 
 import ctypes
+import gc
 import json
 import os
 import random
@@ -341,3 +342,61 @@ def test_show_says_what_is_wrong(tmp_path):
     assert "not the page of a pool" in show(bad).stderr
     os.mkfifo(tmp_path / "fifo")
     assert show(tmp_path / "fifo").returncode == 2
+
+
+class CallsAtDeath:
+    """Garbage that uses the same pool when the collector finds it."""
+
+    def __init__(self, pool):
+        self.pool = pool
+        self.me = self
+
+    def __del__(self):
+        self.pool.free(self.pool.alloc_packed(3000))
+
+
+def collect_within(call, turns=12):
+    """Results of `call` while garbage that uses the pool dies at each of its first allocations."""
+    thresholds = gc.get_threshold()
+    results = []
+    for turn in range(turns):
+        gc.collect()
+        gc.set_threshold(turn + 1)
+        try:
+            results.append(call())
+        finally:
+            gc.set_threshold(*thresholds)
+    return results
+
+
+def test_a_collection_within_a_call_may_use_the_pool():
+    pool = BlockPool(10_000)
+    hashes = [number.to_bytes(16, "little") for number in range(100)]
+
+    def alloc():
+        CallsAtDeath(pool)
+        return pool.alloc(100)
+
+    held = [block for blocks in collect_within(alloc) for block in blocks]
+    assert len(set(held)) == len(held) and all(pool.references(block) == 1 for block in held)
+    prefix = held[:100]
+
+    def cache():
+        CallsAtDeath(pool)
+        return pool.cache((block for block in prefix), (value for value in hashes))
+
+    assert sum(collect_within(cache)) == 100
+
+    def match():
+        CallsAtDeath(pool)
+        return pool.match_prefix(value for value in hashes)
+
+    assert all(blocks == prefix for blocks in collect_within(match))
+
+    def fork():
+        CallsAtDeath(pool)
+        return pool.fork(block for block in prefix)
+
+    assert all(blocks == prefix for blocks in collect_within(fork))
+    assert {pool.references(block) for block in prefix} == {13}
+    pool.verify()
