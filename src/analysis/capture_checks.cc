@@ -140,7 +140,7 @@ std::optional<Missing> WhatIsMissing(const Case& one) {
   if (!is_busy) {
     return Missing{fmt::format("the process did next to nothing: {} allocations in {:.0f} s",
                                Allocations(one), one.seconds),
-                   std::max(kComfortable_s, 3 * one.view.options.to)};
+                   std::max(kComfortable_s, 3 * one.view.options.to), true};
   }
   return std::nullopt;
 }

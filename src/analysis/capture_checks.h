@@ -21,6 +21,7 @@ std::string IncompleteText(const model::Recording& recording);
 struct Missing {
   std::string why;
   double wanted_seconds = 0;  // a recording so long would do
+  bool is_idle = false;       // everything is there, but the process did next to nothing
 };
 // nullopt when a verdict is possible.
 std::optional<Missing> WhatIsMissing(const Case& one);

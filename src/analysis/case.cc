@@ -42,7 +42,7 @@ Case MakeCase(const model::Recording& recording, const model::StackTree& stacks,
               const model::WindowView& view, const std::vector<model::Ledger>& ledgers,
               const HolderReport* holders) {
   Case one{recording, stacks, view, ledgers, holders, {}, {}, {}, 0, {},
-           0,         {},     {},   0,       false,   {}, {}, {}, 0};
+           0,         {},     {},   0,       false,   {}, {}, {}, 0, nullptr};
   one.seconds = std::max(0.0, view.options.to - view.options.from);
   one.live =
       JudgeFloors(view.floor, one.seconds, {MetricClass::kExact, kMatters, kMattersShareOfBase});

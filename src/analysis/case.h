@@ -14,6 +14,7 @@
 #include "analysis/growth.h"
 #include "analysis/heap/holders.h"
 #include "model/ledger/ledger.h"
+#include "model/ledger/window_ends.h"
 #include "model/recording.h"
 #include "model/sites/stack_tree.h"
 #include "model/sites/window_view.h"
@@ -73,6 +74,7 @@ struct Case {
   std::vector<Suspect> small;     // whose growth is too little to matter, likewise
   PooledGrowth pooled;
   double growth_rate = 0;  // bytes per second: of live bytes, or of all suspects if that is more
+  const model::WindowEnds* ends = nullptr;  // nullptr: nobody looked
 };
 
 Case MakeCase(const model::Recording& recording, const model::StackTree& stacks,

@@ -13,6 +13,7 @@
 #include "analysis/capture_checks.h"
 #include "analysis/case.h"
 #include "analysis/describe.h"
+#include "analysis/kept_memory.h"
 #include "analysis/main_process.h"
 #include "analysis/rules/rules.h"
 
@@ -98,8 +99,15 @@ void ConcludeGrowing(const Case& one, Verdict& verdict) {
   verdict.summary += ".";
 }
 
+bool IsKept(const Finding& finding) {
+  return finding.kind == Kind::kAllocatorRetention || finding.kind == Kind::kFragmentation;
+}
+
 void Judge(const Case& one, Verdict& verdict) {
-  if (const auto missing = WhatIsMissing(one)) {
+  const bool keeps = std::any_of(verdict.findings.begin(), verdict.findings.end(), IsKept);
+  // A process that rests after its work may well keep what the work took.
+  const auto missing = WhatIsMissing(one);
+  if (missing && !(missing->is_idle && keeps)) {
     verdict.findings.clear();
     verdict.missing = missing->why;
     ConcludeInconclusive(one, verdict, missing->why, missing->wanted_seconds);
@@ -107,8 +115,7 @@ void Judge(const Case& one, Verdict& verdict) {
   }
   const bool grows =
       std::any_of(verdict.findings.begin(), verdict.findings.end(), [](const auto& f) {
-        return f.kind != Kind::kAllocatorRetention && f.severity != Severity::kInfo &&
-               f.growth_bytes_per_second > 0;
+        return !IsKept(f) && f.severity != Severity::kInfo && f.growth_bytes_per_second > 0;
       });
   const bool is_bloated =
       !grows && std::any_of(verdict.findings.begin(), verdict.findings.end(), [](const auto& f) {
@@ -121,8 +128,7 @@ void Judge(const Case& one, Verdict& verdict) {
     verdict.summary = "Memory does not grow, but it is higher than it must be: " +
                       verdict.findings.front().title + ".";
   } else if (const auto retention =
-                 std::find_if(verdict.findings.begin(), verdict.findings.end(),
-                              [](const Finding& f) { return f.kind == Kind::kAllocatorRetention; });
+                 std::find_if(verdict.findings.begin(), verdict.findings.end(), IsKept);
              retention != verdict.findings.end()) {
     verdict.word = VerdictWord::kRetained;
     verdict.summary = "What the program uses is flat, but " + retention->title + ".";
@@ -149,8 +155,9 @@ void Judge(const Case& one, Verdict& verdict) {
 
 Verdict Conclude(const model::Recording& recording, const model::StackTree& stacks,
                  const model::WindowView& view, const std::vector<model::Ledger>& ledgers,
-                 const HolderReport* holders) {
-  const Case one = MakeCase(recording, stacks, view, ledgers, holders);
+                 const HolderReport* holders, const model::WindowEnds* ends) {
+  Case one = MakeCase(recording, stacks, view, ledgers, holders);
+  one.ends = ends;
   Verdict verdict;
   verdict.live = one.live;
   verdict.rss = one.rss;
@@ -167,7 +174,8 @@ Verdict Conclude(const model::Recording& recording, const model::StackTree& stac
   for (const auto& rule :
        {CheckContainerGrowth, CheckRetainedGraph, CheckTensorFlow, CheckLeakedReferences,
         CheckGarbageCycles, CheckChains, CheckTaskPiles, CheckUnreleasedGrowth, CheckPooledGrowth,
-        CheckAllocatorRetention, CheckBelowNoise}) {
+        CheckAllocatorRetention, CheckGlibcRetained, CheckGlibcArenaSpread, CheckGlibcPinnedTop,
+        CheckPymallocFragmented, CheckBelowNoise}) {
     RuleOutcome outcome = rule(one);
     verdict.checks.push_back(std::move(outcome.check));
     std::move(outcome.findings.begin(), outcome.findings.end(),

@@ -10,16 +10,18 @@
 #include "analysis/finding.h"
 #include "analysis/heap/holders.h"
 #include "model/ledger/ledger.h"
+#include "model/ledger/window_ends.h"
 #include "model/recording.h"
 #include "model/sites/stack_tree.h"
 #include "model/sites/window_view.h"
 
 namespace memwhy::analysis {
 
-// `holders` is nullptr when nobody looked at the heap.
+// `holders` is nullptr when nobody looked at the heap, `ends` when nobody looked at the address
+// space.
 Verdict Conclude(const model::Recording& recording, const model::StackTree& stacks,
                  const model::WindowView& view, const std::vector<model::Ledger>& ledgers,
-                 const HolderReport* holders);
+                 const HolderReport* holders, const model::WindowEnds* ends = nullptr);
 
 // True when a finding blames somebody: severity above info.
 bool HasBlame(const Verdict& verdict);

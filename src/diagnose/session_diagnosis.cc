@@ -89,7 +89,8 @@ const model::MapsPass* NearestPass(const model::Recording& recording, model::Pro
 
 // The passes nearest to the window's ends.
 Result<std::vector<model::Ledger>> LedgersOfWindow(const model::EventSource& source,
-                                                   const model::WindowOptions& window) {
+                                                   const model::WindowOptions& window,
+                                                   model::WindowEnds* ends) {
   const model::Recording& recording = source.recording();
   const model::ProcessId process = analysis::MainProcess(recording);
   const model::MapsPass* start = NearestPass(recording, process, window.from);
@@ -97,7 +98,9 @@ Result<std::vector<model::Ledger>> LedgersOfWindow(const model::EventSource& sou
   std::vector<model::Ledger> ledgers;
   for (const auto& [pass, at] : {std::pair(start, "start"), std::pair(end, "end")}) {
     if (pass == nullptr || (pass == start && at == std::string("end"))) continue;
-    MEMWHY_TRY(auto some, model::BuildLedgers(source, *pass));
+    model::WindowEnd& of_window = at == std::string("start") ? ends->start : ends->end;
+    of_window.pass = pass;
+    MEMWHY_TRY(auto some, model::BuildLedgers(source, *pass, &of_window.malloc));
     for (model::Ledger& ledger : some) {
       ledger.at = at;
       ledgers.push_back(std::move(ledger));
@@ -201,11 +204,12 @@ Result<SessionDiagnosis> DiagnoseWindow(const model::EventSource& source, const 
   SessionDiagnosis diagnosis;
   MEMWHY_TRY(diagnosis.view,
              model::BuildWindowView(source, ChooseWindow(source.recording(), window)));
-  MEMWHY_TRY(diagnosis.ledgers, LedgersOfWindow(source, diagnosis.view.options));
+  model::WindowEnds ends;
+  MEMWHY_TRY(diagnosis.ledgers, LedgersOfWindow(source, diagnosis.view.options, &ends));
   MEMWHY_TRY(diagnosis.holders, Holders(source, diagnosis.view));
   diagnosis.verdict =
       analysis::Conclude(source.recording(), source.stacks(), diagnosis.view, diagnosis.ledgers,
-                         diagnosis.holders ? &*diagnosis.holders : nullptr);
+                         diagnosis.holders ? &*diagnosis.holders : nullptr, &ends);
   return diagnosis;
 }
 

@@ -37,18 +37,15 @@ bool IsTaskPile(const Case& one, const Suspect& suspect);
 RuleOutcome CheckUnreleasedGrowth(const Case& one);
 // pymalloc arenas that grow while no holder is proven.
 RuleOutcome CheckPooledGrowth(const Case& one);
-// In use is flat, rss rises or an allocator keeps much free memory.
+// In use is flat, rss rises or an allocator keeps much free memory, and no heap was looked at.
 RuleOutcome CheckAllocatorRetention(const Case& one);
-// Why rss rises while what is in use does not, by the ledgers of the window's ends.
-enum class RssRise : unsigned char {
-  kNone,         // it does not
-  kUnexplained,  // what allocators keep free does not rise either
-  kLittleKept,   // they keep it free, but too little of rss to blame one
-  kRetained      // they keep it free, or the ledgers do not tell what is free
-};
-RssRise WhyRssRises(const Case& one);
-// Of kLittleKept, how fast and how much it is.
-std::string DescribeLittleKept(const Case& one);
+// The same with the heaps of glibc in view, by what keeps them: free chunks between live ones,
+// an arena for each thread, a block at the end of a heap. At most one of the four speaks.
+RuleOutcome CheckGlibcRetained(const Case& one);
+RuleOutcome CheckGlibcArenaSpread(const Case& one);
+RuleOutcome CheckGlibcPinnedTop(const Case& one);
+// Arenas of pymalloc that few objects keep.
+RuleOutcome CheckPymallocFragmented(const Case& one);
 
 // Steady growth that is too slow for rss to show; blames nobody.
 RuleOutcome CheckBelowNoise(const Case& one);

@@ -8,15 +8,13 @@
 
 #include "base/strings.h"
 #include "model/ledger/claims.h"
+#include "model/ledger/malloc_view.h"
 #include "model/ledger/mapping_kind.h"
 #include "model/ledger/share_kind.h"
 #include "model/live/mapping_set.h"
 
 namespace memwhy::model {
 namespace {
-
-constexpr std::uint64_t kChunkHeader = 16;  // glibc: size word and the previous chunk's last word
-constexpr std::uint64_t kMinChunk = 32;
 
 struct Booked {
   Bytes bytes = 0;
@@ -26,15 +24,6 @@ struct Booked {
     if (is_owned) owned += more;
   }
 };
-
-std::uint64_t PageDown(std::uint64_t address) { return address / kOsPage * kOsPage; }
-std::uint64_t PageUp(std::uint64_t address) {
-  return address > UINT64_MAX - kOsPage ? UINT64_MAX / kOsPage * kOsPage
-                                        : PageDown(address + kOsPage - 1);
-}
-std::uint64_t AddSaturating(std::uint64_t a, std::uint64_t b) {
-  return b > UINT64_MAX - a ? UINT64_MAX : a + b;
-}
 
 bool Contains(const ClaimList& claims, std::uint64_t address) {
   const auto it =
@@ -163,18 +152,6 @@ class RssBooking {
         std::upper_bound(arenas_.begin(), arenas_.end(), address,
                          [](std::uint64_t value, const Claim& claim) { return value < claim.end; });
     return it->of;
-  }
-
-  static Claim ChunkOf(const LiveBlock& block, bool is_owned, bool in_heap) {
-    const std::uint64_t begin = block.address - std::min(kChunkHeader, block.address);
-    const bool has_own_mapping = !in_heap && (begin % kOsPage == 0 || block.size >= kMmapThreshold);
-    if (has_own_mapping) {
-      return {PageDown(begin), PageUp(AddSaturating(block.address, block.size)),
-              ClaimKind::kMallocMapped, is_owned, 0};
-    }
-    const std::uint64_t with_header = AddSaturating(block.size, 8 + kChunkHeader - 1);
-    const std::uint64_t chunk = std::max(kMinChunk, with_header / 16 * 16);
-    return {begin, AddSaturating(begin, chunk), ClaimKind::kMallocChunk, is_owned, 0};
   }
 
   // Owned by its name, or where the program was seen to map it.

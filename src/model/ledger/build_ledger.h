@@ -7,12 +7,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "model/ledger/ledger.h"
+#include "model/ledger/malloc_view.h"
 #include "model/recording.h"
 #include "model/sites/event_source.h"
 #include "model/sites/window_view.h"
@@ -40,6 +42,8 @@ Ledger BuildRssLedger(const RssInput& input);
 // The accounts "rss" and, where the process's cgroup charge is known, "cgroup": what of the process
 // is charged (its anonymous memory); page cache, kernel memory and other processes are
 // unattributed.
-Result<std::vector<Ledger>> BuildLedgers(const EventSource& source, const MapsPass& pass);
+// `malloc`: where not nullptr, gets the heaps of malloc, if all blocks are known.
+Result<std::vector<Ledger>> BuildLedgers(const EventSource& source, const MapsPass& pass,
+                                         std::optional<MallocView>* malloc = nullptr);
 
 }  // namespace memwhy::model

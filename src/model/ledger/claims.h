@@ -9,9 +9,19 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "model/live/mapping_set.h"
 #include "model/recording.h"
 
 namespace memwhy::model {
+
+inline std::uint64_t PageDown(std::uint64_t address) { return address / kOsPage * kOsPage; }
+// The last page stays where it is.
+inline std::uint64_t PageUp(std::uint64_t address) {
+  return address > UINT64_MAX - kOsPage ? PageDown(UINT64_MAX) : PageDown(address + kOsPage - 1);
+}
+inline std::uint64_t AddSaturating(std::uint64_t a, std::uint64_t b) {
+  return b > UINT64_MAX - a ? UINT64_MAX : a + b;
+}
 
 // From the innermost owner to the outermost.
 enum class ClaimKind : std::uint8_t {

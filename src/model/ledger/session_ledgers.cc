@@ -50,7 +50,8 @@ Ledger BuildCgroupLedger(const Ledger& rss, const OsSample& sample) {
 
 }  // namespace
 
-Result<std::vector<Ledger>> BuildLedgers(const EventSource& source, const MapsPass& pass) {
+Result<std::vector<Ledger>> BuildLedgers(const EventSource& source, const MapsPass& pass,
+                                         std::optional<MallocView>* malloc) {
   MEMWHY_TRY(const std::vector<LiveBlock> blocks, LiveBlocksAt(source, pass.process, pass.time));
   const Recording& recording = source.recording();
   if (pass.process.value >= recording.processes.size()) {
@@ -66,6 +67,7 @@ Result<std::vector<Ledger>> BuildLedgers(const EventSource& source, const MapsPa
   } else if (recording.mode == "attach") {
     known = BlocksKnown::kSinceAttach;
   }
+  if (malloc != nullptr && known == BlocksKnown::kAll) *malloc = ViewMalloc(pass, blocks);
   std::vector<Ledger> ledgers;
   ledgers.push_back(BuildRssLedger(RssInput{pass, process, threads, blocks, known}));
   if (const OsSample* sample = NearestCharge(recording, pass.process, pass.time)) {
