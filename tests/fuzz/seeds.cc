@@ -9,6 +9,7 @@
 #include "export/heap/fake_heap.h"
 #include "fuzz_input.h"
 #include "model/heap/fake_dump.h"
+#include "readers/fake_pickle.h"
 #include "session/session_builder.h"
 #include "session/temporary_directory.h"
 #include "session_frames.h"
@@ -480,6 +481,16 @@ void HeapDumps(const std::string& folder) {
   }
 }
 
+void Snapshots(const std::string& folder) {
+  namespace pickle = readers::pickle;
+  const std::string whole = pickle::SmallSnapshot();
+  WriteSeed(folder, "protocol4", "\xff" + pickle::Pickle(whole));
+  WriteSeed(folder, "protocol2", "\x03" + pickle::Pickle(whole, 2));
+  WriteSeed(folder, "segments_only",
+            "\xff" + pickle::Pickle(pickle::List({pickle::SegmentOf(512, 512, true, {})})));
+  WriteSeed(folder, "runs_code", "\xff" + pickle::Pickle("cos\nsystem\n"));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -553,5 +564,6 @@ int main(int argc, char** argv) {
   Govern(out + "/govern");
   OomLogs(out + "/oom_log");
   Memcheck(out + "/memcheck");
+  Snapshots(out + "/snapshot");
   return 0;
 }
