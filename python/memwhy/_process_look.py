@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What this process holds now: objects by type, blocks, malloc, descriptors, threads.
+"""What this process holds now: objects by type, blocks, malloc, mappings, descriptors, threads.
 
 For tests that compare two instants (pytest_plugin). A look leaves nothing behind that a later one
 would see: its counts by type go to a file in memory.
@@ -17,7 +17,9 @@ from memwhy._safe_look import mro_of
 
 _MODULE = type.__dict__["__module__"].__get__
 _QUALNAME = type.__dict__["__qualname__"].__get__
-NUMBERS = ("blocks", "malloc", "descriptors", "threads")
+NUMBERS = ("blocks", "malloc", "mapped", "descriptors", "threads")
+_CACHED_SIZES = range(24, 1040, 16)  # bytes of the blocks that glibc keeps free for a thread
+_CACHED_EACH = 16  # as many of a size as any glibc keeps (7, since 2.42: 16)
 
 
 def type_name(kind):
@@ -45,6 +47,10 @@ def _find_libc():
     except (OSError, AttributeError, TypeError):
         return None  # glibc before 2.33, or another libc
     libc.malloc_trim.argtypes = [ctypes.c_size_t]
+    libc.malloc.argtypes = [ctypes.c_size_t]
+    libc.malloc.restype = ctypes.c_void_p
+    libc.free.argtypes = [ctypes.c_void_p]
+    libc.free.restype = None
     return libc
 
 
@@ -55,8 +61,21 @@ def malloc_in_use():
     """Bytes that malloc has handed out and not got back, or None where the libc does not say."""
     if _libc is None:
         return None
+    _fill_thread_cache()
     info = _libc.mallinfo2()
     return info.uordblks + info.hblkhd
+
+
+def _fill_thread_cache():
+    """Makes what glibc keeps free for this thread, and counts as handed out, the same each time."""
+    blocks = [_libc.malloc(size) for size in _CACHED_SIZES for _ in range(_CACHED_EACH)]
+    for block in blocks:
+        _libc.free(block)
+
+
+def mapped():
+    """Bytes of private writable mappings, with a page or without (VmData)."""
+    return _status(b"VmData:")
 
 
 def trim():
@@ -88,9 +107,13 @@ def reset_peak():
 
 
 def peak_rss():
+    return _status(b"VmHWM:")
+
+
+def _status(field):
     with open("/proc/self/status", "rb") as file:
         for line in file:
-            if line.startswith(b"VmHWM:"):
+            if line.startswith(field):
                 return int(line.split()[1]) * 1024
     return None
 
@@ -109,7 +132,7 @@ class Looks:
         """Collects garbage, then looks."""
         gc.collect()
         # The numbers first: what the counts below take is not seen by them.
-        numbers = [sys.getallocatedblocks(), malloc_in_use(), descriptors(),
+        numbers = [sys.getallocatedblocks(), malloc_in_use(), mapped(), descriptors(),
                    threading.active_count()]
         counts = {}
         for kind in map(type, gc.get_objects()):

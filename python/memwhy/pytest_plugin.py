@@ -3,6 +3,7 @@
 
     @pytest.mark.limit_memory("24 MB")          # peak while the test runs
     @pytest.mark.no_growth(iterations=40, warmup=10)   # repeated: nothing may grow steadily
+    @pytest.mark.limit_leaks("1 MB")            # memory left behind, of any one place
     @pytest.mark.limit_leaked_objects(0)        # objects that the collector knows, left behind
     @pytest.mark.limit_tensors(0)               # torch tensors left behind
 
@@ -16,25 +17,34 @@ import json
 import re
 import sys
 import tracemalloc
+from collections import Counter
 
 import pytest
 
 from memwhy import _process_look
+from memwhy._left_behind import LeakedObjects, LeakedPlaces, Stack, StackFrame
+
+__all__ = ["Stack", "StackFrame"]
 
 MARKERS = {
     "limit_memory": 'limit_memory(limit): the test may take so much memory at its peak, "24 MB"',
     "no_growth": "no_growth(iterations=20, warmup=5): the test is run so often, and objects, blocks,"
-                 " malloc, descriptors and threads must not grow in each quarter of the iterations",
-    "limit_leaked_objects": "limit_leaked_objects(n): at most n objects more after the test",
+                 " malloc, mappings, descriptors and threads must not grow steadily",
+    "limit_leaks": "limit_leaks(limit, filter_fn=None): no place may leave so much memory behind; "
+                   "filter_fn(stack) says which places count",
+    "limit_leaked_objects": "limit_leaked_objects(n=0, filter_fn=None): at most n objects more "
+                            "after the test; filter_fn(object) says which count",
     "limit_tensors": "limit_tensors(n): at most n torch tensors more after the test",
 }
 PARTS = 4
+STEADY = 3  # the later parts rise by a third of their average each at least
 _PROPERTY = "memwhy"
 _ATTRIBUTE = "_memwhy_result"
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", re.IGNORECASE)
 _SHOWN = 8
 _CONFIRMING = 400  # iterations
 _ROWS = 40
+_WITH_FILTER = ("limit_leaks", "limit_leaked_objects")
 
 
 def pytest_addoption(parser):
@@ -71,7 +81,14 @@ class Limits:
 
     def __init__(self, item):
         self.memory = self._value(item, "limit_memory", parse_size)
-        self.leaked = self._value(item, "limit_leaked_objects", _count)
+        self.places = self._value(item, "limit_leaks", parse_size)
+        self.leaked = self._value(item, "limit_leaked_objects", _count, default=0)
+        self.place_filter = self._filter(item, "limit_leaks")
+        self.object_filter = self._filter(item, "limit_leaked_objects")
+        if self.places is not None and (self.memory is not None or self.object_filter is not None):
+            raise pytest.UsageError(
+                f"{item.nodeid}: limit_leaks cannot be measured together with limit_memory or with "
+                "a filter of objects")
         self.tensors = self._value(item, "limit_tensors", _count)
         self.growth = item.get_closest_marker("no_growth")
         self.iterations = self.warmup = 0
@@ -87,16 +104,32 @@ class Limits:
                     f"{item.nodeid}: no_growth needs {2 * PARTS} iterations at least")
 
     def any(self):
-        return (self.memory, self.leaked, self.tensors, self.growth) != (None,) * 4
+        return (self.memory, self.places, self.leaked, self.tensors, self.growth) != (None,) * 5
 
     @staticmethod
-    def _value(item, name, convert):
+    def _value(item, name, convert, default=None):
         marker = item.get_closest_marker(name)
         if marker is None:
             return None
-        if len(marker.args) != 1 or marker.kwargs:
-            raise pytest.UsageError(f"{item.nodeid}: {name} takes one argument")
-        return convert(marker.args[0])
+        if marker.kwargs.get("current_thread_only"):
+            raise pytest.UsageError(
+                f"{item.nodeid}: {name} counts all threads: memory is not told apart by thread")
+        unknown = set(marker.kwargs) - {"current_thread_only"}
+        if name in _WITH_FILTER:
+            unknown -= {"filter_fn"}
+        needed = 1 if default is None else len(marker.args[:1])
+        if len(marker.args) != needed or unknown:
+            takes = " and filter_fn=" if name in _WITH_FILTER else ""
+            raise pytest.UsageError(f"{item.nodeid}: {name} takes one argument{takes}")
+        return convert(marker.args[0]) if marker.args else default
+
+    @staticmethod
+    def _filter(item, name):
+        marker = item.get_closest_marker(name)
+        chosen = None if marker is None else marker.kwargs.get("filter_fn")
+        if chosen is not None and not callable(chosen):
+            raise pytest.UsageError(f"{item.nodeid}: filter_fn of {name} is a callable")
+        return chosen
 
 
 def _count(value):
@@ -164,11 +197,24 @@ def _measure(item, limits, runtest):
     peak = _Peak()
     looks.take()
     looks.take()  # the second one is what counts: the first made what looking itself needs
+    places = LeakedPlaces() if limits.places is not None else None
+    objects = LeakedObjects() if limits.object_filter is not None else None
     peak.start(traces=limits.memory is not None)
+    left = new = ()  # no list: the looks count those
     try:
+        if objects is not None:
+            objects.start()
+        if places is not None:
+            places.start()
         runtest()
     finally:
+        if places is not None:
+            left = places.stop()
+        if objects is not None:
+            new = objects.stop()
         peak.stop(explains=limits.memory is not None)
+    if limits.object_filter is not None:
+        new = [type(one) for one in new if limits.object_filter(one)]
     looks.take()
     _, before, after = looks.read()
     result = {"peak": peak.bytes, "failures": []}
@@ -180,6 +226,10 @@ def _measure(item, limits, runtest):
                 f"the test took {size_text(peak.bytes)} at its peak, the limit is "
                 f"{size_text(limits.memory)}",
                 *(["alive at its end:"] + peak.lines if peak.lines else [])])
+    if limits.places is not None:
+        result["failures"] += _leaking_places(left, limits)
+    if limits.object_filter is not None:
+        _note_objects(result, new)
     if limits.leaked is not None and result["objects"] > limits.leaked:
         result["failures"].append([
             f"{result['objects']} objects are left behind, the limit is {limits.leaked}:",
@@ -207,6 +257,29 @@ def _note_leaks(result, before, after):
             result[name] = after[0][name] - before[0][name]
 
 
+def _note_objects(result, types):
+    counts = Counter(map(_process_look.type_name, types))
+    result["objects"] = len(types)
+    result["types"] = [(name, count) for name, count in counts.most_common(_SHOWN)]
+
+
+def _leaking_places(places, limits):
+    """The lines of each place that keeps too much."""
+    found = []
+    for size, stack in places:
+        if size < limits.places:
+            break
+        shown = stack or Stack((StackFrame("native code", "malloc", 0),))
+        if limits.place_filter is not None and not limits.place_filter(shown):
+            continue
+        lines = [f"{frame.filename}:{frame.lineno}" for frame in shown.frames[:_SHOWN]]
+        if stack is None:
+            lines = ["native code, beyond what Python's allocators know"]
+        found.append([f"{size_text(size)} are left behind by one place, the limit is "
+                      f"{size_text(limits.places)}:", *lines])
+    return found[:_SHOWN]
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem):
     limits = Limits(pyfuncitem)
@@ -232,31 +305,59 @@ def pytest_pyfunc_call(pyfuncitem):
         for index in range(PARTS):
             run(part + (index < rest))
             looks.take()
-        return _rates(looks.read()[1:], iterations)
+        return _series(looks.read()[1:])
 
     run(limits.warmup)
-    grown = watch(limits.iterations)
-    if grown:
-        # Caches of the interpreter fill over some hundred calls: two of two, the second longer.
-        before = {name for _, name in grown}
-        grown = watch(max(limits.iterations, _CONFIRMING))
-        grown = [one for one in grown if one[1] in before]
+    suspects = {name for name, values in watch(limits.iterations).items() if _may_grow(values)}
+    grown = []
+    if suspects:
+        # Caches of the interpreter fill over some hundred calls, and heaps grow in steps: two of
+        # two, the second longer.
+        iterations = max(limits.iterations, _CONFIRMING)
+        grown = _steady_rates(watch(iterations), suspects, iterations)
     pyfuncitem._memwhy_grown = _growth(grown, limits.iterations, lambda: run(limits.iterations))
     return True
 
 
-def _rates(looks, iterations):
-    """(number per iteration, name) of what has risen in each part."""
-    units = {"blocks": "blocks of Python's allocators", "malloc": "bytes of malloc",
-             "descriptors": "file descriptors", "threads": "threads"}
+_UNITS = {"blocks": "blocks of Python's allocators", "malloc": "bytes of malloc",
+          "mapped": "bytes of mappings", "descriptors": "file descriptors", "threads": "threads"}
+_IN_BYTES = {_UNITS["malloc"], _UNITS["mapped"]}
+_MAP_MEMORY = {_UNITS["blocks"], _UNITS["malloc"], _UNITS["threads"]}
+
+
+def _series(looks):
+    """name -> its numbers, one of each look."""
     names = sorted(set().union(*(types for _, types in looks)))
-    series = [(f"objects of type {name}", [types.get(name, 0) for _, types in looks])
-              for name in names]
+    series = {f"objects of type {name}": [types.get(name, 0) for _, types in looks]
+              for name in names}
     for name in _process_look.NUMBERS:
         if looks[0][0][name] is not None:
-            series.append((units[name], [numbers[name] for numbers, _ in looks]))
-    grown = [((values[-1] - values[0]) / iterations, name) for name, values in series
-             if all(later - earlier >= 1 for earlier, later in zip(values, values[1:]))]
+            series[_UNITS[name]] = [numbers[name] for numbers, _ in looks]
+    return series
+
+
+def _rises(values):
+    return [after - before for before, after in zip(values, values[1:])]
+
+
+def _may_grow(values):
+    return sum(rise > 0 for rise in _rises(values)) >= PARTS - 1
+
+
+def _steady_rates(series, suspects, iterations):
+    """(number per iteration, name) of those suspects that rise in each part, and behind the first
+    one evenly: what fills up (a cache, a heap) rises in the first part most, or in single ones."""
+    part = iterations / PARTS
+    grown = []
+    for name in suspects & series.keys():
+        first, *later = _rises(series[name])
+        least = part if name in _IN_BYTES else 1  # less than a byte per iteration is noise
+        # A heap that was cut back in the first part hides what was mapped.
+        starts = first >= least or name == _UNITS["mapped"]
+        if starts and min(later) >= least and min(later) * len(later) * STEADY >= sum(later):
+            grown.append((sum(later) / (part * len(later)), name))
+    if any(name in _MAP_MEMORY for _, name in grown):
+        return [one for one in grown if one[1] != _UNITS["mapped"]]
     return grown
 
 
@@ -265,7 +366,8 @@ def _growth(grown, iterations, again):
     if not grown:
         return []
     grown.sort(key=lambda one: (not one[1].startswith("objects"), -one[0]))
-    lines = [f"{len(grown)} numbers rise in each quarter of {iterations} iterations, twice:"]
+    lines = [f"{len(grown)} numbers rise steadily over {iterations} iterations, and again over "
+             f"{max(iterations, _CONFIRMING)}:"]
     lines += [f"{rate:+.3g} {name} per iteration" for rate, name in grown[:_SHOWN]]
     return lines + _lines_that_grow(again)
 

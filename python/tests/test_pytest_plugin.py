@@ -288,3 +288,118 @@ def test_parse_size():
     assert parse_size(4096) == 4096
     assert size_text(24 << 20) == "24 MiB"
     assert size_text(-5 << 20) == "-5 MiB"
+
+
+def test_a_mapping_that_is_lost_is_found_and_a_cache_that_fills_up_is_not(run):
+    result = run("""
+        import ctypes
+        import mmap
+        import pytest
+
+        libc = ctypes.CDLL(None)
+        libc.mmap.restype = ctypes.c_void_p
+        libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int,
+                              ctypes.c_int, ctypes.c_long]
+        cache = {}
+
+        @pytest.mark.no_growth
+        def test_loses_a_mapping():
+            libc.mmap(None, 16384, mmap.PROT_READ | mmap.PROT_WRITE,
+                      mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
+
+        @pytest.mark.no_growth
+        def test_cache_of_100():
+            cache[len(cache) % 100] = bytearray(2000)
+            if len(cache) == 100:
+                cache[99] = bytearray(2000)
+    """)
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(["*+1.64e+04 bytes of mappings per iteration*"])
+
+
+def test_places_that_leave_too_much_behind(run):
+    result = run("""
+        import ctypes
+        import pytest
+
+        libc = ctypes.CDLL(None)
+        libc.malloc.argtypes = [ctypes.c_size_t]
+        kept = []
+
+        def keep(size):
+            kept.append(bytearray(size))
+
+        @pytest.mark.limit_leaks("1 MB")
+        def test_keeps_little():
+            keep(1000)
+            bytearray(8 << 20)
+
+        @pytest.mark.limit_leaks("1 MB")
+        def test_keeps_much():
+            keep(2 << 20)
+
+        @pytest.mark.limit_leaks("1 MB", filter_fn=lambda stack: stack.frames[0].lineno != 9)
+        def test_keeps_what_may_be_kept():
+            keep(2 << 20)
+
+        @pytest.mark.limit_leaks("1 MB")
+        def test_native():
+            for _ in range(64):
+                libc.malloc(32 << 10)
+    """)
+    result.assert_outcomes(failed=2, passed=2)
+    result.stdout.fnmatch_lines(["*2 MiB are left behind by one place, the limit is 1 MiB*",
+                                 "*test_inner.py:9*", "*test_inner.py:18*"])
+    result.stdout.fnmatch_lines(["*native code, beyond what Python's allocators know*"])
+
+
+def test_objects_may_be_filtered(run):
+    result = run("""
+        import pytest
+
+        class Row:
+            pass
+
+        kept = []
+
+        def is_row(one):
+            return type(one) is Row
+
+        @pytest.mark.limit_leaked_objects(filter_fn=is_row)
+        def test_keeps_other_things():
+            kept.append([Row])
+            Row()
+
+        @pytest.mark.limit_leaked_objects(filter_fn=is_row)
+        def test_keeps_a_row():
+            kept.append(Row())
+
+        @pytest.mark.limit_leaked_objects(filter_fn=lambda one: True)
+        def test_keeps_nothing():
+            Row().itself = [Row()]
+
+        @pytest.mark.limit_leaked_objects()
+        def test_keeps_nothing_either():
+            pass
+    """)
+    result.assert_outcomes(failed=1, passed=3)
+    result.stdout.fnmatch_lines(["*1 objects are left behind, the limit is 0:*",
+                                 "*1 test_inner.Row*"])
+
+
+@pytest.mark.parametrize("marker, words", [
+    ('limit_leaks("1 MB", current_thread_only=True)', "counts all threads"),
+    ('limit_leaks()', "takes one argument and filter_fn="),
+    ('limit_leaked_objects(filter_fn=3)', "is a callable"),
+    ('limit_memory("1 MB", filter_fn=len)', "takes one argument"),
+])
+def test_arguments_that_cannot_be_kept_are_named(run, marker, words):
+    result = run(f"""
+        import pytest
+
+        @pytest.mark.{marker}
+        def test_any():
+            pass
+    """)
+    assert result.ret != 0
+    result.stdout.fnmatch_lines([f"*{words}*"])
