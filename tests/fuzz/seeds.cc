@@ -13,6 +13,7 @@
 #include "session/session_builder.h"
 #include "session/temporary_directory.h"
 #include "session_frames.h"
+#include "symbols/answers.h"
 
 namespace {
 
@@ -450,6 +451,23 @@ void Memcheck(const std::string& folder) {
                 outer + "</stack></fatal_signal>" + end);
 }
 
+// A file of answers, and an ELF file with debug data that the compiler at hand makes.
+void Symbols(const std::string& folder) {
+  symbols::Answers answers;
+  answers.made_from = "/lib/a.so:10:1.2";
+  answers.by_address[0x1000] = {{"inner", "a.h", 3, true}, {"outer", "a.cc", 40, false}};
+  answers.by_address[0x1008] = {};
+  WriteSeed(folder, "answers", '\0' + TextOf(symbols::EncodeAnswers(answers)));
+  const std::string module = folder + ".so";
+  const std::string compile =
+      "printf 'volatile int sink; static inline int inner(int x) { return sink = x; }\n"
+      "struct Cache { int put(int x); }; int Cache::put(int x) { return inner(x + 1); }' |"
+      " g++ -g -O1 -shared -fPIC -nostdlib -Wl,-z,noseparate-code -x c++ - -o ";
+  if (std::system((compile + module).c_str()) != 0) std::exit(1);
+  std::ifstream file(module, std::ios::binary);
+  WriteSeed(folder, "elf", '\1' + std::string{std::istreambuf_iterator<char>(file), {}});
+}
+
 void LineTables(const std::string& folder) {
   for (int minor = 8; minor <= 13; ++minor) {
     std::ifstream file("tests/fixtures/line_tables/python3." + std::to_string(minor) + ".txt");
@@ -565,5 +583,6 @@ int main(int argc, char** argv) {
   OomLogs(out + "/oom_log");
   Memcheck(out + "/memcheck");
   Snapshots(out + "/snapshot");
+  Symbols(out + "/symbols");
   return 0;
 }
