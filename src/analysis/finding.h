@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "analysis/experiment.h"
 #include "analysis/growth.h"
 #include "base/bytes.h"
 #include "model/frame.h"
@@ -147,6 +148,7 @@ struct Finding {
   std::string fix;
   std::vector<FindingProcess> processes;  // most growth first; of a single process one
   std::vector<RelatedStack> related;
+  std::vector<Outcome> outcomes;  // of experiments
 };
 
 struct Check {
@@ -198,7 +200,8 @@ struct Verdict {
   std::string missing;                          // kInconclusive for lack of data: what is missing
   std::optional<Bytes> limit;                   // of the cgroup, with what is charged of it
   std::optional<Bytes> charged;
-  std::vector<ProcessRow> processes;  // of a recording with several, most growth first
+  std::vector<Experiment> experiments;  // in their order
+  std::vector<ProcessRow> processes;    // of a recording with several, most growth first
 };
 
 }  // namespace memwhy::analysis

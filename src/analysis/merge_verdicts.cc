@@ -56,7 +56,12 @@ class Merging {
     Verdict verdict = verdicts_[lead];
     verdict.findings.clear();
     verdict.growth_rate = 0;
-    for (const Verdict& one : verdicts_) verdict.growth_rate += std::max(0.0, one.growth_rate);
+    verdict.experiments.clear();
+    for (const Verdict& one : verdicts_) {
+      verdict.growth_rate += std::max(0.0, one.growth_rate);
+      verdict.experiments.insert(verdict.experiments.end(), one.experiments.begin(),
+                                 one.experiments.end());
+    }
     for (Part& part : parts_) Sum(part, verdict.growth_rate);
     std::stable_sort(parts_.begin(), parts_.end(), [](const Part& a, const Part& b) {
       if (Blames(a.finding) != Blames(b.finding)) return Blames(a.finding);
@@ -120,6 +125,10 @@ class Merging {
                          : "the same, " + FormatBytes(more.bytes_at_stake),
                      is_looked_at ? "" : ", by its line; who holds it there is not proven"),
          more.growth_bytes_per_second, "bytes/second", "allocation events"});
+    for (Outcome outcome : more.outcomes) {
+      outcome.says = NameOf(at) + ": " + outcome.says;
+      sum.outcomes.push_back(std::move(outcome));
+    }
     into.of.push_back(at);
     sum.severity = std::max(sum.severity, more.severity);
     sum.processes.insert(sum.processes.end(), more.processes.begin(), more.processes.end());

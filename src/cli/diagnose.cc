@@ -7,17 +7,24 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
 #include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "analysis/experiment.h"
+#include "analysis/prediction_check.h"
 #include "analysis/suppressions.h"
 #include "analysis/verdict.h"
 #include "base/bytes.h"
 #include "base/file_system.h"
 #include "base/output_file.h"
+#include "base/strings.h"
 #include "base/terminal_text.h"
 #include "cli/cli.h"
 #include "cli/default_session.h"
@@ -28,6 +35,7 @@
 #include "diagnose/live_diagnosis.h"
 #include "diagnose/session_diagnosis.h"
 #include "report/verdict/findings_json.h"
+#include "report/verdict/prediction_view.h"
 #include "report/verdict/verdict_text.h"
 
 namespace memwhy::cli {
@@ -43,7 +51,9 @@ struct DiagnoseOptions {
   std::string html;
   std::string from;
   std::string to;
-  std::string interventions;
+  std::string later;          // a session
+  std::string interventions;  // as given: gc,trim
+  bool confirms = false;
   std::string suppressions;                     // a file
   std::vector<analysis::Suppression> accepted;  // what is in it
   std::string objects;                          // how long; "" the default
@@ -53,6 +63,20 @@ struct DiagnoseOptions {
   double max_pause_ms = 2000;
   bool prints_json() const { return json == kStdout; }
 };
+
+constexpr std::array<std::string_view, 4> kInterventions = {"gc", "trim", "empty_cache",
+                                                            "dynamo_reset"};
+
+Result<std::vector<std::string>> ParseInterventions(std::string_view text) {
+  std::vector<std::string> names;
+  for (const std::string_view name : Split(text, ',')) {
+    if (std::find(kInterventions.begin(), kInterventions.end(), name) == kInterventions.end()) {
+      return Error::Of("unknown \"{}\": gc, trim, empty_cache and dynamo_reset can be tried", name);
+    }
+    names.emplace_back(name);
+  }
+  return names;
+}
 
 int PrintDiagnose(const session::Session& session, const diagnose::SessionDiagnosis& diagnosis,
                   const DiagnoseOptions& options) {
@@ -94,19 +118,60 @@ int Conclude(const std::string& path, const diagnose::Window& window,
   }
   auto diagnosis = diagnose::DiagnoseSession(**session, window);
   if (!diagnosis) return Fail(kExitEnvironment, diagnosis.error().message());
+  if (options.confirms) analysis::SayWhyUnconfirmed(&diagnosis->verdict);
   analysis::Suppress(options.accepted, &diagnosis->verdict);
   return PrintDiagnose(**session, *diagnosis, options);
 }
 
-int RunLive(const DiagnoseOptions& options, std::optional<double> seconds,
-            std::optional<double> object_seconds, const diagnose::Window& window) {
-  diagnose::LiveOptions live;
+struct Opened {
+  std::unique_ptr<session::Session> session;
+  analysis::Verdict verdict;
+};
+
+Result<Opened> OpenAndJudge(const std::string& path, const diagnose::Window& window) {
+  Opened opened;
+  MEMWHY_TRY(opened.session, OpenSession(path));
+  if (const std::string why = WhyNoVerdict(opened.session->recording()); !why.empty()) {
+    return Error(path + ": " + why);
+  }
+  MEMWHY_TRY(diagnose::SessionDiagnosis diagnosis,
+             diagnose::DiagnoseSession(*opened.session, window));
+  opened.verdict = std::move(diagnosis.verdict);
+  return opened;
+}
+
+int CheckPrediction(const DiagnoseOptions& options, const diagnose::Window& window) {
+  if (!IsDirectory(options.later)) {
+    return Fail(kExitUsage, "--check-prediction: " + options.later +
+                                " is no session: give the directory NAME.mwy of the later run");
+  }
+  const auto before = OpenAndJudge(options.session, window);
+  if (!before) return Fail(kExitEnvironment, before.error().message());
+  const auto later = OpenAndJudge(options.later, {});
+  if (!later) return Fail(kExitEnvironment, later.error().message());
+  const auto checks = analysis::CheckPredictions(before->verdict, later->verdict);
+  if (!options.json.empty()) {
+    const std::string document =
+        report::DumpJson(report::PredictionsJson(before->session->recording(),
+                                                 later->session->recording(), checks)) +
+        "\n";
+    if (options.prints_json()) {
+      PrintLines(stdout, document);
+    } else if (auto written = WriteOutputFile(options.json, document); !written) {
+      return Fail(kExitEnvironment, written.error().message());
+    }
+  }
+  if (!options.prints_json()) PrintLines(stdout, report::PredictionsText(checks));
+  return analysis::ExitCode(checks);
+}
+
+int RunLive(const DiagnoseOptions& options, diagnose::LiveOptions live,
+            const diagnose::Window& window) {
   live.argv = ProgramArguments();
   live.session = options.output.empty() ? DefaultSession() : options.output;
-  live.seconds = seconds;
+  live.confirms = options.confirms;
   live.max_pause_ms = options.max_pause_ms;
   live.redacts = options.redacts;
-  live.object_seconds = object_seconds;
   live.say = [](std::string_view line) { Warn("{}", line); };
   const auto outcome = [&] {
     const StdoutForJson redirect(options.prints_json());
@@ -150,18 +215,43 @@ int RunDiagnose(DiagnoseOptions options) {
   }
   if (options.pid) return NotBuiltYet("--pid", "attaching to a live process");
   if (options.is_deep) return NotBuiltYet("--deep", "the record of every Python object");
-  if (!options.interventions.empty()) return NotBuiltYet("--try", "interventions");
+  diagnose::LiveOptions live;
+  live.seconds = seconds;
+  if (!options.interventions.empty()) {
+    auto names = ParseInterventions(options.interventions);
+    if (!names) return Fail(kExitUsage, "--try: " + names.error().message());
+    live.interventions = *std::move(names);
+  }
+  if (!options.interventions.empty() || options.confirms) {
+    const char* const option = options.confirms ? "--confirm" : "--try";
+    if (!options.session.empty()) {
+      return Fail(kExitUsage, fmt::format("{} is for a program that runs: memwhy diagnose {} --for "
+                                          "30 -- PROGRAM",
+                                          option, option));
+    }
+    if (!seconds) {
+      return Fail(kExitUsage,
+                  fmt::format("{} needs --for TIME: it is done when the watch is over", option));
+    }
+  }
+  if (!options.later.empty()) {
+    if (options.session.empty() || seconds || !options.html.empty()) {
+      return Fail(kExitUsage,
+                  "--check-prediction compares two sessions: memwhy diagnose SESSION "
+                  "--check-prediction LATER, as text or with --json");
+    }
+    return CheckPrediction(options, window);
+  }
   if (!options.session.empty()) {
     if (seconds) return Fail(kExitUsage, "--for is for a program; a session takes --from and --to");
     return Conclude(options.session, window, options);
   }
-  std::optional<double> object_seconds;
   if (!options.objects.empty()) {
     const auto parsed = ParseDuration(options.objects);
     if (!parsed) return Fail(kExitUsage, "--objects: " + parsed.error().message());
-    object_seconds = *parsed;
+    live.object_seconds = *parsed;
   }
-  return RunLive(options, seconds, object_seconds, window);
+  return RunLive(options, std::move(live), window);
 }
 
 void AddDiagnoseCommand(CLI::App& app, int* exit_code) {
@@ -192,7 +282,7 @@ void AddDiagnoseCommand(CLI::App& app, int* exit_code) {
   command->add_option("--to", options->to, "End of the window (default: the end)");
   command
       ->add_option("--max-pause", options->max_pause_ms,
-                   "Refuse a heap dump with a longer predicted pause")
+                   "Refuse a heap dump, or what --try does, with a longer predicted pause")
       ->type_name("MS")
       ->check(NotNegative())
       ->capture_default_str();
@@ -213,7 +303,21 @@ void AddDiagnoseCommand(CLI::App& app, int* exit_code) {
   command->add_option("--pid", options->pid, "A live process (not built yet)")
       ->check(WholeNumber(1, INT32_MAX));
   command->add_flag("--deep", options->is_deep, "Record every Python object (not built yet)");
-  command->add_option("--try", options->interventions, "gc, trim, empty_cache (not built yet)");
+  command
+      ->add_option("--try", options->interventions,
+                   "When the watch is over, do this to the program and say what it gives back, "
+                   "layer by layer: gc, trim, empty_cache, dynamo_reset, or several (gc,trim). "
+                   "Its cost is predicted first; --max-pause refuses it, too")
+      ->type_name("LIST");
+  command->add_flag(
+      "--confirm", options->confirms,
+      "Likewise, the experiment that decides whether the first finding is true; where "
+      "there is none, say why");
+  command
+      ->add_option("--check-prediction", options->later,
+                   "Hold what SESSION's findings predict against LATER, a session of the same "
+                   "program recorded after it")
+      ->type_name("LATER");
   command->footer(
       "Exit status: 0 nothing to blame, 1 a finding blames something, 2 usage, 3 the\n"
       "environment cannot do it, 4 inconclusive.");

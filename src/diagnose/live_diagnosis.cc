@@ -14,10 +14,14 @@
 #include <utility>
 #include <vector>
 
+#include "analysis/experiment.h"
+#include "analysis/verdict.h"
 #include "base/bytes.h"
 #include "diagnose/native_blocks.h"
 #include "diagnose/process_growth.h"
+#include "diagnose/session_diagnosis.h"
 #include "recorder/runner.h"
+#include "session/reader.h"
 
 namespace memwhy::diagnose {
 namespace {
@@ -121,18 +125,7 @@ class Watch {
           if (!read) trouble = read.error().message();
           return read ? *std::move(read) : std::vector<recorder::NativeBlock>();
         });
-    bool goes_on = true;
-    while (reading.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
-      if (objects_until_ && runner_.Elapsed() > *objects_until_) {
-        MEMWHY_TRY_VOID(Say("small objects are recorded no longer: the heap dump comes too late"));
-        MEMWHY_TRY_VOID(EndObjects());
-      }
-      if (goes_on) {
-        MEMWHY_TRY(goes_on, Until(runner_.Elapsed() + kPoll_s));
-      } else {
-        reading.wait();
-      }
-    }
+    MEMWHY_TRY(const bool goes_on, RecordUntilReady(reading));
     if (!goes_on) return false;
     const std::vector<recorder::NativeBlock> blocks = reading.get();
     if (!trouble.empty()) options_.say("native memory is not followed: " + trouble);
@@ -154,6 +147,37 @@ class Watch {
     return true;
   }
 
+  // Does `what` to the processes that have grown since then. What goes wrong is said, and the
+  // session notes it.
+  Result<void> Intervene(const std::string& what, double since) {
+    for (const recorder::RecordedProcess& process : Chosen(since)) {
+      const std::string name = fmt::format("{} in PID {}", what, process.pid);
+      const auto outcome = runner_.Intervene(
+          process.process, what, options_.max_pause_ms,
+          [&](const recorder::InterventionOutcome& predicted) {
+            options_.say(fmt::format("{}: pause: at most about {:.0f} ms; {}", name,
+                                     std::ceil(predicted.predicted_ms), predicted.answer));
+          });
+      options_.say(outcome ? fmt::format("{}: done in {:.1f} ms: {}", name, outcome->pause_ms,
+                                         outcome->answer)
+                           : fmt::format("{}: not done: {}", name, outcome.error().message()));
+    }
+    return {};
+  }
+
+  // The experiment that decides whether the first finding is true; "" none. The session is judged
+  // for it while the program goes on.
+  Result<std::string> Decisive() {
+    if (auto flushed = runner_.Flush(); !flushed) return flushed.error();
+    options_.say("what is known so far is judged, to choose the experiment that decides");
+    auto reading = std::async(std::launch::async,
+                              [session = runner_.session()]() { return DecisiveFor(session); });
+    MEMWHY_TRY(const bool goes_on, RecordUntilReady(reading));
+    auto decisive = reading.get();
+    if (!goes_on) return std::string();
+    return decisive;
+  }
+
   Result<void> Say(const std::string& line) {
     options_.say(line);
     return {};
@@ -163,6 +187,32 @@ class Watch {
   void set_end(double end) { end_ = end; }
 
  private:
+  static Result<std::string> DecisiveFor(const std::string& path) {
+    MEMWHY_TRY(const std::unique_ptr<session::Session> session, session::Session::Open(path));
+    MEMWHY_TRY(const SessionDiagnosis diagnosis, DiagnoseSession(*session, {}));
+    const auto& findings = diagnosis.verdict.findings;
+    if (findings.empty() || !analysis::HasBlame(diagnosis.verdict)) return std::string();
+    return analysis::DecisiveFor(findings.front()).what;
+  }
+
+  // Goes on recording until another thread has read; false when the program ended meanwhile.
+  template <typename T>
+  Result<bool> RecordUntilReady(std::future<T>& reading) {
+    bool goes_on = true;
+    while (reading.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+      if (objects_until_ && runner_.Elapsed() > *objects_until_) {
+        MEMWHY_TRY_VOID(Say("small objects are recorded no longer: the heap dump comes too late"));
+        MEMWHY_TRY_VOID(EndObjects());
+      }
+      if (goes_on) {
+        MEMWHY_TRY(goes_on, Until(runner_.Elapsed() + kPoll_s));
+      } else {
+        reading.wait();
+      }
+    }
+    return goes_on;
+  }
+
   void Note() {
     growth_.Note(runner_.Elapsed(), runner_.Processes());
     next_note_ = runner_.Elapsed() + kNote_s;
@@ -205,10 +255,10 @@ class Watch {
 };
 
 // `began`: when Python started.
-Result<void> WatchFor(Watch& watch, Runner& runner, double began, double seconds,
-                      std::optional<double> object_seconds) {
-  const double objects =
-      object_seconds.value_or(std::clamp(kObjectShare * seconds, kMinObjects_s, kMaxObjects_s));
+Result<void> WatchFor(Watch& watch, Runner& runner, double began, const LiveOptions& options) {
+  const double seconds = *options.seconds;
+  const double objects = options.object_seconds.value_or(
+      std::clamp(kObjectShare * seconds, kMinObjects_s, kMaxObjects_s));
   const double end = began + seconds;
   watch.set_end(end);
   static_cast<void>(runner.SetWindow(began, end).has_value());
@@ -225,7 +275,22 @@ Result<void> WatchFor(Watch& watch, Runner& runner, double began, double seconds
   if (!goes_on) return {};
   static_cast<void>(runner.MapsPass("end").has_value());
   MEMWHY_TRY_VOID(watch.TakeHeapDumps(middle, true));
-  return watch.EndObjects();
+  MEMWHY_TRY_VOID(watch.EndObjects());
+  std::vector<std::string> interventions = options.interventions;
+  if (options.confirms && !watch.is_interrupted()) {
+    auto decisive = watch.Decisive();
+    if (!decisive) {
+      MEMWHY_TRY_VOID(watch.Say("no experiment is chosen: " + decisive.error().message()));
+    } else if (!decisive->empty()) {
+      interventions.insert(interventions.begin(), *decisive);
+    }
+  }
+  for (auto one = interventions.begin(); one != interventions.end(); ++one) {
+    if (watch.is_interrupted()) break;
+    if (std::find(interventions.begin(), one, *one) != one) continue;
+    MEMWHY_TRY_VOID(watch.Intervene(*one, middle));
+  }
+  return {};
 }
 
 Result<void> WatchToTheEnd(Watch& watch, Runner& runner, double began, double objects) {
@@ -261,7 +326,7 @@ Result<LiveOutcome> RecordForDiagnosis(const LiveOptions& options) {
   if (has_python) {
     const double began = runner->Elapsed();
     auto watched = options.seconds
-                       ? WatchFor(watch, *runner, began, *options.seconds, options.object_seconds)
+                       ? WatchFor(watch, *runner, began, options)
                        : WatchToTheEnd(watch, *runner, began,
                                        options.object_seconds.value_or(kObjectsWithoutEnd_s));
     if (!watched) return watched.error();

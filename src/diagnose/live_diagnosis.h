@@ -25,6 +25,10 @@ struct LiveOptions {
   // How long small Python objects are recorded before a heap dump: before the last one, or without
   // `seconds` before each. 0: not at all; nullopt: as long as suits `seconds`.
   std::optional<double> object_seconds;
+  // What is done to the program when the watch is over (agent/entry/intervention.h): only with
+  // `seconds`. `confirms`: the one that decides whether the first finding is true, too.
+  std::vector<std::string> interventions;
+  bool confirms = false;
   std::function<void(std::string_view)> say;  // progress, one line without its end
 };
 

@@ -16,6 +16,7 @@
 #include "analysis/verdict.h"
 #include "base/bytes.h"
 #include "base/strings.h"
+#include "diagnose/experiments.h"
 #include "diagnose/process_choice.h"
 #include "model/heap/object_graph.h"
 #include "model/ledger/build_ledger.h"
@@ -242,6 +243,8 @@ Result<void> HearTheRest(const model::EventSource& source, SessionDiagnosis& dia
 Result<SessionDiagnosis> DiagnoseOne(const model::EventSource& source, const Window& window) {
   MEMWHY_TRY(SessionDiagnosis diagnosis, DiagnoseWindow(source, window));
   MEMWHY_TRY_VOID(HearTheRest(source, diagnosis));
+  MEMWHY_TRY(diagnosis.verdict.experiments, ReadExperiments(source, diagnosis.ledgers));
+  analysis::JoinExperiments(&diagnosis.verdict);
   return diagnosis;
 }
 

@@ -109,6 +109,19 @@ struct ObjectPeriod {
   std::optional<double> to;  // nullopt: to the end of the process, or of the recording
 };
 
+// What memwhy did to a process because it was asked to: gc, trim, empty_cache, dynamo_reset. A pass
+// over its address space lies just before `from`, another one just after `to`.
+struct Intervention {
+  ProcessId process;
+  std::string what;
+  double from = 0;
+  double to = 0;
+  double predicted_ms = 0;  // its pause, as said before it was done
+  double pause_ms = 0;
+  std::string answer;  // what it told, in words
+  std::string error;   // "" or why it was not done
+};
+
 // The older part of a session that keeps only sums of it: what was allocated, released and held by
 // each site, and the highest total.
 struct FoldedPart {
@@ -147,6 +160,7 @@ struct Recording {
   std::vector<MapsPass> maps;                // by time
   std::vector<Mark> marks;                   // by time; filled by the replay
   std::vector<ObjectPeriod> object_periods;  // by time
+  std::vector<Intervention> interventions;   // by time
   std::vector<std::string> heap_dumps;       // files beside the session, by time
   std::vector<double> heap_dump_times;
   std::vector<double> heap_dump_pause_ms;

@@ -24,7 +24,8 @@
 #include "os/statm.h"
 #include "recorder/dump/filter_trial.h"
 #include "recorder/dump/heap_dump_run.h"
-#include "recorder/dump/object_switch.h"
+#include "recorder/dump/plain_request.h"
+#include "recorder/dump/request_wait.h"
 #include "recorder/inherited_files.h"
 #include "recorder/launcher.h"
 #include "recorder/redact/redact.h"
@@ -48,6 +49,7 @@ constexpr std::uint64_t kLongestWaitNs = 20 * kMillisecond;
 constexpr std::uint64_t kBusyWaitNs = 2 * kMillisecond;
 constexpr std::uint64_t kDiscoverNs = 50 * kMillisecond;  // where inotify does not work
 constexpr std::uint64_t kGraceNs = 10 * kSecond;          // between SIGTERM and SIGKILL
+constexpr double kPeriodPatience_s = 5;                   // a period of small objects is short
 constexpr std::uint64_t kStragglersNs = 1 * kSecond;      // for children that outlive the program
 
 }  // namespace
@@ -68,9 +70,13 @@ class Runner::Impl {
                                        const OnPrediction& on_prediction);
   Result<HeapDumpOutcome> DumpWhileRecording(std::uint32_t process, const HeapDumpOptions& options,
                                              const OnPrediction& on_prediction);
-  Result<ObjectSwitchReply> SwitchObjects(pid_t pid, bool begins);
+  Result<HeapReply> Ask(pid_t pid, const PlainQuestion& question, double patience_s);
   Result<void> BeginObjects(std::uint32_t process);
   Result<void> EndObjects();
+  Result<InterventionOutcome> Intervene(std::uint32_t process, const std::string& what,
+                                        double max_pause_ms, const OnIntervention& on_prediction);
+  Result<void> DoIntervention(const Target& target, double max_pause_ms,
+                              const OnIntervention& on_prediction, session::InterventionFact& fact);
   Result<void> MapsPass(const std::string& at);
   Result<void> SetWindow(double from, std::optional<double> to);
   Result<void> Flush();
@@ -321,14 +327,13 @@ Result<HeapDumpOutcome> Runner::Impl::DumpWhileRecording(std::uint32_t process,
   }
 }
 
-Result<ObjectSwitchReply> Runner::Impl::SwitchObjects(pid_t pid, bool begins) {
+Result<HeapReply> Runner::Impl::Ask(pid_t pid, const PlainQuestion& question, double patience_s) {
   constexpr std::uint64_t kStepNs = 1'000'000;
-  constexpr double kPatience_s = 5;  // a period is short
-  MEMWHY_TRY(const std::unique_ptr<ObjectSwitch> change,
-             ObjectSwitch::Start(fs_, pid, begins, kPatience_s));
+  MEMWHY_TRY(const std::unique_ptr<PlainRequest> request,
+             PlainRequest::Start(fs_, pid, question, patience_s));
   while (true) {
     Step();
-    MEMWHY_TRY(std::optional<ObjectSwitchReply> reply, change->Step());
+    MEMWHY_TRY(std::optional<HeapReply> reply, request->Step());
     if (reply) return *std::move(reply);
     if (relay_.Interrupt() != 0) return Error("interrupted");
     Wait(wire::MonotonicNs() + kStepNs);
@@ -341,9 +346,10 @@ Result<void> Runner::Impl::BeginObjects(std::uint32_t process) {
   const Target* target = targets_->Find(process);
   if (target == nullptr) return Error("the process is not recorded any more");
   Objects objects{target->pid(), {process, 0, std::nullopt}};
-  MEMWHY_TRY(const ObjectSwitchReply reply, SwitchObjects(objects.pid, true));
+  MEMWHY_TRY(const HeapReply reply,
+             Ask(objects.pid, {wire::RequestKind::kObjectsOn, ""}, kPeriodPatience_s));
   if (!reply.error.empty()) return Error(reply.error);
-  objects.period.from_ns = reply.at_ns;
+  objects.period.from_ns = reply.taken_ns;
   objects_.push_back(objects);
   return writer_->AddFact(session::ToJson(objects.period));
 }
@@ -351,16 +357,61 @@ Result<void> Runner::Impl::BeginObjects(std::uint32_t process) {
 Result<void> Runner::Impl::EndObjects() {
   Result<void> outcome;
   for (Objects& objects : std::exchange(objects_, {})) {
-    auto reply = SwitchObjects(objects.pid, false);
+    auto reply = Ask(objects.pid, {wire::RequestKind::kObjectsOff, ""}, kPeriodPatience_s);
     if (!reply) {
       outcome = reply.error();
       continue;
     }
-    objects.period.to_ns = reply->at_ns;
+    objects.period.to_ns = reply->taken_ns;
     MEMWHY_TRY_VOID(writer_->AddFact(session::ToJson(objects.period)));
     if (!reply->error.empty()) outcome = Error(reply->error);
   }
   return outcome;
+}
+
+Result<InterventionOutcome> Runner::Impl::Intervene(std::uint32_t process, const std::string& what,
+                                                    double max_pause_ms,
+                                                    const OnIntervention& on_prediction) {
+  if (!IsWriting()) return Error(Trouble());
+  Step();
+  const Target* target = targets_->Find(process);
+  if (target == nullptr) return Error("the process is not recorded any more");
+  session::InterventionFact fact;
+  fact.process = process;
+  fact.what = what;
+  const auto done = DoIntervention(*target, max_pause_ms, on_prediction, fact);
+  if (!done) fact.error = done.error().message();
+  if (fact.from_ns == 0) fact.from_ns = wire::MonotonicNs();
+  if (fact.to_ns == 0) fact.to_ns = fact.from_ns;
+  MEMWHY_TRY_VOID(writer_->AddFact(session::ToJson(fact)));
+  if (!done) return done.error();
+  return InterventionOutcome{fact.predicted_ms, fact.pause_ms, fact.answer};
+}
+
+// Between two passes over the address space, each as near to it as can be.
+Result<void> Runner::Impl::DoIntervention(const Target& target, double max_pause_ms,
+                                          const OnIntervention& on_prediction,
+                                          session::InterventionFact& fact) {
+  const pid_t pid = target.pid();
+  MEMWHY_TRY(const HeapReply predicted,
+             Ask(pid, {wire::RequestKind::kPredict, fact.what}, RequestWait::kPatience_s));
+  if (!predicted.error.empty()) return Error(predicted.error);
+  fact.predicted_ms = predicted.predicted_ms;
+  if (on_prediction) on_prediction({predicted.predicted_ms, 0, predicted.answer});
+  if (max_pause_ms > 0 && predicted.predicted_ms > max_pause_ms) {
+    return Error::Of(
+        "its predicted pause of {:.0f} ms is over the limit of {:.0f} ms (--max-pause)",
+        predicted.predicted_ms, max_pause_ms);
+  }
+  MEMWHY_TRY_VOID(MapsPass(""));
+  fact.from_ns = wire::MonotonicNs();
+  auto reply = Ask(pid, {wire::RequestKind::kIntervene, fact.what}, RequestWait::kPatience_s);
+  fact.to_ns = wire::MonotonicNs();
+  if (!reply) return reply.error();
+  if (!reply->error.empty()) return Error(reply->error);
+  fact.pause_ms = reply->pause_ms;
+  fact.answer = reply->answer;
+  return MapsPass("");
 }
 
 Result<void> Runner::Impl::MapsPass(const std::string& at) {
@@ -500,6 +551,11 @@ Result<HeapDumpOutcome> Runner::TakeHeapDump(std::uint32_t process,
 }
 Result<void> Runner::BeginObjects(std::uint32_t process) { return impl_->BeginObjects(process); }
 Result<void> Runner::EndObjects() { return impl_->EndObjects(); }
+Result<InterventionOutcome> Runner::Intervene(std::uint32_t process, const std::string& what,
+                                              double max_pause_ms,
+                                              const OnIntervention& on_prediction) {
+  return impl_->Intervene(process, what, max_pause_ms, on_prediction);
+}
 Result<void> Runner::MapsPass(const std::string& at) { return impl_->MapsPass(at); }
 Result<void> Runner::SetWindow(double from, std::optional<double> to) {
   return impl_->SetWindow(from, to);

@@ -44,6 +44,15 @@ struct RecordedProcess {
   Bytes rss = 0;
 };
 
+// What was done to a process when somebody asked for it (agent/entry/intervention.h).
+struct InterventionOutcome {
+  double predicted_ms = 0;
+  double pause_ms = 0;  // measured; 0 in a prediction
+  std::string answer;   // of the agent, in words
+};
+// Called once, before it is done.
+using OnIntervention = std::function<void(const InterventionOutcome&)>;
+
 struct ExitStatus {
   bool is_signal = false;
   int number = 0;     // exit code or signal
@@ -73,6 +82,12 @@ class Runner {
   // the session. Goes on recording meanwhile. An error: why there is none, or why one ended early.
   Result<void> BeginObjects(std::uint32_t process);
   Result<void> EndObjects();
+  // Does `what` to a process, between two passes over its address space: an intervention of the
+  // session. An error, which the session notes as well: it was not done, and why. Goes on recording
+  // meanwhile.
+  Result<InterventionOutcome> Intervene(std::uint32_t process, const std::string& what,
+                                        double max_pause_ms,
+                                        const OnIntervention& on_prediction = {});
   // A pass over the address space of each recorded process, now.
   Result<void> MapsPass(const std::string& at);
   // The window that a diagnosis looks at, seconds from the start.

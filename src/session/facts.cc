@@ -193,6 +193,13 @@ json ToJson(const ObjectPeriodFact& fact) {
           {"to_ns", Nullable(fact.to_ns)}};
 }
 
+json ToJson(const InterventionFact& fact) {
+  return {
+      {"type", "intervention"},    {"process", fact.process}, {"what", fact.what},
+      {"from_ns", fact.from_ns},   {"to_ns", fact.to_ns},     {"predicted_ms", fact.predicted_ms},
+      {"pause_ms", fact.pause_ms}, {"answer", fact.answer},   {"error", fact.error}};
+}
+
 json ToJson(const WindowFact& fact) {
   return {{"type", "window"}, {"from_ns", fact.from_ns}, {"to_ns", Nullable(fact.to_ns)}};
 }
@@ -377,6 +384,19 @@ void AddObjectPeriod(const json& fact, Facts* facts) {
   facts->object_periods.push_back(period);
 }
 
+void AddIntervention(const json& fact, Facts* facts) {
+  InterventionFact one{Uint32(fact, "process"),
+                       String(fact, "what"),
+                       Uint(fact, "from_ns"),
+                       Uint(fact, "to_ns"),
+                       AsOptionalDouble(Member(fact, "predicted_ms")).value_or(0),
+                       AsOptionalDouble(Member(fact, "pause_ms")).value_or(0),
+                       String(fact, "answer"),
+                       String(fact, "error")};
+  Keep(facts, sizeof(one), one.answer, one.error);
+  facts->interventions.push_back(std::move(one));
+}
+
 void AddFolded(const json& fact, Facts* facts) {
   FoldedFact folded;
   folded.until_ns = Uint(fact, "until_ns");
@@ -417,6 +437,8 @@ Result<void> AddFact(const json& fact, Facts* facts) {
     AddHeapDump(fact, facts);
   } else if (type == "objects") {
     AddObjectPeriod(fact, facts);
+  } else if (type == "intervention") {
+    AddIntervention(fact, facts);
   } else if (type == "window") {
     facts->window = WindowFact{Uint(fact, "from_ns"), AsOptionalUint(Member(fact, "to_ns"))};
   } else if (type == "folded") {

@@ -114,6 +114,17 @@ struct ObjectPeriodFact {
   std::optional<std::uint64_t> to_ns;
 };
 
+struct InterventionFact {
+  std::uint32_t process = 0;
+  std::string what;
+  std::uint64_t from_ns = 0;
+  std::uint64_t to_ns = 0;
+  double predicted_ms = 0;
+  double pause_ms = 0;
+  std::string answer;
+  std::string error;  // "" or why it was not done
+};
+
 struct WindowFact {
   std::uint64_t from_ns = 0;
   std::optional<std::uint64_t> to_ns;
@@ -141,6 +152,7 @@ nlohmann::json ToJson(const OsSamplesFact& fact);
 nlohmann::json ToJson(const MapsFact& fact);
 nlohmann::json ToJson(const HeapDumpFact& fact);
 nlohmann::json ToJson(const ObjectPeriodFact& fact);
+nlohmann::json ToJson(const InterventionFact& fact);
 nlohmann::json ToJson(const WindowFact& fact);
 nlohmann::json ToJson(const FoldedFact& fact);
 nlohmann::json ToJson(const EndFact& fact);
@@ -155,6 +167,7 @@ struct Facts {
   std::vector<MapsFact> maps;
   std::vector<HeapDumpFact> heap_dumps;
   std::vector<ObjectPeriodFact> object_periods;
+  std::vector<InterventionFact> interventions;
   std::vector<ClockPair> clock;  // of the time-stamp counter
   std::optional<WindowFact> window;
   std::optional<FoldedFact> folded;

@@ -357,6 +357,9 @@ Result<void> Folding::WriteFacts(const model::SiteAccount& account, const model:
   for (const ObjectPeriodFact& fact : facts.object_periods) {
     MEMWHY_TRY_VOID(writer_->AddFact(ToJson(fact)));
   }
+  for (const InterventionFact& fact : facts.interventions) {
+    MEMWHY_TRY_VOID(writer_->AddFact(ToJson(fact)));
+  }
   if (facts.window) MEMWHY_TRY_VOID(writer_->AddFact(ToJson(*facts.window)));
   for (const std::string& note : facts.notes) MEMWHY_TRY_VOID(writer_->AddFact(NoteToJson(note)));
   if (facts.end) MEMWHY_TRY_VOID(writer_->AddFact(ToJson(*facts.end)));

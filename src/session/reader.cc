@@ -357,6 +357,19 @@ void Session::BuildOs() {
   }
   std::stable_sort(recording_.object_periods.begin(), recording_.object_periods.end(),
                    [](const auto& a, const auto& b) { return a.from < b.from; });
+  for (const InterventionFact& fact : facts_.interventions) {
+    if (fact.process >= processes) continue;
+    recording_.interventions.push_back({{fact.process},
+                                        fact.what,
+                                        SecondsOfNs(fact.from_ns),
+                                        SecondsOfNs(fact.to_ns),
+                                        fact.predicted_ms,
+                                        fact.pause_ms,
+                                        fact.answer,
+                                        fact.error});
+  }
+  std::stable_sort(recording_.interventions.begin(), recording_.interventions.end(),
+                   [](const auto& a, const auto& b) { return a.from < b.from; });
   for (const model::OsSample& sample : recording_.os_samples) {
     recording_.seconds = std::max(recording_.seconds, sample.time);
   }

@@ -255,6 +255,25 @@ TEST_F(ReaderTest, ASessionWithoutEndIsALostRecorder) {
   EXPECT_EQ(Open()->recording().ended, "recorder_lost");
 }
 
+TEST_F(ReaderTest, InterventionsAreThoseOfKnownProcesses) {
+  SessionBuilder builder(path_);
+  builder.Stream(0, 0).Thread(100, "MainThread");
+  builder.interventions = {{0, "trim", At(5), At(6), 2, 1.5, "pages were given back", ""},
+                           {0, "gc", At(3), At(4), 200, 0, "", "over the limit"},
+                           {7, "gc", At(3), At(4), 0, 0, "", ""}};
+  ASSERT_TRUE(builder.Write());
+  const auto session = Open();
+  const auto& interventions = session->recording().interventions;
+  ASSERT_EQ(interventions.size(), 2u);
+  EXPECT_EQ(interventions[0].what, "gc");
+  EXPECT_EQ(interventions[0].error, "over the limit");
+  EXPECT_DOUBLE_EQ(interventions[1].from, 5);
+  EXPECT_DOUBLE_EQ(interventions[1].to, 6);
+  EXPECT_DOUBLE_EQ(interventions[1].predicted_ms, 2);
+  EXPECT_DOUBLE_EQ(interventions[1].pause_ms, 1.5);
+  EXPECT_EQ(interventions[1].answer, "pages were given back");
+}
+
 TEST_F(ReaderTest, SmallObjectsOfAPeriodAreInNoSum) {
   SessionBuilder builder(path_);
   StreamEncoder& stream = builder.Stream(0, 0);

@@ -67,6 +67,9 @@ Result<void> SessionBuilder::Write() {
   for (const ObjectPeriodFact& period : object_periods) {
     MEMWHY_TRY_VOID(writer_->AddFact(ToJson(period)));
   }
+  for (const InterventionFact& fact : interventions) {
+    MEMWHY_TRY_VOID(writer_->AddFact(ToJson(fact)));
+  }
   if (window) MEMWHY_TRY_VOID(writer_->AddFact(ToJson(*window)));
   if (end) MEMWHY_TRY_VOID(writer_->AddFact(ToJson(*end)));
   writer_.reset();

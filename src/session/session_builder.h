@@ -43,6 +43,7 @@ class SessionBuilder {
   OsSamplesFact os_samples;
   std::vector<MapsFact> maps;
   std::vector<ObjectPeriodFact> object_periods;
+  std::vector<InterventionFact> interventions;
   std::optional<WindowFact> window;
   std::optional<EndFact> end;  // exit:0 at the last event by default; reset: a lost recorder
 

@@ -15,12 +15,16 @@ namespace memwhy::wire {
 // whole dump; who reads it can tell.
 // kObjectsOn and kObjectsOff begin and end an object period (agent/capture/object_period.h); their
 // reply is taken_ns, the moment of the change.
+// kPredict and kIntervene (agent/entry/intervention.h) are about Request::intervention; their
+// replies are answer, and predicted_ns or pause_ns.
 enum class RequestKind : std::uint32_t {
   kNone = 0,
   kHeapDump = 2,
   kHeapCensus = 3,
   kObjectsOn = 4,
   kObjectsOff = 5,
+  kPredict = 6,
+  kIntervene = 7,
 };
 
 enum class RequestState : std::uint32_t {
@@ -78,6 +82,7 @@ struct RequestReply {
   std::atomic<std::uint64_t> taken_ns;         // CLOCK_MONOTONIC of the moment that a dump shows
   std::atomic<std::uint64_t> spared_bytes;     // pinned memory left out of the clone
   std::atomic<std::uint32_t> method;           // 1 clone, 2 in place
+  char answer[256];                            // to kPredict and kIntervene; NUL-terminated
 };
 
 struct Request {
@@ -87,6 +92,7 @@ struct Request {
   std::uint32_t signal;  // the real-time signal that wakes a blocked thread; the agent's choice
   DumpOrder dump;
   DumpProgress progress;
+  char intervention[16];  // NUL-terminated
   RequestReply reply;
 };
 

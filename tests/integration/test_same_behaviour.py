@@ -409,7 +409,7 @@ UNDEFINED = """__environ __errno_location __libc_current_sigrtmax __libc_current
     flock fstat getauxval getegid getenv geteuid getpid getppid getrlimit gnu_get_libc_version memchr memcmp memcpy
     memmem memmove memset nanosleep on_exit open openat posix_fallocate pread
     program_invocation_name program_invocation_short_name __progname pthread_attr_destroy pthread_attr_init pthread_attr_setdetachstate
-    pthread_attr_setstack pthread_create pthread_getcpuclockid pthread_getspecific pthread_key_create pthread_self
+    pthread_attr_setstack pthread_create pthread_getcpuclockid pthread_getspecific pthread_join pthread_key_create pthread_self
     pthread_setspecific pthread_sigmask pwrite read rename setitimer sigaction sigaddset sigaltstack
     sigemptyset sigfillset siglongjmp sigprocmask stat statfs strchr strchrnul strcmp strlen strncmp
     strnlen strrchr strstr strtol strtoul strtoull unlink write"""

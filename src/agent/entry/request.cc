@@ -12,6 +12,7 @@
 #include "agent/capture/sandbox.h"
 #include "agent/capture/stack_cache.h"
 #include "agent/dump/heap_dump.h"
+#include "agent/entry/intervention.h"
 #include "agent/ground/fork_gate.h"
 #include "agent/ground/pending_request.h"
 #include "agent/ground/private_memory.h"
@@ -86,6 +87,16 @@ void ChangeObjectPeriod(bool begins) noexcept {
          change.error == nullptr ? "" : change.error);
 }
 
+void RunIntervention(bool predicts) noexcept {
+  wire::Request& request = g_agent.ring->request;
+  const InterventionResult result =
+      predicts ? PredictIntervention(request.intervention) : Intervene(request.intervention);
+  wire::RequestReply& reply = request.reply;
+  (predicts ? reply.predicted_ns : reply.pause_ns).store(result.ns, std::memory_order_relaxed);
+  TextBuffer(reply.answer, sizeof(reply.answer)).Text(result.answer);
+  Finish(result.is_done ? RequestState::kDone : RequestState::kFailed, result.error);
+}
+
 bool InterpreterIsUsable() noexcept {
   return g_agent.python.layout != nullptr && g_python_api.Py_IsInitialized != nullptr &&
          g_python_api.Py_IsInitialized() != 0 && !SawFinalization() &&
@@ -106,6 +117,11 @@ void* Serve(void*) {
     case RequestKind::kObjectsOff:
       ChangeObjectPeriod(g_agent.ring->request.kind ==
                          static_cast<std::uint32_t>(RequestKind::kObjectsOn));
+      break;
+    case RequestKind::kPredict:
+    case RequestKind::kIntervene:
+      RunIntervention(g_agent.ring->request.kind ==
+                      static_cast<std::uint32_t>(RequestKind::kPredict));
       break;
     case RequestKind::kNone:
     case RequestKind::kHeapDump:

@@ -99,6 +99,13 @@ bool FindPython(Interpreter& python) noexcept {
   LookUp(api.PyGC_Enable, "PyGC_Enable");
   LookUp(api.PyType_GetDict, "PyType_GetDict");
   LookUp(api.Py_DecRef, "Py_DecRef");
+  LookUp(api.PyRun_StringFlags, "PyRun_StringFlags");
+  LookUp(api.PyEval_GetBuiltins, "PyEval_GetBuiltins");
+  LookUp(api.PyDict_New, "PyDict_New");
+  LookUp(api.PyDict_SetItemString, "PyDict_SetItemString");
+  LookUp(api.PyDict_GetItemString, "PyDict_GetItemString");
+  LookUp(api.PyUnicode_AsUTF8, "PyUnicode_AsUTF8");
+  LookUp(api.PyErr_Clear, "PyErr_Clear");
   LookUp(api.PyObject_GetArenaAllocator, "PyObject_GetArenaAllocator");
   LookUp(api.PyObject_SetArenaAllocator, "PyObject_SetArenaAllocator");
   LookUp(api.PyMem_GetAllocator, "PyMem_GetAllocator");

@@ -50,6 +50,13 @@ struct PythonApi {
   int (*PyGC_Enable)();
   PyObj* (*PyType_GetDict)(PyObj*);  // 3.12+; a new reference
   void (*Py_DecRef)(PyObj*);
+  PyObj* (*PyRun_StringFlags)(const char*, int start, PyObj* globals, PyObj* locals, void* flags);
+  PyObj* (*PyEval_GetBuiltins)();  // borrowed
+  PyObj* (*PyDict_New)();
+  int (*PyDict_SetItemString)(PyObj*, const char*, PyObj*);
+  PyObj* (*PyDict_GetItemString)(PyObj*, const char*);  // borrowed
+  const char* (*PyUnicode_AsUTF8)(PyObj*);
+  void (*PyErr_Clear)();
   void (*PyObject_GetArenaAllocator)(ArenaAllocator*);
   void (*PyObject_SetArenaAllocator)(ArenaAllocator*);
   void (*PyMem_GetAllocator)(int domain, DomainAllocator*);

@@ -122,6 +122,7 @@ ProcessSource::ProcessSource(const EventSource& source, ProcessId process)
   KeepOf(process, recording_.maps);
   KeepOf(process, recording_.marks);
   KeepOf(process, recording_.object_periods);
+  KeepOf(process, recording_.interventions);
   const std::vector<ProcessId> dumps = std::move(recording_.heap_dump_processes);
   const auto paths = std::move(recording_.heap_dumps);
   const auto times = std::move(recording_.heap_dump_times);

@@ -61,12 +61,21 @@ void PutRequest(wire::Request& request, wire::RequestKind kind) {
   request.serial = request.serial + 1;
   wire::RequestReply& reply = request.reply;
   reply.error[0] = '\0';
+  reply.answer[0] = '\0';
   for (auto* number : {&reply.predicted_ns, &reply.predicted_bytes, &reply.pause_ns,
                        &reply.taken_ns, &reply.spared_bytes}) {
     number->store(0, std::memory_order_relaxed);
   }
   reply.method.store(0, std::memory_order_relaxed);
   request.state.store(Raw(RequestState::kPosted), std::memory_order_release);
+}
+
+// What the agent has written; it need not have ended it.
+template <std::size_t N>
+std::string TextOf(const char (&field)[N]) {
+  char text[N];
+  std::memcpy(text, field, N);
+  return std::string(text, strnlen(text, N));
 }
 
 // Of a heap dump; "" before the agent has chosen.
@@ -122,12 +131,13 @@ Result<HeapRequest> HeapRequest::Post(const FileSystem& fs, RingMap* ring, const
   return HeapRequest(ring, owner);
 }
 
-Result<HeapRequest> HeapRequest::PostObjects(const FileSystem& fs, RingMap* ring,
-                                             const RingOwner* owner, bool begins) {
+Result<HeapRequest> HeapRequest::PostPlain(const FileSystem& fs, RingMap* ring,
+                                           const RingOwner* owner, const PlainQuestion& question) {
   MEMWHY_TRY_VOID(CheckFilters(fs, owner->pid(), ring->header()));
   if (!IsFree(fs, *owner, *ring)) return Error("another request is under way in the process");
-  PutRequest(ring->header().request,
-             begins ? wire::RequestKind::kObjectsOn : wire::RequestKind::kObjectsOff);
+  wire::Request& request = ring->header().request;
+  if (!PutPath(request.intervention, question.name)) return Error("the name is too long");
+  PutRequest(request, question.kind);
   return HeapRequest(ring, owner);
 }
 
@@ -164,10 +174,9 @@ std::optional<HeapReply> HeapRequest::Poll() {
   reply.followed_blocks =
       request.progress.blocks.load() == static_cast<std::uint32_t>(wire::BlocksState::kGiven);
   reply.method = MethodOf(said);
+  reply.answer = TextOf(said.answer);
   if (state != Raw(RequestState::kDone)) {
-    char error[sizeof(said.error)];
-    std::memcpy(error, said.error, sizeof(error));
-    reply.error = std::string(error, strnlen(error, sizeof(error)));
+    reply.error = TextOf(said.error);
     if (reply.error.empty()) reply.error = "the agent gave no reason";
   }
   request.state.store(Raw(RequestState::kIdle), std::memory_order_release);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Asks the agent of one process for a heap dump, or for a change of what it records: posts the
-// request in the ring file, wakes one thread of the target that sleeps in a system call, and
-// watches the answer. The target is touched only by that one signal (request_signal.h); one that
-// may not be signalled, or whose threads all run, finds the request at its next allocation. One
-// request at a time, one thread; the caller keeps draining between the polls.
+// Asks the agent of one process for a heap dump, for a change of what it records, or for an
+// intervention: posts the request in the ring file, wakes one thread of the target that sleeps in a
+// system call, and watches the answer. The target is touched only by that one signal
+// (request_signal.h); one that may not be signalled, or whose threads all run, finds the request at
+// its next allocation. One request at a time, one thread; the caller keeps draining between the
+// polls.
 #pragma once
 
 #include <sys/types.h>
@@ -19,6 +20,7 @@
 #include "recorder/dump/request_signal.h"
 #include "recorder/ring/ring_map.h"
 #include "recorder/ring/ring_owner.h"
+#include "wire/request.h"
 
 namespace memwhy::recorder {
 
@@ -38,6 +40,7 @@ struct HeapReply {
   std::uint64_t taken_ns = 0;         // CLOCK_MONOTONIC of the moment that a dump shows
   bool followed_blocks = false;       // native blocks were given and could be used
   std::string method;                 // "clone" or "in_place"; "" before
+  std::string answer;                 // to a plain question: in words
 };
 
 struct HeapDumpLimits {
@@ -55,16 +58,22 @@ struct HeapDumpLimits {
 // Writes them sorted, as the agent reads them.
 Result<void> WriteBlocks(const std::string& path, std::span<const NativeBlock> blocks);
 
+// One that is answered in one step (PlainRequest).
+struct PlainQuestion {
+  wire::RequestKind kind = wire::RequestKind::kNone;
+  std::string name;  // of an intervention
+};
+
 class HeapRequest {
  public:
   // Posts the request; `output_path` is a FIFO that somebody reads, as the target
   // sees it. `owner` is the process of `ring`; both outlive the request.
   static Result<HeapRequest> Post(const FileSystem& fs, RingMap* ring, const RingOwner* owner,
                                   const std::string& output_path, const HeapDumpLimits& limits);
-  // The same for a request that an object period begins, or ends: of the reply `taken_ns` and
-  // `error` mean something.
-  static Result<HeapRequest> PostObjects(const FileSystem& fs, RingMap* ring,
-                                         const RingOwner* owner, bool begins);
+  // The same for a plain question. Of the reply these mean something: `error`; of an object period
+  // `taken_ns`; of an intervention `answer`, and `predicted_ms` or `pause_ms`.
+  static Result<HeapRequest> PostPlain(const FileSystem& fs, RingMap* ring, const RingOwner* owner,
+                                       const PlainQuestion& question);
   // Signals a sleeping thread while the request is posted and not taken.
   WakeOutcome Wake(const FileSystem& fs);
   // What the agent expects, once it has said so: pause and memory; before the walk begins.

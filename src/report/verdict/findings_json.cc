@@ -111,6 +111,13 @@ Json FindingJson(const Finding& finding) {
                              {"bytes_at_stake", one.bytes_at_stake}});
   }
   out["processes"] = std::move(processes);
+  Json outcomes = Json::array();
+  for (const analysis::Outcome& one : finding.outcomes) {
+    outcomes.push_back(Json{{"experiment", TextOrNull(one.experiment)},
+                            {"result", Name(one.result)},
+                            {"says", one.says}});
+  }
+  out["outcomes"] = std::move(outcomes);
   if (!finding.related.empty()) out["related"] = RelatedJson(finding.related);
   return out;
 }
@@ -133,6 +140,34 @@ Json ProcessesJson(const Verdict& verdict) {
         {"from", row.from},
         {"to", row.to},
         {"heap_dump", row.has_heap_dump}});
+  }
+  return out;
+}
+
+Json ExperimentsJson(const Verdict& verdict) {
+  Json out = Json::array();
+  for (const analysis::Experiment& one : verdict.experiments) {
+    Json changes = Json::array();
+    for (const analysis::ShareChange& share : one.changes) {
+      changes.push_back(Json{{"layer", share.layer},
+                             {"name", share.name},
+                             {"before", share.before},
+                             {"after", share.after}});
+    }
+    const bool is_measured = one.rss_before && one.rss_after;
+    out.push_back(Json{{"what", one.what},
+                       {"pid", one.pid},
+                       {"at", one.time},
+                       {"predicted_pause_ms", one.predicted_ms},
+                       {"pause_ms", one.error.empty() ? Json(one.pause_ms) : Json(nullptr)},
+                       {"answer", TextOrNull(one.answer)},
+                       {"error", TextOrNull(one.error)},
+                       {"rss_before", OrNull(one.rss_before)},
+                       {"rss_after", OrNull(one.rss_after)},
+                       {"given_back", is_measured ? Json{{"rss", GivenBackRss(one)},
+                                                         {"in_use", GivenBackInUse(one)}}
+                                                  : Json(nullptr)},
+                       {"shares", std::move(changes)}});
   }
   return out;
 }
@@ -177,6 +212,7 @@ Json FindingsJson(const model::Recording& recording, const Verdict& verdict,
   out["ledgers"] = LedgersJson(ledgers);
   out["findings"] = std::move(findings);
   out["suppressed"] = std::move(suppressed);
+  out["experiments"] = ExperimentsJson(verdict);
   out["checks"] = ChecksJson(verdict.checks);
   return out;
 }

@@ -94,6 +94,12 @@ std::string Card(const analysis::Verdict& verdict, const Finding& finding, std::
       number, Escape(finding.title), Name(finding.kind), Name(finding.severity),
       Name(finding.confidence), Name(finding.layer), Name(finding.bytes_layer));
   out += GrowthHtml(verdict, finding) + Allocation(finding) + Holder(finding);
+  for (const analysis::Outcome& outcome : finding.outcomes) {
+    out += TermHtml("Tried", outcome.experiment.empty()
+                                 ? Escape(outcome.says)
+                                 : fmt::format("<code>{}</code> {}: {}", Escape(outcome.experiment),
+                                               Name(outcome.result), Escape(outcome.says)));
+  }
   out += TermHtml("Outlook", Escape(finding.prediction));
   out += TermHtml("Fix", Escape(finding.fix));
   out += "</dl>\n<h4>Evidence</h4>\n<ul>\n";
@@ -119,6 +125,34 @@ std::string SuppressedHtml(const analysis::Verdict& verdict) {
   return out + "</ul>\n";
 }
 
+std::string ExperimentHtml(const analysis::Experiment& one) {
+  std::string out = fmt::format("<h4><code>{}</code> in PID {}</h4>\n", Escape(one.what), one.pid);
+  if (!one.error.empty()) return out + fmt::format("<p>Not done: {}.</p>\n", Escape(one.error));
+  out += fmt::format("<p>{:.1f} ms (predicted at most {:.0f} ms); {}.</p>\n", one.pause_ms,
+                     std::ceil(one.predicted_ms), Escape(one.answer));
+  if (!one.rss_before || !one.rss_after) return out + "<p>What it gave back is unknown.</p>\n";
+  out +=
+      "<table>\n<thead><tr><th scope=\"col\">share</th><th scope=\"col\">before</th>"
+      "<th scope=\"col\">after</th></tr></thead>\n<tbody>\n";
+  const auto row = [](const std::string& name, Bytes before, Bytes after) {
+    return fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td></tr>\n", Escape(name),
+                       BytesHtml(before), BytesHtml(after));
+  };
+  out += row("rss", *one.rss_before, *one.rss_after);
+  for (const analysis::ShareChange& share : one.changes) {
+    out += row(share.layer + ": " + share.name, share.before, share.after);
+  }
+  return out + "</tbody></table>\n";
+}
+
+std::string ExperimentsHtml(const analysis::Verdict& verdict) {
+  std::string out;
+  for (const analysis::Experiment& one : verdict.experiments) {
+    out += (out.empty() ? "<h3>Tried</h3>\n" : "") + ExperimentHtml(one);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string FindingsHtml(const analysis::Verdict& verdict) {
@@ -130,7 +164,7 @@ std::string FindingsHtml(const analysis::Verdict& verdict) {
   }
   std::size_t number = 0;
   for (const Finding& finding : verdict.findings) out += Card(verdict, finding, ++number);
-  return out + SuppressedHtml(verdict);
+  return out + SuppressedHtml(verdict) + ExperimentsHtml(verdict);
 }
 
 std::string ChecksHtml(const analysis::Verdict& verdict) {

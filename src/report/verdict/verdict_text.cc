@@ -150,6 +150,12 @@ std::string FindingText(const Verdict& verdict, const Finding& finding, std::siz
     text += Wrap("   processes ", SharesText(finding));
   }
   text += Wrap("   at stake  ", FormatBytes(finding.bytes_at_stake));
+  for (const analysis::Outcome& outcome : finding.outcomes) {
+    text += Wrap("   tried     ", outcome.experiment.empty()
+                                      ? outcome.says
+                                      : fmt::format("{}: {}: {}", outcome.experiment,
+                                                    Name(outcome.result), outcome.says));
+  }
   text += Wrap("   outlook   ", finding.prediction);
   if (!finding.fix.empty()) text += Wrap("   fix       ", finding.fix);
   return text;
@@ -176,6 +182,36 @@ std::string SuppressedText(const Verdict& verdict) {
   return text;
 }
 
+// "python pymalloc in use -30.1 MiB".
+std::string ShareChangeText(const analysis::ShareChange& share) {
+  return fmt::format("{} {} {}", share.layer, share.name,
+                     FormatSignedBytes(static_cast<SignedBytes>(share.after) -
+                                       static_cast<SignedBytes>(share.before)));
+}
+
+std::string ExperimentsText(const Verdict& verdict) {
+  std::string text;
+  for (const analysis::Experiment& one : verdict.experiments) {
+    text += text.empty() ? "\nTried\n" : "";
+    const std::string name = fmt::format("  {} in PID {}: ", one.what, one.pid);
+    if (!one.error.empty()) {
+      text += Wrap(name, "not done: " + one.error + ".");
+      continue;
+    }
+    text += Wrap(name, fmt::format("{:.1f} ms (predicted at most {:.0f} ms); {}.", one.pause_ms,
+                                   std::ceil(one.predicted_ms), one.answer));
+    if (!one.rss_before || !one.rss_after) {
+      text += "    what it gave back is unknown\n";
+      continue;
+    }
+    std::string changes =
+        fmt::format("rss {} -> {}", FormatBytes(*one.rss_before), FormatBytes(*one.rss_after));
+    for (const analysis::ShareChange& share : one.changes) changes += "; " + ShareChangeText(share);
+    text += Wrap("    ", changes + ".");
+  }
+  return text;
+}
+
 std::string ChecksText(const Verdict& verdict) {
   std::string text = "\nChecked\n";
   for (const analysis::Check& check : verdict.checks) {
@@ -196,6 +232,7 @@ std::string VerdictText(const model::Recording& recording, const Verdict& verdic
     text += EvidenceText(finding);
   }
   text += SuppressedText(verdict);
+  text += ExperimentsText(verdict);
   const bool is_limited =
       std::any_of(recording.os_samples.begin(), recording.os_samples.end(),
                   [](const model::OsSample& sample) { return sample.cgroup_limit.has_value(); });

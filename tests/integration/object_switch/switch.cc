@@ -13,20 +13,23 @@
 #include <string_view>
 
 #include "base/file_system.h"
-#include "recorder/dump/object_switch.h"
+#include "recorder/dump/plain_request.h"
 
 namespace {
 
-using memwhy::recorder::ObjectSwitch;
-using memwhy::recorder::ObjectSwitchReply;
+using memwhy::recorder::HeapReply;
+using memwhy::recorder::PlainRequest;
+using memwhy::wire::RequestKind;
 
-memwhy::Result<ObjectSwitchReply> Switch(pid_t pid, bool begins) {
+memwhy::Result<HeapReply> Switch(pid_t pid, bool begins) {
   const memwhy::RealFileSystem fs;
   constexpr double kPatience_s = 60;
-  MEMWHY_TRY(const std::unique_ptr<ObjectSwitch> change,
-             ObjectSwitch::Start(fs, pid, begins, kPatience_s));
+  MEMWHY_TRY(
+      const std::unique_ptr<PlainRequest> change,
+      PlainRequest::Start(
+          fs, pid, {begins ? RequestKind::kObjectsOn : RequestKind::kObjectsOff, ""}, kPatience_s));
   while (true) {
-    MEMWHY_TRY(std::optional<ObjectSwitchReply> reply, change->Step());
+    MEMWHY_TRY(std::optional<HeapReply> reply, change->Step());
     if (reply) return *std::move(reply);
     usleep(1000);
   }
@@ -40,7 +43,11 @@ int main(int argc, char** argv) {
     return 2;
   }
   auto reply = Switch(std::atoi(argv[1]), std::string_view(argv[2]) == "begin");
-  if (!reply) reply = ObjectSwitchReply{0, reply.error().message()};
-  fmt::print("{}\n", nlohmann::json({{"at_ns", reply->at_ns}, {"error", reply->error}}).dump());
+  if (!reply) {
+    HeapReply failed;
+    failed.error = reply.error().message();
+    reply = failed;
+  }
+  fmt::print("{}\n", nlohmann::json({{"at_ns", reply->taken_ns}, {"error", reply->error}}).dump());
   return 0;
 }

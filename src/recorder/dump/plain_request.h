@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Asks the agent of one process to begin or to end an object period
-// (agent/capture/object_period.h). In steps that never wait, so that a recorder goes on recording
+// A request that the agent of one process answers in one step: to begin or to end an object period
+// (agent/capture/object_period.h), to predict or to do an intervention
+// (agent/entry/intervention.h). In steps that never wait, so that a recorder goes on recording
 // meanwhile. One thread.
 #pragma once
 
@@ -21,26 +22,22 @@
 
 namespace memwhy::recorder {
 
-struct ObjectSwitchReply {
-  std::uint64_t at_ns = 0;  // CLOCK_MONOTONIC of the change; 0: nothing changed
-  std::string error;        // "" or the agent's reason
-};
-
-class ObjectSwitch {
+class PlainRequest {
  public:
   // Posts the request; gives up when nobody takes it within `patience_s`. `fs` outlives this.
-  static Result<std::unique_ptr<ObjectSwitch>> Start(const FileSystem& fs, pid_t pid, bool begins,
+  static Result<std::unique_ptr<PlainRequest>> Start(const FileSystem& fs, pid_t pid,
+                                                     const PlainQuestion& question,
                                                      double patience_s);
-  ~ObjectSwitch();
-  ObjectSwitch(const ObjectSwitch&) = delete;
-  ObjectSwitch& operator=(const ObjectSwitch&) = delete;
+  ~PlainRequest();
+  PlainRequest(const PlainRequest&) = delete;
+  PlainRequest& operator=(const PlainRequest&) = delete;
 
   // The reply when there is one. An error: there will be none.
-  Result<std::optional<ObjectSwitchReply>> Step();
+  Result<std::optional<HeapReply>> Step();
 
  private:
-  ObjectSwitch(const FileSystem& fs, pid_t pid) : fs_(fs), pid_(pid) {}
-  Result<void> Post(bool begins, double patience_s);
+  PlainRequest(const FileSystem& fs, pid_t pid) : fs_(fs), pid_(pid) {}
+  Result<void> Post(const PlainQuestion& question, double patience_s);
 
   const FileSystem& fs_;
   pid_t pid_;
