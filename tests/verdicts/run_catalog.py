@@ -58,6 +58,18 @@ def faults_of(program, wanted, diagnosis):
     return faults
 
 
+def faults_of_screen(program, wanted, diagnosis):
+    """What the first 24 lines of 80 columns lack: how it stands, who, where, what next."""
+    lines = diagnosis.text.splitlines()
+    screen = "\n".join(lines[:24])
+    faults = [f"{len(line)} columns" for line in lines if len(line) > 80][:1]
+    wants = [diagnosis.verdict.upper(), "   holder    ", "   fix       ", "   next      "]
+    if wanted.get("line", True):
+        wants.append(f"{program}.py:{made_at(program)}")
+    joined = "".join(line.strip() for line in lines[:24])  # a long path is broken
+    return faults + [f"first screen: no {w.strip()}" for w in wants if w not in screen and w not in joined]
+
+
 def look(job):
     """(kind, program, layer, faults, text) of one run."""
     kind, program, wanted, options = job
@@ -68,7 +80,7 @@ def look(job):
             options.python, HERE / "drive.py", program, "--seconds", options.seconds + 60, *clean,
         )  # fmt: skip
     if kind == "leaking":
-        faults = faults_of(program, wanted, diagnosis)
+        faults = faults_of(program, wanted, diagnosis) + faults_of_screen(program, wanted, diagnosis)
     else:
         faults = [f"blames {f['id']}: {f['title']}" for f in diagnosis.blamed()]
     return kind, program, wanted.get("layer", "native"), faults, diagnosis.text

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <iterator>
 #include <optional>
 #include <string_view>
 
@@ -76,67 +77,120 @@ std::string ProcessesText(const Verdict& verdict) {
   return text;
 }
 
-std::string KeyFacts(const model::Recording& recording, const Verdict& verdict) {
+// A part of the text, and how soon it leaves the first screen where that is full. What stays says
+// how it stands, who, where, and what to do next.
+struct Block {
   std::string text;
-  if (const auto rss = RssOverWindow(recording, verdict)) {
-    const SignedBytes change =
-        static_cast<SignedBytes>(rss->last) - static_cast<SignedBytes>(rss->first);
-    const bool is_one_of_many =
-        verdict.processes.size() > 1 && verdict.process.value < recording.processes.size();
-    text += Wrap(
-        "  rss       ",
-        fmt::format("{} -> {}, {} from {:.1f} s to {:.1f} s ({}){}", FormatBytes(rss->first),
-                    FormatBytes(rss->last), FormatSignedBytes(change), verdict.window_from,
-                    verdict.window_to, TrendName(verdict.rss.trend),
-                    is_one_of_many
-                        ? fmt::format(", PID {}", recording.processes[verdict.process.value].pid)
-                        : std::string()));
-  } else {
-    text += "  rss       unknown\n";
+  int leaves = 0;  // highest first; kStays never
+};
+constexpr int kStays = 0;
+constexpr std::size_t kScreenLines = 24;
+
+std::size_t LinesOf(const Block& block) {
+  return static_cast<std::size_t>(std::count(block.text.begin(), block.text.end(), '\n'));
+}
+
+// In their order, but that those that do not fit on a screen follow behind it.
+std::string FitScreen(const std::vector<Block>& blocks) {
+  std::vector<bool> is_behind(blocks.size());
+  std::size_t lines = 0;
+  for (const Block& block : blocks) lines += LinesOf(block);
+  while (lines > kScreenLines) {
+    std::optional<std::size_t> leaves;
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      if (is_behind[i] || blocks[i].leaves == kStays) continue;
+      if (!leaves || blocks[i].leaves > blocks[*leaves].leaves) leaves = i;
+    }
+    if (!leaves) break;
+    is_behind[*leaves] = true;
+    lines -= LinesOf(blocks[*leaves]);
   }
-  text += Wrap("  live      ",
-               verdict.live.bins == 0
-                   ? std::string("unknown")
-                   : fmt::format("{}/s ({})", FormatSignedBytes(std::llround(verdict.live.slope)),
-                                 TrendName(verdict.live.trend)));
-  if (verdict.operations_per_second) {
-    text +=
-        Wrap("  traffic   ", fmt::format("{} {}s, {} per second", FormatCount(verdict.operations),
-                                         verdict.operation_name,
-                                         analysis::CountText(*verdict.operations_per_second)));
-  }
-  text += ProcessesText(verdict);
-  if (recording.lost_events > 0 || !recording.complete) {
-    text += Wrap("  warning   ",
-                 fmt::format("{}; confidence is lowered", analysis::IncompleteText(recording)));
+  std::string text;
+  for (const bool behind : {false, true}) {
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      if (is_behind[i] == behind) text += blocks[i].text;
+    }
   }
   return text;
 }
 
-std::string FindingText(const Verdict& verdict, const Finding& finding, std::size_t number) {
+std::string RssText(const model::Recording& recording, const Verdict& verdict) {
+  const auto rss = RssOverWindow(recording, verdict);
+  if (!rss) return "  rss       unknown\n";
+  const SignedBytes change =
+      static_cast<SignedBytes>(rss->last) - static_cast<SignedBytes>(rss->first);
+  const bool is_one_of_many =
+      verdict.processes.size() > 1 && verdict.process.value < recording.processes.size();
+  return Wrap(
+      "  rss       ",
+      fmt::format("{} -> {}, {} from {:.1f} s to {:.1f} s ({}){}", FormatBytes(rss->first),
+                  FormatBytes(rss->last), FormatSignedBytes(change), verdict.window_from,
+                  verdict.window_to, TrendName(verdict.rss.trend),
+                  is_one_of_many
+                      ? fmt::format(", PID {}", recording.processes[verdict.process.value].pid)
+                      : std::string()));
+}
+
+std::vector<Block> KeyFacts(const model::Recording& recording, const Verdict& verdict) {
+  std::vector<Block> blocks{{RssText(recording, verdict), 1}};
+  blocks.push_back(
+      {Wrap("  live      ",
+            verdict.live.bins == 0
+                ? std::string("unknown")
+                : fmt::format("{}/s ({})", FormatSignedBytes(std::llround(verdict.live.slope)),
+                              TrendName(verdict.live.trend))),
+       4});
+  if (verdict.operations_per_second) {
+    blocks.push_back(
+        {Wrap("  traffic   ", fmt::format("{} {}s, {} per second", FormatCount(verdict.operations),
+                                          verdict.operation_name,
+                                          analysis::CountText(*verdict.operations_per_second))),
+         3});
+  }
+  blocks.push_back({ProcessesText(verdict), 2});
+  if (recording.lost_events > 0 || !recording.complete) {
+    blocks.push_back({Wrap("  warning   ", fmt::format("{}; confidence is lowered",
+                                                       analysis::IncompleteText(recording))),
+                      1});
+  }
+  return blocks;
+}
+
+std::string LineText(const char* label, const analysis::WhoAllocated& who) {
+  return Wrap(label, fmt::format("{}:{}  {}", who.file, who.line, who.callable));
+}
+
+// Who holds it.
+void AddHolder(const Finding& finding, std::vector<Block>& blocks) {
+  if (finding.who_holds) {
+    blocks.push_back({Wrap("   holder    ", fmt::format("{} ({})", finding.who_holds->holder,
+                                                        finding.who_holds->root)),
+                      kStays});
+    blocks.push_back({Wrap("   path      ", finding.who_holds->text), 8});
+    if (finding.who_holds->filled_by) {
+      blocks.push_back({LineText("   put there ", *finding.who_holds->filled_by), 6});
+    }
+  } else if (finding.kind != analysis::Kind::kAllocatorRetention) {
+    blocks.push_back({"   holder    unknown\n", kStays});
+  }
+}
+
+std::vector<Block> FindingBlocks(const Verdict& verdict, const Finding& finding,
+                                 std::size_t number) {
   std::string head = fmt::format("{}. {}  [{}, {}]", number, Name(finding.kind),
                                  Name(finding.severity), Name(finding.confidence));
   if (finding.share_of_growth) {
     head += fmt::format("  {:.0f} % of the growth", *finding.share_of_growth * 100);
   }
-  std::string text = "\n" + head + "\n";
+  std::vector<Block> blocks{{"\n" + head + "\n", kStays}};
   // The summary has just said it of the first one.
-  if (!Contains(verdict.summary, finding.title)) text += Wrap("   ", finding.title + ".");
+  if (!Contains(verdict.summary, finding.title)) {
+    blocks.push_back({Wrap("   ", finding.title + "."), kStays});
+  }
   if (finding.who_allocated) {
-    const analysis::WhoAllocated& who = *finding.who_allocated;
-    text += Wrap("   line      ", fmt::format("{}:{}  {}", who.file, who.line, who.callable));
+    blocks.push_back({LineText("   line      ", *finding.who_allocated), kStays});
   }
-  if (finding.who_holds) {
-    text += Wrap("   holder    ",
-                 fmt::format("{} ({})", finding.who_holds->holder, finding.who_holds->root));
-    text += Wrap("   path      ", finding.who_holds->text);
-    if (finding.who_holds->filled_by) {
-      const analysis::WhoAllocated& who = *finding.who_holds->filled_by;
-      text += Wrap("   put there ", fmt::format("{}:{}  {}", who.file, who.line, who.callable));
-    }
-  } else if (finding.kind != analysis::Kind::kAllocatorRetention) {
-    text += "   holder    unknown\n";
-  }
+  AddHolder(finding, blocks);
   if (finding.growth_bytes_per_second > 0) {
     std::string growth = FormatBytes(RoundToBytes(finding.growth_bytes_per_second)) + " per second";
     if (finding.growth_bytes_per_operation) {
@@ -144,21 +198,44 @@ std::string FindingText(const Verdict& verdict, const Finding& finding, std::siz
           "{} per {}, {}", FormatBytes(RoundToBytes(*finding.growth_bytes_per_operation)),
           verdict.operation_name.empty() ? "operation" : verdict.operation_name, growth);
     }
-    text += Wrap("   growth    ", growth);
+    blocks.push_back({Wrap("   growth    ", growth), 1});
   }
   if (verdict.processes.size() > 1 && !finding.processes.empty()) {
-    text += Wrap("   processes ", SharesText(finding));
+    blocks.push_back({Wrap("   processes ", SharesText(finding)), 5});
   }
-  text += Wrap("   at stake  ", FormatBytes(finding.bytes_at_stake));
+  blocks.push_back({Wrap("   at stake  ", FormatBytes(finding.bytes_at_stake)), 9});
   for (const analysis::Outcome& outcome : finding.outcomes) {
-    text += Wrap("   tried     ", outcome.experiment.empty()
-                                      ? outcome.says
-                                      : fmt::format("{}: {}: {}", outcome.experiment,
-                                                    Name(outcome.result), outcome.says));
+    blocks.push_back({Wrap("   tried     ", outcome.experiment.empty()
+                                                ? outcome.says
+                                                : fmt::format("{}: {}: {}", outcome.experiment,
+                                                              Name(outcome.result), outcome.says)),
+                      1});
   }
-  text += Wrap("   outlook   ", finding.prediction);
-  if (!finding.fix.empty()) text += Wrap("   fix       ", finding.fix);
+  blocks.push_back({Wrap("   outlook   ", finding.prediction), 7});
+  if (!finding.fix.empty()) blocks.push_back({Wrap("   fix       ", finding.fix), kStays});
+  return blocks;
+}
+
+std::string FindingText(const Verdict& verdict, const Finding& finding, std::size_t number) {
+  std::string text;
+  for (const Block& block : FindingBlocks(verdict, finding, number)) text += block.text;
   return text;
+}
+
+// The answer, with the finding that matters most and what to do next.
+std::string FirstScreen(const model::Recording& recording, const Verdict& verdict) {
+  std::vector<Block> blocks{{Wrap(Upper(Name(verdict.word)) + "  ", verdict.summary), kStays}};
+  std::ranges::move(KeyFacts(recording, verdict), std::back_inserter(blocks));
+  if (!verdict.findings.empty()) {
+    const Finding& first = verdict.findings.front();
+    std::ranges::move(FindingBlocks(verdict, first, 1), std::back_inserter(blocks));
+    if (!first.next_step.command.empty()) {
+      blocks.push_back(
+          {Wrap("   next      ", first.next_step.command + " (" + first.next_step.why + ")"),
+           kStays});
+    }
+  }
+  return FitScreen(blocks);
 }
 
 std::string EvidenceText(const Finding& finding) {
@@ -224,11 +301,10 @@ std::string ChecksText(const Verdict& verdict) {
 
 std::string VerdictText(const model::Recording& recording, const Verdict& verdict,
                         const std::vector<model::Ledger>& ledgers) {
-  std::string text = Wrap(Upper(Name(verdict.word)) + "  ", verdict.summary);
-  text += KeyFacts(recording, verdict);
+  std::string text = FirstScreen(recording, verdict);
   std::size_t number = 0;
   for (const Finding& finding : verdict.findings) {
-    text += FindingText(verdict, finding, ++number);
+    if (++number > 1) text += FindingText(verdict, finding, number);
     text += EvidenceText(finding);
   }
   text += SuppressedText(verdict);
@@ -247,10 +323,6 @@ std::string VerdictText(const model::Recording& recording, const Verdict& verdic
     }
   }
   text += ChecksText(verdict);
-  if (!verdict.findings.empty()) {
-    const analysis::NextStep& next = verdict.findings.front().next_step;
-    text += "\nNext\n  " + EscapeName(next.command) + "\n" + Wrap("  ", next.why + ".");
-  }
   return text;
 }
 

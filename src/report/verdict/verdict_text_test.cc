@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "report/verdict/verdict_text.h"
 
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -44,6 +45,31 @@ TEST(VerdictTextTest, AnswersOnTheFirstScreen) {
   EXPECT_THAT(screen, HasSubstr("store.FEATURES"));
   EXPECT_THAT(screen, HasSubstr("per request"));
   EXPECT_THAT(screen, HasSubstr("per second"));
+  EXPECT_THAT(screen, HasSubstr("\n   next      memwhy diagnose"));
+}
+
+TEST(VerdictTextTest, AFullScreenKeepsWhoWhereAndWhatNext) {
+  FakeCase one;
+  const model::StackId stack = one.Stack({"/srv/model.py:encode:27", "/srv/app.py:score:44"});
+  one.Leak(stack, 3 * FakeCase::kMiB);
+  one.Holds(stack, FakeCase::DictOf("store", "FEATURES", "torch.Tensor"));
+  analysis::Verdict verdict = one.Judge();
+  analysis::Finding& first = verdict.findings.front();
+  ASSERT_TRUE(first.who_holds);
+  std::string path = "app";
+  for (int i = 0; i < 60; ++i) path += fmt::format(".step{}", i);
+  first.who_holds->text = path;
+  for (int i = 0; i < 4; ++i) first.outcomes.push_back({"gc", {}, std::string(200, 'x')});
+  const std::string text = VerdictText(one.recording, verdict, one.ledgers);
+  const auto lines = SplitLines(text);
+  std::string screen;
+  for (std::size_t i = 0; i < 24; ++i) screen += std::string(lines[i]) + "\n";
+  EXPECT_THAT(screen, HasSubstr("/srv/model.py:27 "));
+  EXPECT_THAT(screen, HasSubstr("   holder    store.FEATURES"));
+  EXPECT_THAT(screen, HasSubstr("   fix       "));
+  EXPECT_THAT(screen, HasSubstr("   next      memwhy diagnose"));
+  EXPECT_THAT(screen, Not(HasSubstr("   path      ")));
+  EXPECT_THAT(text, HasSubstr("   path      app.step0"));
 }
 
 TEST(VerdictTextTest, NoLineIsLongerThanEightyColumns) {
