@@ -92,6 +92,12 @@ json DescribeRecord(const Record& record) {
       out["module"] = text(record.text[2]);
       out["line_table_bytes"] = record.text[3].size();
       break;
+    case kDefineModule:
+      out["kind"] = record.a;
+      out["load_address"] = Hex(record.b);
+      out["path"] = text(record.text[0]);
+      out["build_id"] = text(record.text[1]);
+      break;
     case kCodeModule:
       out["code"] = record.a;
       out["module"] = text(record.text[0]);

@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 #include "cli/cli.h"
 #include "cli/default_session.h"
+#include "recorder/launcher.h"
 #include "recorder/runner.h"
 #include "recorder/say.h"
 
@@ -35,7 +36,6 @@ struct RunOptions {
 };
 
 std::optional<int> RefuseUnbuilt(const RunOptions& options) {
-  if (options.is_native) return NotBuiltYet("--native", "the native unwinder");
   if (!options.sample.empty()) return NotBuiltYet("--sample", "sampling");
   return std::nullopt;
 }
@@ -89,6 +89,12 @@ int RunRun(const RunOptions& options) {
   run.argv = ProgramArguments();
   run.follow = options.follow;
   run.has_objects = options.has_objects;
+  run.is_native = options.is_native;
+  if (options.is_native && !recorder::CanRecordNative()) {
+    return Fail(kExitEnvironment,
+                "--native needs x86-64 and glibc 2.35 or later, to find a library's unwind tables "
+                "without a lock; the program was not run. Without --native it can be recorded.");
+  }
   run.redacts = options.redacts;
   auto runner = recorder::Runner::Start(std::move(run));
   if (!runner) {
@@ -119,7 +125,7 @@ void AddRunCommand(CLI::App& app, int* exit_code) {
                    "forks (fork), or also those that any of them executes (all)")
       ->check(CLI::IsMember({"none", "fork", "all"}))
       ->capture_default_str();
-  command->add_flag("--native", options->is_native, "Record C frames, too (not built yet)");
+  command->add_flag("--native", options->is_native, "Record the frames of C code, too");
   command->add_flag("--objects", options->has_objects,
                     "Record every Python object, small ones too (slow)");
   command->add_flag("--redact", options->redacts,

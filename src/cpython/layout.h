@@ -32,10 +32,11 @@ struct Layout {
   std::uint32_t interpreter_thread_head;
   // PyThreadState
   std::uint32_t thread_next;
-  std::uint32_t thread_c_frame;  // 3.10-3.12: CFrame* on the C stack of the thread that runs it
-  std::uint32_t thread_id;       // pthread_self() of its thread
-  std::uint32_t thread_frame;    // 3.8-3.10: PyFrameObject*, 3.11-3.12: _PyCFrame*, 3.13+: frame
-  std::uint32_t cframe_current;  // 3.11, 3.12
+  std::uint32_t thread_c_frame;   // 3.10-3.12: CFrame* on the C stack of the thread that runs it
+  std::uint32_t thread_id;        // pthread_self() of its thread
+  std::uint32_t thread_frame;     // 3.8-3.10: PyFrameObject*, 3.11-3.12: _PyCFrame*, 3.13+: frame
+  std::uint32_t cframe_current;   // 3.11, 3.12
+  std::uint32_t cframe_previous;  // 3.10-3.12: of the evaluation that called on, a (_Py)CFrame*
   // 3.11+: the last of the mappings where the thread has its frames, a _PyStackChunk*
   std::uint32_t thread_stack_chunk;
   // _PyStackChunk, 3.11+

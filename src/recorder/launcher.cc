@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recorder/launcher.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -93,6 +94,14 @@ Result<std::string> FindProgram(const std::string& name) {
                    is_forbidden ? "permission denied" : "no such program on PATH");
 }
 
+bool CanRecordNative() {
+#if defined(__x86_64__)
+  return dlsym(RTLD_DEFAULT, "_dl_find_object") != nullptr;
+#else
+  return false;
+#endif
+}
+
 std::vector<std::string> TargetEnvironment(const LaunchOptions& options,
                                            const char* const* environment) {
   std::vector<std::string> result;
@@ -123,6 +132,7 @@ std::vector<std::string> TargetEnvironment(const LaunchOptions& options,
   result.push_back("MEMWHY_FOLLOW=" + options.follow);
   if (!options.tally.empty()) result.push_back("MEMWHY_TALLY=" + options.tally);
   std::string modes = options.has_objects ? "objects," : "";
+  if (options.is_native) modes += "native,";
   if (options.redacts) modes += wire::kRedactMode + KeyDigits(*options.redacts);
   if (!modes.empty()) result.push_back("MEMWHY_MODES=" + modes);
   return result;

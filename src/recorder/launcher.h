@@ -35,10 +35,14 @@ struct LaunchOptions {
   std::string agent;              // absolute
   std::uint64_t pool_bytes = 0;
   std::string follow = "fork";  // none, fork, all
+  bool is_native = false;       // record C frames as well
   bool has_objects = false;     // record the interpreter's object domains as well
   std::optional<wire::RedactionKey> redacts;
   std::string tally;  // TallyMap::address(), or ""
 };
+
+// Whether C frames can be recorded here; a target with a C library of its own may differ.
+bool CanRecordNative();
 
 // The environment of the target: ours, with LD_PRELOAD (what is there stays behind the agent) and
 // the MEMWHY_ variables. A program that cannot take the agent (agent/capture/exec_environment.h)

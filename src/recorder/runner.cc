@@ -139,6 +139,7 @@ Result<void> Runner::Impl::Start() {
   launch.session = session_;
   launch.follow = options_.follow;
   launch.has_objects = options_.has_objects;
+  launch.is_native = options_.is_native;
   if (options_.redacts) {
     MEMWHY_TRY(launch.redacts, MakeRedactionKey());
   }

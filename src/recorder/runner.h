@@ -30,6 +30,7 @@ struct RunOptions {
   std::vector<std::string> argv;  // the program as given
   std::string follow = "fork";    // none, fork, all
   bool redacts = false;           // keys, names and arguments become tokens (wire/redaction.h)
+  bool is_native = false;         // C frames as well
   bool has_objects = false;       // every Python object's memory, not only arenas
   // SIGINT and SIGTERM mean stop (diagnose) and are not passed on to the target (run).
   bool signals_interrupt = false;

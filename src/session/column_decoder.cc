@@ -326,6 +326,12 @@ void ColumnDecoder::State::Unfold(std::uint8_t tag) {
       Text(wire::kMaxNameBytes);
       Text(wire::kMaxLineTableBytes);
       break;
+    case kDefineModule:
+      Number();
+      Number();
+      Text(wire::kMaxFileBytes);
+      Text(wire::kMaxBuildIdBytes);
+      break;
     case kCodeModule:
       Number();
       Text(wire::kMaxNameBytes);

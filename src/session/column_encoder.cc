@@ -223,6 +223,12 @@ void ColumnEncoder::AddRecord(const Record& record, std::uint8_t tag) {
       Number(Column::kNumbers, record.b);
       for (const std::string_view text : record.text) Text(text);
       break;
+    case kDefineModule:
+      Number(Column::kNumbers, record.a);
+      Number(Column::kNumbers, record.b);
+      Text(record.text[0]);
+      Text(record.text[1]);
+      break;
     case kCodeModule:
       Number(Column::kNumbers, record.a);
       Text(record.text[0]);

@@ -51,6 +51,9 @@ void WriteAnything(StreamEncoder* stream, std::mt19937* random, std::uint64_t* t
   stream->Thread(77, "thread", 1u << 20, 1u << 21);
   stream->ThreadName("worker");
   stream->CodeModule(code, "pkg.a");
+  const auto library =
+      stream->DefineModule(wire::ModuleKind::kFile, 0x7f0000001000, "/lib/libx.so", "12ab");
+  stream->DefineNode(deep, library, 0x1234567);
   stream->Lost(3, 99);
   stream->Private(0x1000, 0x9000);
   std::vector<std::uint64_t> live;

@@ -30,8 +30,9 @@ constexpr std::size_t kFoldPieceBytes = kBlockBytes / 2;
 
 bool IsCopied(wire::EventKind kind) {
   using enum wire::EventKind;
-  return kind == kDefineNode || kind == kDefineCode || kind == kCodeModule || kind == kThread ||
-         kind == kThreadName || kind == kLost || kind == kPrivate;
+  return kind == kDefineNode || kind == kDefineCode || kind == kDefineModule ||
+         kind == kCodeModule || kind == kThread || kind == kThreadName || kind == kLost ||
+         kind == kPrivate;
 }
 
 bool IsEvent(wire::EventKind kind) {

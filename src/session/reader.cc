@@ -231,7 +231,8 @@ void Session::BuildClocks() {
 
 void Session::BuildRecording() {
   BuildClocks();
-  for (Stream& stream : streams_) stream.index.ResolveStacks(&stacks_);
+  NativeNames names;
+  for (Stream& stream : streams_) stream.index.ResolveStacks(&stacks_, &names);
   if (facts_.session) {
     recording_.command = facts_.session->command;
     recording_.host = facts_.session->host;

@@ -35,6 +35,8 @@ const char* EventKindName(wire::EventKind kind) {
       return "define_node";
     case kDefineCode:
       return "define_code";
+    case kDefineModule:
+      return "define_module";
     case kCodeModule:
       return "code_module";
     case kThread:
@@ -98,6 +100,10 @@ bool StreamDecoder::RareBody(std::uint8_t flags, Record* record) {
              Text(wire::kMaxFileBytes, &record->text[1]) &&
              Text(wire::kMaxNameBytes, &record->text[2]) &&
              Text(wire::kMaxLineTableBytes, &record->text[3]);
+    case kDefineModule:
+      return Number(&record->a) && record->a < wire::kModuleKinds && Number(&record->b) &&
+             Text(wire::kMaxFileBytes, &record->text[0]) &&
+             Text(wire::kMaxBuildIdBytes, &record->text[1]);
     case kCodeModule:
       return Number(&record->a) && Text(wire::kMaxNameBytes, &record->text[0]);
     case kThread:

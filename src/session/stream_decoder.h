@@ -55,6 +55,7 @@ constexpr bool HasTime(wire::EventKind kind) {
       return true;
     case kDefineNode:
     case kDefineCode:
+    case kDefineModule:
     case kCodeModule:
     case kThread:
     case kThreadName:

@@ -59,6 +59,16 @@ std::uint32_t StreamEncoder::DefineCode(std::string_view name, std::string_view 
   return next_code_++;
 }
 
+std::uint32_t StreamEncoder::DefineModule(wire::ModuleKind kind, std::uint64_t load_address,
+                                          std::string_view path, std::string_view build_id) {
+  Kind(EventKind::kDefineModule);
+  Number(static_cast<std::uint64_t>(kind));
+  Number(load_address);
+  Text(path);
+  Text(build_id);
+  return next_code_++;
+}
+
 std::uint32_t StreamEncoder::DefineNode(std::uint32_t parent, std::uint32_t code,
                                         std::int64_t instruction) {
   Kind(EventKind::kDefineNode);

@@ -23,6 +23,8 @@ class StreamEncoder {
                            int first_line, std::string_view line_table = {},
                            unsigned python_version = 3u << 8 | 11);
   // `instruction` in code units; -1 before the first (the line is then the code's first).
+  std::uint32_t DefineModule(wire::ModuleKind kind, std::uint64_t load_address,
+                             std::string_view path, std::string_view build_id);
   std::uint32_t DefineNode(std::uint32_t parent, std::uint32_t code, std::int64_t instruction = -1);
   void CodeModule(std::uint32_t code, std::string_view module);
 

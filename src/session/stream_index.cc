@@ -123,6 +123,8 @@ bool StreamIndex::Accept(const Record& record) {
     case kDefineNode:
     case kDefineCode:
       return Define(record);
+    case kDefineModule:
+      return DefineModule(record);
     case kCodeModule:
       if (record.a < wire::kFirstCode || record.a >= wire::kFirstCode + codes_.size()) return false;
       if (!MayKeep(record.text[0].size())) return false;
@@ -197,38 +199,68 @@ bool StreamIndex::Define(const Record& record) {
   return true;
 }
 
-void StreamIndex::ResolveStacks(model::StackTree* tree) {
+bool StreamIndex::DefineModule(const Record& record) {
+  if (!MayKeep(kCodeBytes + kTextFactor * (record.text[0].size() + record.text[1].size()))) {
+    return false;
+  }
+  Code code;
+  code.native = NativeModule{static_cast<wire::ModuleKind>(record.a), CleanText(record.text[0]),
+                             CleanText(record.text[1])};
+  codes_.push_back(std::move(code));
+  return true;
+}
+
+void StreamIndex::ResolveStacks(model::StackTree* tree, NativeNames* names) {
   stacks_.assign({model::kNoPython, model::kUnknownStack, model::kTruncatedRoot});
   stacks_.reserve(wire::kFirstNode + nodes_.size());
   std::vector<std::optional<std::vector<cpython::LineRun>>> lines(codes_.size());
-  std::unordered_map<std::uint64_t, model::FrameId> frames;  // code and instruction
+  // By code and instruction; nullopt: of a frame that is left out.
+  std::unordered_map<std::uint64_t, std::optional<model::FrameId>> frames;
   for (const Node& node : nodes_) {
-    const std::uint64_t key = std::uint64_t{node.code} << 32 | node.instruction;
+    const model::StackId parent = stacks_[node.parent];
+    const Code* code =
+        node.code < wire::kFirstCode ? nullptr : &codes_[node.code - wire::kFirstCode];
+    const bool is_native = code != nullptr && code->native;
+    const bool is_outermost = is_native && !tree->has_frames(parent);
+    const std::uint64_t key =
+        std::uint64_t{node.code} << 32 | node.instruction | (is_outermost ? 1ull << 63 : 0);
     auto found = frames.find(key);
     if (found == frames.end()) {
-      model::Frame frame;
-      if (node.code >= wire::kFirstCode) {
-        const std::size_t index = node.code - wire::kFirstCode;
-        const Code& code = codes_[index];
-        if (!lines[index]) {
-          lines[index] = cpython::DecodeLineTable(
-              std::span(reinterpret_cast<const std::uint8_t*>(code.line_table.data()),
-                        code.line_table.size()),
-              code.first_line, code.python_version);
+      std::optional<model::Frame> frame = model::Frame{};
+      if (is_native) {
+        frame = names->Of(*code->native, node.instruction == 0 ? 0 : node.instruction - 1,
+                          is_outermost);
+      } else if (code != nullptr) {
+        auto& runs = lines[node.code - wire::kFirstCode];
+        if (!runs) {
+          runs = cpython::DecodeLineTable(
+              std::span(reinterpret_cast<const std::uint8_t*>(code->line_table.data()),
+                        code->line_table.size()),
+              code->first_line, code->python_version);
         }
-        frame.function = code.name;
-        frame.module = code.module;
-        frame.file = code.file;
-        frame.line =
-            cpython::LineAt(*lines[index], std::int64_t{node.instruction} - 1, code.first_line);
+        frame->function = code->name;
+        frame->module = code->module;
+        frame->file = code->file;
+        frame->line = cpython::LineAt(*runs, std::int64_t{node.instruction} - 1, code->first_line);
       }
-      if (!MayKeep(kFrameBytes + frame.function.size() + frame.module.size() + frame.file.size())) {
+      if (frame && !MayKeep(kFrameBytes + frame->function.size() + frame->module.size() +
+                            frame->file.size())) {
         if (damage_.empty()) damage_ = "its frames are more than its bytes can hold";
-        frame = {};
+        frame = model::Frame{};
       }
-      found = frames.emplace(key, tree->InternFrame(frame)).first;
+      std::optional<model::FrameId> id;
+      if (frame) id = tree->InternFrame(*frame);
+      found = frames.emplace(key, id).first;
     }
-    stacks_.push_back(tree->InternStack(stacks_[node.parent], found->second));
+    if (!found->second) {
+      stacks_.push_back(parent);
+      continue;
+    }
+    // The entry and the body of a Cython function are one.
+    const bool is_same = is_native && tree->has_frames(parent) &&
+                         tree->leaf_id(parent) == *found->second &&
+                         tree->frame(*found->second).language == model::Language::kCython;
+    stacks_.push_back(is_same ? parent : tree->InternStack(parent, *found->second));
   }
   codes_ = {};
   nodes_ = {};

@@ -13,6 +13,7 @@
 
 #include "model/sites/stack_tree.h"
 #include "session/allowance.h"
+#include "session/native_names.h"
 #include "session/stream_decoder.h"
 
 namespace memwhy::session {
@@ -45,7 +46,7 @@ class StreamIndex {
   void Add(PieceRef ref, std::uint64_t offset, std::uint64_t stream_bytes,
            std::span<const std::uint8_t> bytes);
   // Makes stack ids of the definitions, then forgets these.
-  void ResolveStacks(model::StackTree* tree);
+  void ResolveStacks(model::StackTree* tree, NativeNames* names);
 
   const std::vector<PieceRef>& pieces() const { return pieces_; }
   std::uint64_t start_ticks() const { return start_ticks_; }
@@ -77,6 +78,7 @@ class StreamIndex {
     std::string line_table;
     int first_line = 0;
     unsigned python_version = 0;
+    std::optional<NativeModule> native;  // then nothing of the above
   };
   struct Node {
     std::uint32_t parent;
@@ -87,6 +89,7 @@ class StreamIndex {
 
   bool Accept(const Record& record);
   bool Define(const Record& record);
+  bool DefineModule(const Record& record);
   void SayTooLarge(std::uint64_t offset);
   // Charges what is going to be kept.
   bool MayKeep(std::uint64_t bytes) {

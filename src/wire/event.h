@@ -26,6 +26,11 @@
 //   kDefineCode          := v(first line) v(python version: major << 8 | minor) text(name)
 //                           text(file) text(module, may be empty) text(line table)
 //                                                                   defines the next code id
+//   kDefineModule        := v(module kind) v(load address) text(path) text(build id, hexadecimal)
+//                                                                   defines the next code id: the
+//                                                                   code of a file; the instruction
+//                                                                   of its nodes is a pc less the
+//                                                                   load address
 //   kCodeModule          := v(code) text(module)                    module learned later
 //   kThread              := v(tid) v(thread pointer) v(stack pointer) text(kernel name)
 //   kThreadName          := text                                    threading.Thread's name
@@ -57,7 +62,8 @@
 //
 // Stacks are nodes of a tree per stream: a node is (parent node, code, instruction index in code
 // units; -1 is sent as 0 and n as n + 1). Ids 0..2 are reserved (below); the k-th kDefineNode of a
-// stream defines node kFirstNode + k, the k-th kDefineCode defines code kFirstCode + k.
+// stream defines node kFirstNode + k, the k-th kDefineCode or kDefineModule defines code kFirstCode
+// + k. With C frames (--native) a return address stands for the byte before it, inside of the call.
 // An object period (a fact of the session) is a time in which small objects are recorded as well.
 // Their blocks lie inside of pymalloc arenas, which are recorded as ever: they are looked up by
 // address and never added to sums. A reader forgets them all where the period ends.
@@ -98,6 +104,7 @@ enum class EventKind : std::uint8_t {
   kState = 24,
   kObjectAllocate = 25,
   kObjectFree = 26,
+  kDefineModule = 27,
 };
 
 inline constexpr std::uint8_t kKindMask = 0x1f;
@@ -107,6 +114,15 @@ inline constexpr std::uint8_t kSameSize = 0x40;
 // Of kHeld.
 inline constexpr std::uint8_t kHeldContinues = 1;  // a further part of the mapping before it
 inline constexpr std::uint8_t kHeldLast = 2;       // the thread's last allocation before the cut
+
+// Of kDefineModule. kOutside: code that lies in no file, of a JIT. kMark: no code; the instruction
+// of its nodes is a StackMark.
+enum class ModuleKind : std::uint8_t { kFile = 0, kOutside = 1, kMark = 2 };
+inline constexpr std::uint8_t kModuleKinds = 3;
+
+// Where frames are missing in a stack. kCut: at its root, what called its first frame. kNotMerged:
+// between the Python frames and the C frames that were called last.
+enum class StackMark : std::uint8_t { kCut = 0, kNotMerged = 1 };
 
 // Entry points, as docs/formats/common.md names them; aliases under one name.
 enum class Allocator : std::uint8_t {
@@ -151,6 +167,7 @@ inline constexpr int kMaxDepth = 8192;  // frames walked; deeper stacks are cut 
 // Text limits, in bytes; longer text is cut at a character's border.
 inline constexpr std::uint32_t kMaxNameBytes = 512;
 inline constexpr std::uint32_t kMaxFileBytes = 1024;
+inline constexpr std::uint32_t kMaxBuildIdBytes = 128;  // as text
 inline constexpr std::uint32_t kMaxMarkBytes = 64;
 inline constexpr std::uint32_t kMaxLineTableBytes = 24 * 1024;  // longer: sent empty, line unknown
 // No record is longer than this.

@@ -81,6 +81,7 @@ enum class TakeBack : std::uint32_t { kUnknown = 0, kYes = 1, kNo = 2 };
 // Of RingHeader::modes.
 inline constexpr std::uint32_t kRecordsObjects = 1;  // the object domains from the start on
 inline constexpr std::uint32_t kRedacts = 2;         // wire/redaction.h, in all that it writes
+inline constexpr std::uint32_t kRecordsNative = 8;   // C frames
 inline constexpr std::uint32_t kKnowsRedaction = 4;  // it can redact a dump (DumpOrder)
 
 struct RingHeader {

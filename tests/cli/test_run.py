@@ -206,7 +206,7 @@ def test_usage_errors(arguments, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize("option", [["--native"], ["--sample", "1M"]])
+@pytest.mark.parametrize("option", [["--sample", "1M"]])
 def test_what_is_not_built_yet_is_refused(option, tmp_path):
     result = memwhy("run", *option, "--", "/bin/touch", tmp_path / "ran", cwd=tmp_path)
     assert result.returncode == 3

@@ -25,7 +25,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   MEMWHY_FUZZ_EXPECT(index.end_offset() <= offset);
   MEMWHY_FUZZ_EXPECT(index.damage().empty() == (index.end_offset() == offset));
   model::StackTree tree;
-  index.ResolveStacks(&tree);
+  memwhy::session::NativeNames names;
+  index.ResolveStacks(&tree, &names);
   for (const model::StackId stack : index.stacks()) {
     MEMWHY_FUZZ_EXPECT(stack.value < tree.size());
   }

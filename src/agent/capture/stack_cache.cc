@@ -173,39 +173,6 @@ bool InternCode(ThreadState& t, Address frame, const CodeSlot& seen, CodeSlot* f
   return true;
 }
 
-bool InternNode(ThreadState& t, std::uint32_t parent, std::uint32_t code, std::int32_t instruction,
-                std::uint32_t* node) noexcept {
-  StackCache& cache = t.stacks;
-  NodeSlot wanted{parent, code, code == wire::kCodeUnknown ? -1 : instruction, 0};
-  if (!Reserve(
-          cache.nodes, cache.node_capacity, cache.node_count, 256,
-          [](const NodeSlot& s) { return s.node != 0; }, HashNode)) {
-    return false;
-  }
-  std::size_t at = HashNode(wanted) & (cache.node_capacity - 1);
-  while (cache.nodes[at].node != 0) {
-    const NodeSlot& slot = cache.nodes[at];
-    if (slot.parent == wanted.parent && slot.code == wanted.code &&
-        slot.instruction == wanted.instruction) {
-      *node = slot.node;
-      return true;
-    }
-    at = (at + 1) & (cache.node_capacity - 1);
-  }
-  if (!MakeRoom(t, kHotRoom)) return false;
-  std::uint8_t* out = PutTag(t.write, wire::EventKind::kDefineNode);
-  out = wire::PutVarint(out, parent);
-  out = wire::PutVarint(out, wanted.code);
-  out = wire::PutVarint(out, static_cast<std::uint64_t>(wanted.instruction + 1));
-  t.write = out;
-  Commit(t);
-  wanted.node = wire::kFirstNode + cache.nodes_defined++;
-  ++cache.node_count;
-  cache.nodes[at] = wanted;
-  *node = wanted.node;
-  return true;
-}
-
 // Brings the chain's entry of one frame up to date; `node` is its caller's and becomes its own.
 // False: no room.
 template <Family family>
@@ -226,6 +193,7 @@ bool Update(ThreadState& t, FrameEntry& entry, std::uint32_t* node) noexcept {
       entry.generation = generation;
     }
     if (!InternNode(t, *node, entry.code_id, instruction, node)) return false;
+    entry.instruction = instruction;
     // What it runs is on its way out: soon it will be something else.
     if (entry.code_id == wire::kCodeUnknown) entry.state.code = 0;
   } else {
@@ -362,6 +330,39 @@ void DropGone(StackCache& cache) noexcept {
 }
 
 }  // namespace
+
+bool InternNode(ThreadState& t, std::uint32_t parent, std::uint32_t code, std::int32_t instruction,
+                std::uint32_t* node) noexcept {
+  StackCache& cache = t.stacks;
+  NodeSlot wanted{parent, code, code == wire::kCodeUnknown ? -1 : instruction, 0};
+  if (!Reserve(
+          cache.nodes, cache.node_capacity, cache.node_count, 256,
+          [](const NodeSlot& s) { return s.node != 0; }, HashNode)) {
+    return false;
+  }
+  std::size_t at = HashNode(wanted) & (cache.node_capacity - 1);
+  while (cache.nodes[at].node != 0) {
+    const NodeSlot& slot = cache.nodes[at];
+    if (slot.parent == wanted.parent && slot.code == wanted.code &&
+        slot.instruction == wanted.instruction) {
+      *node = slot.node;
+      return true;
+    }
+    at = (at + 1) & (cache.node_capacity - 1);
+  }
+  if (!MakeRoom(t, kHotRoom)) return false;
+  std::uint8_t* out = PutTag(t.write, wire::EventKind::kDefineNode);
+  out = wire::PutVarint(out, parent);
+  out = wire::PutVarint(out, wanted.code);
+  out = wire::PutVarint(out, static_cast<std::uint64_t>(wanted.instruction + 1));
+  t.write = out;
+  Commit(t);
+  wanted.node = wire::kFirstNode + cache.nodes_defined++;
+  ++cache.node_count;
+  cache.nodes[at] = wanted;
+  *node = wanted.node;
+  return true;
+}
 
 bool SawFinalization() noexcept { return g_finalizing.load(std::memory_order_relaxed) != 0; }
 

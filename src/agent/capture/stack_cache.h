@@ -28,7 +28,8 @@ struct FrameEntry {
   cpython::Address code;  // whose id `code_id` is; 0: of none, or one that still lacks its module
   std::uint32_t generation;  // of state.code
   std::uint32_t code_id;
-  std::uint32_t node;  // stack id, up to this frame
+  std::int32_t instruction;  // of a frame that is counted
+  std::uint32_t node;        // stack id, up to this frame
 };
 
 struct CodeSlot {
@@ -65,6 +66,11 @@ struct StackCache {
 // The calling thread's stack now; writes definitions of new frames into the stream.
 // Context: the owning thread, inside malloc, with or without the GIL.  Allocates: never.
 std::uint32_t CaptureStack(ThreadState& t) noexcept;
+
+// The id of the node (parent, code, instruction), defined in the stream where it is new. False: no
+// room.
+bool InternNode(ThreadState& t, std::uint32_t parent, std::uint32_t code, std::int32_t instruction,
+                std::uint32_t* node) noexcept;
 
 // Replaces PyCode_Type.tp_dealloc by one that counts and then calls the original. Once, at start.
 void WatchCodeObjects() noexcept;

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "agent/capture/native_stack.h"
 #include "agent/capture/ring_pool.h"
 #include "agent/capture/sandbox.h"
 #include "agent/capture/stack_cache.h"
@@ -33,6 +34,7 @@ void WriteLost(ThreadState& t) noexcept {
 // The stack, then room for one event. False: dropped, counted.
 bool Prepare(ThreadState& t, std::size_t size, std::uint32_t* stack) noexcept {
   *stack = CaptureStack(t);
+  if (__builtin_expect(t.native != nullptr, false)) *stack = CaptureNative(t, *stack);
   if (!MakeRoom(t, kHotRoom)) {
     CountLost(t, size);
     return false;

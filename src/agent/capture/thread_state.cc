@@ -94,8 +94,11 @@ void OnThreadEnd(void* value) {
 void Reset(ThreadState& t) noexcept {
   ThreadState* next = t.next;
   StackCache stacks = t.stacks;
+  NativeStack* native = t.native;
   t = ThreadState{};
   t.next = next;
+  t.native = native;
+  if (native != nullptr) ResetNativeStack(*native);
   t.stacks = stacks;
   ResetStackCache(t.stacks);
 }
@@ -132,6 +135,7 @@ ThreadState* EnterThread() noexcept {
   t->thread_index = g_agent.ring->threads_started.fetch_add(1, std::memory_order_relaxed);
   TakeSlot(*t);
   t->errno_at = &errno;
+  if (g_has_native_stacks && t->native == nullptr) t->native = MakeNativeStack();
   t->depth = 1;
   t_self = t;
   pthread_setspecific(g_key, t);

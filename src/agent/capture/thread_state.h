@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "agent/capture/attached_state.h"
+#include "agent/capture/native_stack.h"
 #include "agent/capture/stack_cache.h"
 #include "wire/clock_permit.h"
 #include "wire/ring.h"
@@ -53,6 +54,7 @@ struct ThreadState {
   std::uint64_t lost_events = 0;  // not yet told in the stream
   std::uint64_t lost_bytes = 0;
   bool is_named = false;
+  NativeStack* native = nullptr;  // null: C frames are not recorded
   AttachedStates attached;
   ThreadState* next = nullptr;  // all states ever made, for reuse
 

@@ -19,6 +19,7 @@
 #include <cstring>
 
 #include "agent/capture/arena_hook.h"
+#include "agent/capture/native_stack.h"
 #include "agent/capture/object_hook.h"
 #include "agent/capture/process_end.h"
 #include "agent/capture/recording.h"
@@ -132,6 +133,11 @@ bool WantsObjects() noexcept {
   return modes != nullptr && std::strstr(modes, "objects") != nullptr;
 }
 
+bool WantsNative() noexcept {
+  const char* modes = GivenVariable(kModes);
+  return modes != nullptr && std::strstr(modes, "native") != nullptr;
+}
+
 // Rings that are not in the session may lie in a tmpfs (/dev/shm): then they take memory at once.
 bool TakesMemory(struct statfs* disk) noexcept {
   return std::strcmp(g_rings, g_session) != 0 && statfs(g_rings, disk) == 0 &&
@@ -185,6 +191,7 @@ void FillHeader(RingHeader& ring, std::uint32_t chunk_count) noexcept {
   ring.realtime_ns_at_start = static_cast<std::uint64_t>(now.tv_sec) * 1000000000u +
                               static_cast<std::uint64_t>(now.tv_nsec);
   ring.modes = wire::kKnowsRedaction | (WantsObjects() ? wire::kRecordsObjects : 0) |
+               (g_has_native_stacks ? wire::kRecordsNative : 0) |
                (g_redaction.is_on ? wire::kRedacts : 0);
   ring.private_begin = g_private.begin;
   ring.private_end = g_private.begin + g_private.bytes;
@@ -362,6 +369,7 @@ bool Start() noexcept {
   }
   ChooseClock();
   if (!HasTheCalls()) NoteUnseen(wire::Unseen::kAllocatorFirst);
+  if (WantsNative()) PrepareNativeStacks();
   const bool is_dormant = g_agent.python.free_threaded;
   // A dormant agent only leaves a note: the smallest ring will do.
   if (!OpenRing(is_dormant ? wire::kMinPoolBytes : PoolBytes(), is_dormant)) {

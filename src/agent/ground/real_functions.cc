@@ -60,6 +60,7 @@ void ResolveRealFunctions() noexcept {
   LookNext(g_real.syscall, "syscall");
   LookNext(g_real.setrlimit, "setrlimit64");
   LookNext(g_real.prlimit, "prlimit64");
+  LookNext(g_real.dlclose, "dlclose");
   g_resolved = true;
   t_resolving = false;
 }

@@ -48,6 +48,7 @@ struct RealFunctions {
   long (*syscall)(long, ...);
   int (*setrlimit)(int, const void*);
   int (*prlimit)(pid_t, int, const void*, void*);
+  int (*dlclose)(void*);
 };
 
 extern RealFunctions g_real;

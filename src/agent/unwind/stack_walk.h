@@ -67,6 +67,7 @@ class StackWalk {
   KnownPc& Know(std::uintptr_t pc) noexcept;
   // Rules and frames: libraries have gone, or the stream is another.
   void Forget() noexcept;
+  std::uint32_t epoch() const noexcept { return epoch_; }
   void NoteEpoch(std::uint32_t epoch) noexcept {
     if (__builtin_expect(epoch != epoch_, false)) {
       Forget();
