@@ -179,3 +179,20 @@ def test_a_process_without_torch_is_refused(memwhy, tmp_path):
             assert done.returncode == 3
             assert done.stdout == ""
             assert "no tensor of PyTorch" in done.stderr
+
+
+def test_functions_of_python_have_saved_what_they_say(memwhy, tmp_path):
+    """What an earlier owner of a node's memory left behind it is not the node's."""
+    for i, python in enumerate(pythons_with_torch()):
+        program = TARGETS / "torch_functions.py"
+        with waiting(memwhy, python, program, tmp_path / str(i), options=[]) as target:
+            dump = target.dump("d.heap", "--no-scan")
+        graphs = [
+            graph
+            for graph in view(memwhy, "autograd", dump)["graphs"]
+            if (graph["root"]["text"] or "").startswith("__main__.GRAPHS")
+        ]
+        assert len(graphs) == target.said["graphs"]
+        saved = {(graph["saved"]["tensors"], graph["saved"]["bytes"]) for graph in graphs}
+        # twice the input and its square, of 33 numbers each
+        assert saved == {(4, 4 * 33 * 4)}

@@ -243,7 +243,7 @@ void TorchReader::AddSaved(Address address, std::uint32_t number) noexcept {
 }
 
 // Of hooks, of tensors or of saved ones; anything else is left alone.
-bool TorchReader::ReadItems(const Vector& vector) noexcept {
+bool TorchReader::ReadItems(const Vector& vector, bool hooks_only) noexcept {
   const TorchRole first = classes_.RoleAt(PeekPointer(vector.begin, 0));
   if (first == TorchRole::kHook) {
     for (Address at = vector.begin; at < vector.end; at += 8) {
@@ -252,6 +252,7 @@ bool TorchReader::ReadItems(const Vector& vector) noexcept {
     }
     return true;
   }
+  if (hooks_only) return false;
   for (const std::uint32_t number : {0u, 2u, 1u}) {
     const Address stride = 8 * kSavedForms[number].words;
     if ((vector.end - vector.begin) % stride != 0) continue;
@@ -287,6 +288,9 @@ void TorchReader::ReadNode(Address node, TorchRole role, Address end) noexcept {
   if (words > kMaxNodeWords) words = kMaxNodeWords;
   if (!map_.IsReadable(node, 8 * words)) return;
   const bool is_intrusive = IsIntrusive(node);
+  // What a Function of Python saves is in its ctx. Behind the node's members its block may hold
+  // what its earlier owner left, saved tensors of another node among it.
+  const bool saves = role != TorchRole::kPythonNode && role != TorchRole::kAccumulate;
   bool has_next = false;
   bool has_variable = false;
   for (std::uint32_t i = is_intrusive ? 2 : 3; i < words; ++i) {
@@ -299,7 +303,7 @@ void TorchReader::ReadNode(Address node, TorchRole role, Address end) noexcept {
         next_at_ = i;
         has_next = true;
         i += 2;
-      } else if (ReadItems(vector)) {
+      } else if (ReadItems(vector, !saves)) {
         i += 2;
       }
       continue;
@@ -313,6 +317,7 @@ void TorchReader::ReadNode(Address node, TorchRole role, Address end) noexcept {
           has_variable = true;
           break;
         }
+        if (!saves) break;
         bool has_tensor = false;
         std::uint32_t number = FormAt(node + 8 * i, is_intrusive);
         std::uint32_t saved = SavedWords(node + 8 * i, end, number, &has_tensor);
@@ -327,6 +332,7 @@ void TorchReader::ReadNode(Address node, TorchRole role, Address end) noexcept {
         break;
       }
       case TorchRole::kSavedHooks: {
+        if (!saves) break;
         // Its tensor was packed: the record begins before, with nothing.
         const std::uint32_t number = is_intrusive ? 0 : has_counters_ ? 2 : 1;
         const std::uint32_t before = kSavedForms[number].hooks;

@@ -73,7 +73,8 @@ class TorchReader {
                     TensorWords* words) noexcept;
   cpython::Address StorageOf(cpython::Address tensor) noexcept;
   bool ReadNextEdges(const Vector& vector, bool is_intrusive) noexcept;
-  bool ReadItems(const Vector& vector) noexcept;
+  // `hooks_only`: of an owner that saves no tensors.
+  bool ReadItems(const Vector& vector, bool hooks_only = false) noexcept;
   // Words of a SavedVariable of form `number` at `address`; 0: it is none.
   std::uint32_t SavedWords(cpython::Address address, cpython::Address end, std::uint32_t number,
                            bool* has_tensor) noexcept;
