@@ -57,7 +57,7 @@ def counts():
 
 
 def report(top=20):
-    """All that is known, as a dict (memwhy.tf/1 of docs/tensorflow.md). `top`: rows of each list;
+    """All that is known, as a dict (memwhy.tf/1 of docs/formats/tensorflow.md). `top`: rows of each list;
     None: all of them."""
     runtime = Runtime()
     with _no_collection():

@@ -25,7 +25,7 @@ class App;
 
 namespace memwhy::cli {
 
-// Exit codes of every command (findings.md, style.md).
+// Exit codes of every command (findings.md, docs/formats/README.md).
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitFinding = 1;
 inline constexpr int kExitUsage = 2;

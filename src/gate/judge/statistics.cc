@@ -159,7 +159,7 @@ ExactGrowth JudgeExactGrowth(std::span<const double> floors) {
     growth.why = "it levels off: the second half rises less than half as fast as the first";
   } else {
     growth.is_growing = true;
-    growth.why = fmt::format("it rises in each of {} parts", floors.size() - 1);
+    growth.why = fmt::format("it rises from each of {} parts to the next", floors.size());
   }
   return growth;
 }

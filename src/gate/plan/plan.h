@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // memwhy.yaml: which programs are measured how often, and what they may take
-// (docs/formats/gate-yaml.md). Invariant: what is in the file is understood whole: an unknown or
+// (docs/formats/gate.md). Invariant: what is in the file is understood whole: an unknown or
 // repeated key, a budget that cannot be judged, is an error with line and column. Plain data.
 #pragma once
 
