@@ -126,6 +126,11 @@ bool IsPerOperation(const Finding& finding) {
   return finding.what.references_per_operation.value_or(1) >= kOften;
 }
 
+// Its class, or one of the program's own that extends it and says so by its name.
+bool IsQueueType(std::string_view type) {
+  return EndsWith(type, "Queue") || EndsWith(type, "queue");
+}
+
 // Work that waits until somebody takes it.
 bool IsQueue(const WhoHolds& holder) {
   constexpr std::string_view kQueues[] = {"queue.Queue",
@@ -139,9 +144,10 @@ bool IsQueue(const WhoHolds& holder) {
                                           "multiprocessing.queues.JoinableQueue",
                                           "asyncio.unix_events._UnixSelectorEventLoop",
                                           "uvloop.Loop"};
-  return std::any_of(std::begin(kQueues), std::end(kQueues), [&](std::string_view type) {
-    return holder.owner_type == type || holder.holder_type == type;
-  });
+  return IsWorkOfQueue(holder.holder, holder.owner_type) ||
+         std::any_of(std::begin(kQueues), std::end(kQueues), [&](std::string_view type) {
+           return holder.owner_type == type || holder.holder_type == type;
+         });
 }
 
 bool IsFunction(std::string_view type) {
@@ -150,6 +156,14 @@ bool IsFunction(std::string_view type) {
 }
 
 }  // namespace
+
+bool IsWorkOfQueue(std::string_view holder, std::string_view owner_type) {
+  // asyncio's, queue's, multiprocessing's; never those that wait for work (_getters).
+  constexpr std::string_view kPlaces[] = {"._queue", ".queue", "._buffer"};
+  return IsQueueType(owner_type) &&
+         std::any_of(std::begin(kPlaces), std::end(kPlaces),
+                     [&](std::string_view place) { return EndsWith(holder, place); });
+}
 
 ContainerKind KindOfContainer(const Case& one, const Finding& finding) {
   const WhoHolds& holder = *finding.who_holds;

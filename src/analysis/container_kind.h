@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "analysis/case.h"
 #include "analysis/finding.h"
@@ -16,6 +17,10 @@ struct ContainerKind {
   Kind kind = Kind::kUnboundedContainer;
   std::string fix;
 };
+
+// Whether a holder is where a queue has its work: what waits there has not begun, be it a
+// coroutine.
+bool IsWorkOfQueue(std::string_view holder, std::string_view owner_type);
 
 // `finding` is complete but for id, kind and fix, and has a holder.
 ContainerKind KindOfContainer(const Case& one, const Finding& finding);

@@ -56,6 +56,24 @@ TEST(ContainerKindTest, ACachedFunctionIsNoMethod) {
   }
 }
 
+TEST(ContainerKindTest, WorkOfAQueueOfTheProgramsOwnClassWaits) {
+  EXPECT_STREQ(KindOf({"module app", ".JOBS", "._queue"}, "collections.deque", "dict", "coroutine",
+                      "app.JobQueue")
+                   .id,
+               "pending_work");
+  // A deque of its own is a container, whatever it is for.
+  EXPECT_STREQ(
+      KindOf({"module app", ".JOBS", "._queue"}, "collections.deque", "dict", "dict", "app.Worker")
+          .id,
+      "py.container_growth");
+}
+
+TEST(ContainerKindTest, WhoWaitsForAQueueIsNotItsWork) {
+  EXPECT_TRUE(IsWorkOfQueue("app.JOBS._queue", "asyncio.queues.Queue"));
+  EXPECT_FALSE(IsWorkOfQueue("app.JOBS._getters", "asyncio.queues.Queue"));
+  EXPECT_FALSE(IsWorkOfQueue("app.JOBS._queue", "app.Worker"));
+}
+
 TEST(ContainerKindTest, FunctionsInAListAreCallbacks) {
   const ContainerKind kind = KindOf({"module app", ".SIGNAL", ".receivers"}, "list", "method");
   EXPECT_STREQ(kind.id, "py.callback_accumulates");

@@ -280,6 +280,25 @@ TEST(VerdictTest, TasksThatWaitAreCounted) {
   EXPECT_EQ(one.Judge().findings.at(0).id, "py.container_growth");
 }
 
+TEST(VerdictTest, CoroutinesThatAQueueHasForAWorkerArePendingWork) {
+  FakeCase one;
+  const model::StackId stack = one.Stack({"/srv/app.py:handle:44"});
+  one.Leak(stack, kPerBin);
+  HolderPath holder = FakeCase::DictOf("app", "JOBS", "bytes");
+  holder.text = "app.JOBS._queue[7] -> send().event";
+  holder.holder_text = "app.JOBS._queue";
+  holder.holder_type = "collections.deque";
+  holder.owner_type = "asyncio.queues.Queue";
+  holder.element_type = "coroutine";
+  one.Holds(stack, holder);
+  one.HoldsType("coroutine", 300 * 1000, holder);
+  EXPECT_EQ(one.Judge().findings.at(0).id, "pending_work");
+  // Those that wait for a queue are a pile.
+  one.holders.stacks[0].holder->holder_text = "app.JOBS._getters";
+  one.holders.types[0].holder->holder_text = "app.JOBS._getters";
+  EXPECT_EQ(one.Judge().findings.at(0).id, "py.task_or_thread_pile");
+}
+
 TEST(VerdictTest, ThreadsOfAClassOfTheirOwnAreAPile) {
   FakeCase one;
   const model::StackId stack = one.Stack({"/srv/app.py:handle:44"});

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "analysis/application_frame.h"
+#include "analysis/container_kind.h"
 #include "analysis/describe.h"
 #include "analysis/heap/pile_types.h"
 #include "analysis/rules/rules.h"
@@ -94,6 +95,8 @@ Finding DescribeTaskPile(const Case& one, const Suspect& suspect) {
 
 bool IsTaskPile(const Case& one, const Suspect& suspect) {
   if (!suspect.holder) return false;
+  // Coroutines that a queue has for a worker have not begun.
+  if (IsWorkOfQueue(suspect.holder->holder_text, suspect.holder->owner_type)) return false;
   std::string_view plural;
   const TypeGrowth* pile = PileOf(one, suspect, &plural);
   if (pile == nullptr) return false;
