@@ -196,6 +196,7 @@ Verdict Conclude(const model::Recording& recording, const model::StackTree& stac
                             std::pair(b.growth_bytes_per_second, b.bytes_at_stake);
                    });
   Judge(one, verdict);
+  verdict.checks.push_back(CheckWarmUpPlateau(one, verdict.word));
   if (verdict.process.value < recording.processes.size()) {
     for (Finding& finding : verdict.findings) {
       finding.processes = {{recording.processes[verdict.process.value].pid,

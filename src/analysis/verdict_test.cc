@@ -414,6 +414,32 @@ TEST(VerdictTest, ACacheThatFillsUpIsAPlateau) {
   EXPECT_EQ(ExitCode(verdict), 0);
 }
 
+CheckResult WarmUpOf(const Verdict& verdict, std::string* why) {
+  for (const Check& check : verdict.checks) {
+    if (check.id != "warmup.plateau") continue;
+    *why = check.why;
+    return check.result;
+  }
+  ADD_FAILURE() << "no such check";
+  return CheckResult::kNotApplicable;
+}
+
+TEST(VerdictTest, APlateauSaysHowMuchOfItsCurveWasSeen) {
+  FakeCase flat;
+  flat.FillsUp(EncoderStack(flat), kPerBin, 6);
+  std::string why;
+  EXPECT_EQ(WarmUpOf(flat.Judge(), &why), CheckResult::kPass);
+  EXPECT_THAT(why, HasSubstr("at least 20 time constants"));
+  // Of growth, and of rest, there is no such curve.
+  FakeCase grows;
+  const model::StackId stack = EncoderStack(grows);
+  grows.Leak(stack, kPerBin);
+  grows.Holds(stack, FakeCase::DictOf("store", "FEATURES", "torch.Tensor"));
+  EXPECT_EQ(WarmUpOf(grows.Judge(), &why), CheckResult::kNotApplicable);
+  FakeCase rests;
+  EXPECT_EQ(WarmUpOf(rests.Judge(), &why), CheckResult::kNotApplicable);
+}
+
 TEST(VerdictTest, ACacheFilledBeforeTheWindowIsAPlateau) {
   FakeCase one;
   for (model::OsSample& sample : one.recording.os_samples) {

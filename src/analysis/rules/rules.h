@@ -50,6 +50,9 @@ RuleOutcome CheckPymallocFragmented(const Case& one);
 // Steady growth that is too slow for rss to show; blames nobody.
 RuleOutcome CheckBelowNoise(const Case& one);
 
+// Whether a plateau is the end of a warm-up: no finding, but how much of its curve was seen.
+Check CheckWarmUpPlateau(const Case& one, VerdictWord word);
+
 // Growth that no finding explains, and where it lies. Looks at what the other rules have found.
 RuleOutcome CheckUnexplained(const Case& one, const std::vector<Finding>& findings);
 
