@@ -15,7 +15,9 @@ namespace memwhy::readers::pickle {
 
 inline std::string LittleEndianBytes(std::uint64_t value, std::size_t bytes) {
   std::string out;
-  for (std::size_t i = 0; i < bytes; ++i) out.push_back(static_cast<char>(value >> (8 * i)));
+  for (std::size_t i = 0; i < bytes; ++i) {
+    out.push_back(i < sizeof(value) ? static_cast<char>(value >> (8 * i)) : '\0');
+  }
   return out;
 }
 
