@@ -96,6 +96,19 @@ bool AddModule(NativeStack& native, const KnownModule& module) noexcept {
   return true;
 }
 
+// Frames of the interpreter's own file say nothing beside the Python frames that they serve, and
+// are most of all frames: no nodes are made of them. An interpreter that is part of a program's own
+// file is another matter.
+constexpr std::uint32_t kLeftOut = ~std::uint32_t{0};  // in place of a code id
+
+bool IsInterpreter(const CodeModule& module) noexcept {
+  if (g_evaluator < module.begin || g_evaluator >= module.end) return false;
+  const char* path = module.path[0] == 0 ? g_program : module.path;
+  const char* slash = std::strrchr(path, '/');
+  const char* name = slash == nullptr ? path : slash + 1;
+  return std::strncmp(name, "python", 6) == 0 || std::strncmp(name, "libpython", 9) == 0;
+}
+
 // Code id and offset of a pc. False: no room.
 bool Describe(ThreadState& t, NativeStack& native, KnownPc* known) noexcept {
   const std::uintptr_t pc = known->pc;
@@ -107,8 +120,10 @@ bool Describe(ThreadState& t, NativeStack& native, KnownPc* known) noexcept {
   CodeModule module;
   if (found == nullptr && FindModule(pc, &module)) {
     const char* path = module.path[0] == 0 ? g_program : module.path;
-    const std::uint32_t code = WriteModule(t, wire::ModuleKind::kFile, module.bias, path,
-                                           module.build_id, module.build_id_bytes);
+    const std::uint32_t code = IsInterpreter(module)
+                                   ? kLeftOut
+                                   : WriteModule(t, wire::ModuleKind::kFile, module.bias, path,
+                                                 module.build_id, module.build_id_bytes);
     if (code == 0 || !AddModule(native, {module.begin, module.end, module.bias, code})) {
       return false;
     }
@@ -131,6 +146,7 @@ bool InternNative(ThreadState& t, NativeStack& native, const WalkedFrame& frame,
                   std::uint32_t* node) noexcept {
   KnownPc& known = native.walk.Know(frame.pc);
   if (known.code == 0 && !Describe(t, native, &known)) return false;
+  if (known.code == kLeftOut) return true;
   return InternNode(t, *node, known.code, static_cast<std::int32_t>(known.offset), node);
 }
 
