@@ -23,26 +23,6 @@ bool IsPythonSource(std::string_view file) {
   return EndsWith(file, ".pyx") || EndsWith(file, ".pxd") || EndsWith(file, ".pxi");
 }
 
-model::Frame NativeFrameOf(const model::NativeFrame& native) {
-  const std::string library(Basename(native.object));
-  model::Frame frame{.function = native.function,
-                     .module = library,
-                     .file = native.file.empty() || native.directory.empty()
-                                 ? native.file
-                                 : JoinPath(native.directory, native.file),
-                     .line = native.line,
-                     .language = model::Language::kC};
-  if (native.file.find('/') != std::string::npos) frame.file = native.file;
-  if (const auto name = model::ReadCythonName(native.function, library)) {
-    frame.function = name->function;
-    frame.module = name->module;
-    frame.language = model::Language::kCython;
-  } else if (IsPythonSource(native.file)) {
-    frame.language = model::Language::kCython;
-  }
-  return frame;
-}
-
 bool IsSameCython(const model::Frame& inner, const model::Frame& outer) {
   return inner.language == model::Language::kCython && outer.language == model::Language::kCython &&
          inner.function == outer.function && inner.module == outer.module;
@@ -151,6 +131,26 @@ class StackMerger {
 };
 
 }  // namespace
+
+model::Frame NativeFrameOf(const model::NativeFrame& native) {
+  const std::string library(Basename(native.object));
+  model::Frame frame{.function = native.function,
+                     .module = library,
+                     .file = native.file.empty() || native.directory.empty()
+                                 ? native.file
+                                 : JoinPath(native.directory, native.file),
+                     .line = native.line,
+                     .language = model::Language::kC};
+  if (native.file.find('/') != std::string::npos) frame.file = native.file;
+  if (const auto name = model::ReadCythonName(native.function, library)) {
+    frame.function = name->function;
+    frame.module = name->module;
+    frame.language = model::Language::kCython;
+  } else if (IsPythonSource(native.file)) {
+    frame.language = model::Language::kCython;
+  }
+  return frame;
+}
 
 NativeOwner OwnerOf(const model::NativeFrame& frame, const std::string& executable) {
   if (frame.object.empty()) return NativeOwner::kUnknown;

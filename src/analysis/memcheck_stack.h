@@ -29,6 +29,9 @@ enum class NativeOwner : unsigned char {
 // `executable`: of the interpreter, "" when it is not known.
 NativeOwner OwnerOf(const model::NativeFrame& frame, const std::string& executable);
 
+// A frame of C, or of Cython where its name or its file says so.
+model::Frame NativeFrameOf(const model::NativeFrame& native);
+
 struct MergedFrame {
   model::Frame frame;
   NativeOwner owner = NativeOwner::kUnknown;  // of a C or Cython frame

@@ -5,8 +5,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cerrno>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +13,7 @@
 #include "base/terminal_text.h"
 #include "base/unique_fd.h"
 #include "cli/cli.h"
+#include "cli/feed_file.h"
 #include "cli/number_option.h"
 #include "cli/open_session.h"
 #include "cli/view_options.h"
@@ -33,18 +32,6 @@ struct OomOptions {
   bool json = false;
   std::size_t top = 10;
 };
-
-// Error: why the rest could not be read.
-Result<void> FeedFile(int fd, readers::OomLogReader* reader) {
-  std::vector<char> buffer(std::size_t{256} << 10);
-  while (true) {
-    const ssize_t count = read(fd, buffer.data(), buffer.size());
-    if (count == 0) return {};
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return Error(std::strerror(errno));
-    reader->Feed({buffer.data(), static_cast<std::size_t>(count)});
-  }
-}
 
 int RunOom(const OomOptions& options) {
   std::optional<model::OomCounters> counters;

@@ -4,6 +4,7 @@
 // data, filled by a reader. What the tool does not say is 0, "" or std::nullopt.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -20,7 +21,7 @@ struct NativeFrame {
   std::string directory;  // of `file`
   std::string file;
   int line = 0;
-  friend bool operator==(const NativeFrame&, const NativeFrame&) = default;
+  friend auto operator<=>(const NativeFrame&, const NativeFrame&) = default;
 };
 
 struct MemcheckStack {

@@ -584,5 +584,11 @@ int main(int argc, char** argv) {
   Memcheck(out + "/memcheck");
   Snapshots(out + "/snapshot");
   Symbols(out + "/symbols");
+  WriteSeed(
+      out + "/perf_script", "all",
+      "\x0cpython3 7 [001] 1.5: 101 cpu-clock:ppp: \n"
+      "\t 7f12 dgemm_+0x4 (/l/blas.so)\n\t 7f13 __pyx_pw_4fast_1put+0x1 (/s/fast.so)\n"
+      "\t 7f14 py::f:/s/a.py+0x9 (/tmp/perf-7.map)\n\t 12 [unknown] (/usr/bin/python3)\n\n"
+      "x 7/8 2.0: PERF_RECORD_LOST lost 3\nx 7 3.0: page-faults: 7f1 main+0x4 (/b (deleted))\n");
   return 0;
 }
