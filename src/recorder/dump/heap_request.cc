@@ -115,6 +115,9 @@ Result<HeapRequest> HeapRequest::Post(const FileSystem& fs, RingMap* ring, const
       .in_place = limits.in_place ? 1u : 0,
       .scan = limits.scan_path.empty() ? 0u : 1,
       .redacts = limits.redacts ? 1u : 0,
+      .reserved = 0,
+      .output = {},
+      .questions = {},
   };
   if (!PutPath(order.output, output_path) || !PutPath(order.questions, limits.scan_path)) {
     return Error("the session's path is too long for a heap dump");
