@@ -131,6 +131,8 @@ class Merging {
     }
     into.of.push_back(at);
     sum.severity = std::max(sum.severity, more.severity);
+    // The cgroup is the same, whoever is judged.
+    if (more.id.starts_with("cgroup.")) return;
     sum.processes.insert(sum.processes.end(), more.processes.begin(), more.processes.end());
     sum.bytes_at_stake += more.bytes_at_stake;
     sum.growth_bytes_per_second += more.growth_bytes_per_second;

@@ -84,6 +84,11 @@ void ConcludeInconclusive(const Case& one, Verdict& verdict, std::string why, do
 void ConcludeGrowing(const Case& one, Verdict& verdict) {
   verdict.word = VerdictWord::kGrowing;
   const Finding& lead = verdict.findings.front();
+  // Threads and descriptors may grow while no memory does.
+  if (lead.kind == Kind::kOsObject || lead.kind == Kind::kCopyOnWrite) {
+    verdict.summary = "Something grows outside of the heap: " + lead.title + ".";
+    return;
+  }
   verdict.summary = fmt::format("Memory grows by {}", PerMinute(one.growth_rate));
   if (lead.growth_bytes_per_operation) {
     verdict.summary +=
@@ -103,19 +108,30 @@ bool IsKept(const Finding& finding) {
   return finding.kind == Kind::kAllocatorRetention || finding.kind == Kind::kFragmentation;
 }
 
+bool IsKill(const Finding& finding) {
+  return finding.id.starts_with("oom.") || finding.id.starts_with("kill.");
+}
+
 void Judge(const Case& one, Verdict& verdict) {
-  const bool keeps = std::any_of(verdict.findings.begin(), verdict.findings.end(), IsKept);
-  // A process that rests after its work may well keep what the work took.
+  const bool keeps =
+      std::any_of(verdict.findings.begin(), verdict.findings.end(), [](const Finding& finding) {
+        return IsKept(finding) ||
+               (finding.kind == Kind::kOsObject && finding.severity != Severity::kInfo);
+      });
+  // A process that rests after its work may well keep what the work took, and threads, descriptors
+  // and segments need few allocations.
   const auto missing = WhatIsMissing(one);
   if (missing && !(missing->is_idle && keeps)) {
-    verdict.findings.clear();
+    // Whether a process was killed, and why, is known however short it lived.
+    std::erase_if(verdict.findings, [](const Finding& finding) { return !IsKill(finding); });
     verdict.missing = missing->why;
     ConcludeInconclusive(one, verdict, missing->why, missing->wanted_seconds);
     return;
   }
   const bool grows =
       std::any_of(verdict.findings.begin(), verdict.findings.end(), [](const auto& f) {
-        return !IsKept(f) && f.severity != Severity::kInfo && f.growth_bytes_per_second > 0;
+        return !IsKept(f) && f.severity != Severity::kInfo &&
+               (f.growth_bytes_per_second > 0 || f.kind == Kind::kOsObject);
       });
   const bool is_bloated =
       !grows && std::any_of(verdict.findings.begin(), verdict.findings.end(), [](const auto& f) {
@@ -171,11 +187,14 @@ Verdict Conclude(const model::Recording& recording, const model::StackTree& stac
   verdict.limit = one.limit;
   verdict.charged = one.charged;
   verdict.checks = CaptureChecks(one);
-  for (const auto& rule :
-       {CheckContainerGrowth, CheckRetainedGraph, CheckTensorFlow, CheckLeakedReferences,
-        CheckGarbageCycles, CheckChains, CheckTaskPiles, CheckUnreleasedGrowth, CheckPooledGrowth,
-        CheckAllocatorRetention, CheckGlibcRetained, CheckGlibcArenaSpread, CheckGlibcPinnedTop,
-        CheckPymallocFragmented, CheckBelowNoise}) {
+  for (const auto& rule : {CheckContainerGrowth,    CheckRetainedGraph,      CheckTensorFlow,
+                           CheckLeakedReferences,   CheckGarbageCycles,      CheckChains,
+                           CheckTaskPiles,          CheckUnreleasedGrowth,   CheckPooledGrowth,
+                           CheckAllocatorRetention, CheckGlibcRetained,      CheckGlibcArenaSpread,
+                           CheckGlibcPinnedTop,     CheckPymallocFragmented, CheckRunawayThreads,
+                           CheckLeakedDescriptors,  CheckCgroupShm,          CheckCgroupKernel,
+                           CheckCgroupPageCache,    CheckCopiedOnWrite,      CheckKilled,
+                           CheckBelowNoise}) {
     RuleOutcome outcome = rule(one);
     verdict.checks.push_back(std::move(outcome.check));
     std::move(outcome.findings.begin(), outcome.findings.end(),
@@ -197,6 +216,13 @@ Verdict Conclude(const model::Recording& recording, const model::StackTree& stac
                    });
   Judge(one, verdict);
   verdict.checks.push_back(CheckWarmUpPlateau(one, verdict.word));
+  const auto killed =
+      std::find_if(verdict.findings.begin(), verdict.findings.end(), [](const Finding& finding) {
+        return finding.id.starts_with("oom.") || finding.id.starts_with("kill.");
+      });
+  if (killed != verdict.findings.end()) {
+    verdict.summary = killed->title + ". " + verdict.summary;
+  }
   if (verdict.process.value < recording.processes.size()) {
     for (Finding& finding : verdict.findings) {
       finding.processes = {{recording.processes[verdict.process.value].pid,

@@ -54,6 +54,12 @@ struct OsSample {
   std::optional<Bytes> cgroup_limit;    // the smallest on the way up
   std::uint32_t threads = 0;
   std::optional<double> cpu_seconds;  // user + system of the process
+  // Parts of cgroup_current.
+  std::optional<Bytes> cgroup_file;  // page cache without shared memory
+  std::optional<Bytes> cgroup_inactive_file;
+  std::optional<Bytes> cgroup_shmem;
+  std::optional<Bytes> cgroup_kernel;
+  std::optional<std::uint64_t> descriptors;  // open ones; not in each sample
 };
 
 // One mapping of /proc/PID/smaps.
@@ -83,6 +89,12 @@ struct ArenaUse {
   std::uint32_t pools_unreadable = 0;  // implausible headers (changed while read)
 };
 
+// Open descriptors of one kind: "socket", "pipe", "file", "shared memory", "eventpoll" ...
+struct DescriptorCount {
+  std::string kind;
+  std::uint64_t count = 0;
+};
+
 // One pass over the address space of one process.
 struct MapsPass {
   double time = 0;
@@ -92,6 +104,7 @@ struct MapsPass {
   std::vector<Range> resident;    // runs of resident pages of anonymous memory, by address
   bool residency_known = false;   // pagemap could be read
   std::vector<ArenaUse> arenas;   // by address
+  std::vector<DescriptorCount> descriptors;  // most first; empty: not read
 };
 
 struct Mark {

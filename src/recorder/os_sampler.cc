@@ -3,7 +3,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/strings.h"
+#include "os/descriptors.h"
 #include "os/pagemap.h"
 #include "os/smaps.h"
 #include "os/statm.h"
@@ -12,6 +15,10 @@
 
 namespace memwhy::recorder {
 namespace {
+
+// A process may have a million descriptors: counting them takes a hundredth of the time at most.
+constexpr std::uint64_t kDescriptorsNs = 200'000'000;
+constexpr std::uint64_t kDescriptorsShare = 100;
 
 struct CpuAndThreads {
   double cpu_seconds = 0;
@@ -76,8 +83,21 @@ Result<model::OsSample> OsSampler::Sample() {
     if (const auto memory = os::ReadCgroupMemory(*fs_, *cgroup_)) {
       sample.cgroup_current = memory->usage;
       sample.cgroup_limit = memory->limit;
+      sample.cgroup_inactive_file = memory->inactive_file;
+      sample.cgroup_shmem = memory->shmem;
+      sample.cgroup_kernel = memory->kernel;
+      if (memory->file) {
+        sample.cgroup_file = *memory->file - std::min(*memory->file, memory->shmem.value_or(0));
+      }
       oom_watch_.Note(wire::MonotonicNs(), memory->oom_kill);
     }
+  }
+  if (const std::uint64_t now = wire::MonotonicNs(); now >= next_descriptors_ns_) {
+    if (const auto open = fs_->ListDir(fmt::format("/proc/{}/fd", pid_))) {
+      sample.descriptors = open->size();
+    }
+    const std::uint64_t cost = wire::MonotonicNs() - now;
+    next_descriptors_ns_ = now + std::max(kDescriptorsNs, kDescriptorsShare * cost);
   }
   return sample;
 }
@@ -108,6 +128,7 @@ Result<model::MapsPass> OsSampler::Pass(const std::string& at, const RingMap* ri
     pass.arenas =
         WalkArenas(pid_, ring->Arenas(), ring->info().arena_bytes, ring->info().pool_bytes, pass);
   }
+  pass.descriptors = os::CountDescriptors(*fs_, pid_);
   return pass;
 }
 

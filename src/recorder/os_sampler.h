@@ -38,6 +38,7 @@ class OsSampler {
   std::uint32_t process_;
   std::optional<os::CgroupLocation> cgroup_;
   OomWatch oom_watch_;
+  std::uint64_t next_descriptors_ns_ = 0;
 };
 
 }  // namespace memwhy::recorder

@@ -144,7 +144,9 @@ json ToJson(const OsSamplesFact& fact) {
     samples.push_back(
         json::array({row.monotonic_ns, sample.process.value, sample.rss, sample.shared,
                      Nullable(sample.cgroup_current), Nullable(sample.cgroup_limit), sample.threads,
-                     Nullable(sample.cpu_seconds)}));
+                     Nullable(sample.cpu_seconds), Nullable(sample.cgroup_file),
+                     Nullable(sample.cgroup_inactive_file), Nullable(sample.cgroup_shmem),
+                     Nullable(sample.cgroup_kernel), Nullable(sample.descriptors)}));
   }
   return {{"type", "os_samples"},
           {"samples", std::move(samples)},
@@ -169,6 +171,10 @@ json ToJson(const MapsFact& fact) {
     arenas.push_back(json::array(
         {arena.address, arena.blocks_in_use, arena.pools_in_use, arena.pools_unreadable}));
   }
+  json descriptors = json::array();
+  for (const model::DescriptorCount& kind : pass.descriptors) {
+    descriptors.push_back(json::array({kind.kind, kind.count}));
+  }
   return {{"type", "maps"},
           {"process", pass.process.value},
           {"monotonic_ns", fact.monotonic_ns},
@@ -176,7 +182,8 @@ json ToJson(const MapsFact& fact) {
           {"mappings", std::move(mappings)},
           {"residency_known", pass.residency_known},
           {"resident", std::move(resident)},
-          {"arenas", std::move(arenas)}};
+          {"arenas", std::move(arenas)},
+          {"descriptors", std::move(descriptors)}};
 }
 
 json ToJson(const HeapDumpFact& fact) {
@@ -308,6 +315,11 @@ void AddOsSamples(const json& fact, Facts* facts) {
     sample.sample.cgroup_limit = AsOptionalUint(Element(row, 5));
     sample.sample.threads = static_cast<std::uint32_t>(AsUint(Element(row, 6)));
     sample.sample.cpu_seconds = AsOptionalDouble(Element(row, 7));
+    sample.sample.cgroup_file = AsOptionalUint(Element(row, 8));
+    sample.sample.cgroup_inactive_file = AsOptionalUint(Element(row, 9));
+    sample.sample.cgroup_shmem = AsOptionalUint(Element(row, 10));
+    sample.sample.cgroup_kernel = AsOptionalUint(Element(row, 11));
+    sample.sample.descriptors = AsOptionalUint(Element(row, 12));
     facts->os_samples.push_back(sample);
     Keep(facts, sizeof(sample));
   }
@@ -351,6 +363,12 @@ void AddMaps(const json& fact, Facts* facts) {
     pass.arenas.push_back({AsUint(Element(row, 0)), AsUint(Element(row, 1)),
                            AsUint(Element(row, 2)),
                            static_cast<std::uint32_t>(AsUint(Element(row, 3)))});
+  }
+  for (const json& row : Member(fact, "descriptors")) {
+    model::DescriptorCount kind{AsString(Element(row, 0)), AsUint(Element(row, 1))};
+    if (kind.count == 0) continue;
+    Keep(facts, sizeof(kind), kind.kind);
+    pass.descriptors.push_back(std::move(kind));
   }
   Keep(facts,
        sizeof(maps) + pass.resident.size() * sizeof(model::Range) +

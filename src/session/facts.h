@@ -10,10 +10,12 @@
 //                fork_clock python command note private [begin, end] arena_bytes pool_bytes
 //   process_end  process monotonic_ns clock ended lost_events lost_bytes waited_ns detached_ns
 //   os_samples   samples [[monotonic_ns, process, rss, shared, cgroup_current, cgroup_limit,
-//                threads, cpu_seconds] ...] clock [clock, monotonic_ns]     (unknown is null)
+//                threads, cpu_seconds, cgroup_file, cgroup_inactive_file, cgroup_shmem,
+//                cgroup_kernel, descriptors] ...] clock [clock, monotonic_ns]  (unknown is null)
 //   maps         process monotonic_ns at mappings [[begin, end, permissions, inode, name, rss,
 //                anonymous, private_dirty, swap] ...] residency_known resident [begin, end, ...]
 //                arenas [[address, blocks_in_use, pools_in_use, pools_unreadable] ...]
+//                descriptors [[kind, count] ...]
 //   heap_dump    process file monotonic_ns pause_ms predicted_ms error
 //   objects      process from_ns to_ns      an object period; again, with to_ns, when it ended
 //   window       from_ns to_ns

@@ -58,6 +58,13 @@ class MemoryCgroup:
         lines = (self.path / name).read_text().splitlines()
         return dict(line.split() for line in lines)["oom_kill"]
 
+    def charged(self):
+        name = "memory.usage_in_bytes" if self.version == 1 else "memory.current"
+        return int((self.path / name).read_text())
+
+    def pids(self):
+        return [int(pid) for pid in self.procs.read_text().split()]
+
     def __enter__(self):
         return self
 

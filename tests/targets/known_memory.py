@@ -3,7 +3,9 @@
 
 KIND `holes`: blocks of malloc of which every eighth is kept; `threads`: the same in arenas of six
 threads that wait; `pinned`: a burst below one block that is made last; `pymalloc`: small objects of
-which one in 200 is kept; `calm`: nothing of all that. Then it rests. At SIGTERM it writes to FILE,
+which one in 200 is kept; `calm`: nothing of all that. Then it rests. KIND `native_threads`,
+`sockets`, `segments`, `grows`: every 50 ms one more thread of C code that waits, pair of sockets,
+unlinked file of 256 KiB in shared memory, or 512 KiB in a list. At SIGTERM it writes to FILE,
 as JSON, its rss before and after malloc_trim(0), and ends.
 """
 import ctypes
@@ -11,6 +13,7 @@ import json
 import os
 import random
 import signal
+import socket
 import sys
 import threading
 import time
@@ -78,6 +81,20 @@ def small_objects():
     kept.append(objects[::200])
 
 
+def one_more(kind):
+    if kind == "native_threads":
+        thread = ctypes.c_ulong()
+        libc.pthread_create(ctypes.byref(thread), None, libc.pause, None)
+    elif kind == "grows":
+        kept.append(bytearray(512 << 10))
+    elif kind == "sockets":
+        kept.append(socket.socketpair())
+    elif kind == "segments":
+        file = os.memfd_create("segment")
+        os.write(file, bytes(256 << 10))
+        kept.append(file)
+
+
 def main():
     kind, path = sys.argv[1:]
     # A block of the top that is asked for later would be made in memory that is there already.
@@ -93,6 +110,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: is_over.append(True))
     while not is_over:
         time.sleep(0.05)
+        one_more(kind)
     before = rss()
     libc.malloc_trim(0)
     with open(path, "w") as file:

@@ -3,14 +3,19 @@
 remedy gives back what was predicted. All run at the same time: they rest most of it."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "cli"))
+sys.path.insert(0, str(ROOT / "tests" / "integration"))
+from memory_cgroup import MemoryCgroup  # noqa: E402
 from memwhy_program import MEMWHY, python, require_agent  # noqa: E402
 
 TARGET = ROOT / "tests" / "targets" / "known_memory.py"
@@ -23,6 +28,13 @@ KNOWN = {
     "pymalloc": ("pymalloc.fragmented", "pymalloc free in arenas", 120 * MIB),
     "calm": (None, None, 0),
 }
+# What grows outside of the heap: the finding, and the kind of object that it names.
+OUTSIDE = {
+    "native_threads": ("threads.runaway", "thread"),
+    "sockets": ("fd_or_map.leak", "socket"),
+    "segments": ("cgroup.shm_tmpfs", "shared memory"),
+}
+LIMIT = 200 * MIB
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +42,7 @@ def diagnoses(tmp_path_factory):
     require_agent()
     folder = tmp_path_factory.mktemp("known")
     running = {}
-    for kind in KNOWN:
+    for kind in [*KNOWN, *OUTSIDE]:
         running[kind] = subprocess.Popen(
             [MEMWHY, "diagnose", "--for", "19", "--json", folder / f"{kind}.json", "-o",
              folder / f"{kind}.mwy", "--", python(), TARGET, kind, folder / f"{kind}.truth"],
@@ -93,3 +105,69 @@ def test_the_block_that_pins_a_heap_is_named_with_its_line(diagnoses):
 def test_a_calm_program_keeps_nothing_worth_a_finding(diagnoses):
     document, _ = diagnoses["calm"]
     assert document["findings"] == []
+
+
+@pytest.mark.parametrize("kind", OUTSIDE)
+def test_what_grows_outside_of_the_heap_is_named(diagnoses, kind):
+    document, _ = diagnoses[kind]
+    if kind == "segments" and not any(check["id"] == "cgroup.shm_tmpfs" and
+                                      check["result"] != "could_not"
+                                      for check in document["checks"]):
+        pytest.skip("no memory cgroup hierarchy is mounted")
+    rule, what = OUTSIDE[kind]
+    assert document["verdict"] == "growing"
+    findings = {finding["id"]: finding for finding in document["findings"]
+                if finding["severity"] != "info"}
+    assert rule in findings, document["summary"]
+    assert findings[rule]["what"]["type"] == what
+    assert findings[rule]["kind"] == "os_object"
+
+
+def in_cgroup(limit, kind, folder, *, killer=None):
+    """Diagnoses a program that grows in a cgroup of its own. Returns the document."""
+    try:
+        cgroup = MemoryCgroup(limit)
+    except OSError as error:
+        pytest.skip(f"no memory cgroup can be made: {error}")
+    with cgroup:
+        move = f'echo $$ > {cgroup.procs}; exec "$@"'
+        process = subprocess.Popen(
+            [MEMWHY, "diagnose", "--json", folder / "d.json", "-o",
+             folder / "d.mwy", "--", "/bin/sh", "-c", move, "sh", python(), TARGET, kind,
+             folder / "truth"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        if killer is not None:
+            killer(cgroup)
+        _, errors = process.communicate(timeout=120)
+    assert (folder / "d.json").exists(), errors
+    return json.loads((folder / "d.json").read_text())
+
+
+def test_an_oom_kill_is_told_with_the_line_that_led_to_it(tmp_path):
+    require_agent()
+    document = in_cgroup(LIMIT, "grows", tmp_path)
+    assert document["session"]["ended"] == "oom"
+    findings = {finding["id"]: finding for finding in document["findings"]}
+    assert "oom.memcg" in findings, document["summary"]
+    assert "killed by the kernel for lack of memory" in document["summary"]
+    growth = findings["py.container_growth"]
+    assert growth["who_allocated"]["callable"].endswith("one_more")
+    assert growth["who_holds"]["holder"].endswith("kept")
+
+
+def test_a_kill_by_hand_is_not_called_oom(tmp_path):
+    require_agent()
+
+    def kill(cgroup):
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            time.sleep(0.2)
+            charged = cgroup.charged()
+            if charged > 60 * MIB:
+                break
+        for pid in cgroup.pids():
+            os.kill(pid, signal.SIGKILL)
+
+    document = in_cgroup(2 * LIMIT, "grows", tmp_path, killer=kill)
+    assert document["session"]["ended"] == "signal:9"
+    assert "kill.not_memory" in [finding["id"] for finding in document["findings"]]
+    assert "oom.memcg" not in [finding["id"] for finding in document["findings"]]

@@ -47,6 +47,18 @@ RuleOutcome CheckGlibcPinnedTop(const Case& one);
 // Arenas of pymalloc that few objects keep.
 RuleOutcome CheckPymallocFragmented(const Case& one);
 
+// Objects of the operating system that become more: threads, descriptors and mappings.
+RuleOutcome CheckRunawayThreads(const Case& one);
+RuleOutcome CheckLeakedDescriptors(const Case& one);
+// What of a cgroup's charge is in no process's rss, and what of it is no leak.
+RuleOutcome CheckCgroupShm(const Case& one);
+RuleOutcome CheckCgroupKernel(const Case& one);
+RuleOutcome CheckCgroupPageCache(const Case& one);
+// Memory shared with the parent that becomes private.
+RuleOutcome CheckCopiedOnWrite(const Case& one);
+// Who was killed, and whether for lack of memory. Blames nobody: what grew has findings of its own.
+RuleOutcome CheckKilled(const Case& one);
+
 // Steady growth that is too slow for rss to show; blames nobody.
 RuleOutcome CheckBelowNoise(const Case& one);
 
