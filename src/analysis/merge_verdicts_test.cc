@@ -59,7 +59,7 @@ Finding Container(const std::string& holder, double rate, std::uint32_t pid) {
   return finding;
 }
 
-constexpr double kMiB = 1024 * 1024;
+constexpr double kMebi = 1024 * 1024;
 
 Verdict Growing(std::uint32_t process, const std::string& holder, double rate) {
   Verdict verdict = Of(process, VerdictWord::kGrowing, rate);
@@ -68,12 +68,13 @@ Verdict Growing(std::uint32_t process, const std::string& holder, double rate) {
 }
 
 TEST(MergeVerdictsTest, OneCauseInTwoWorkersIsOneFindingWithTheSum) {
-  const Verdict verdict = MergeVerdicts(MasterAndWorkers(), {Idle(0), Growing(1, "app.CACHE", kMiB),
-                                                             Growing(2, "app.CACHE", kMiB / 2)});
+  const Verdict verdict =
+      MergeVerdicts(MasterAndWorkers(),
+                    {Idle(0), Growing(1, "app.CACHE", kMebi), Growing(2, "app.CACHE", kMebi / 2)});
   EXPECT_EQ(verdict.word, VerdictWord::kGrowing);
   ASSERT_EQ(verdict.findings.size(), 1u);
   const Finding& finding = verdict.findings[0];
-  EXPECT_DOUBLE_EQ(finding.growth_bytes_per_second, 1.5 * kMiB);
+  EXPECT_DOUBLE_EQ(finding.growth_bytes_per_second, 1.5 * kMebi);
   ASSERT_EQ(finding.processes.size(), 2u);
   EXPECT_EQ(finding.processes[0].pid, 101u);
   EXPECT_NE(finding.title.find("+90.0 MiB per minute"), std::string::npos) << finding.title;
@@ -83,7 +84,7 @@ TEST(MergeVerdictsTest, OneCauseInTwoWorkersIsOneFindingWithTheSum) {
 
 TEST(MergeVerdictsTest, TheProcessThatGrowsIsNamedNotTheIdleMaster) {
   const Verdict verdict = MergeVerdicts(
-      MasterAndWorkers(), {Idle(0), Of(1, VerdictWord::kStable), Growing(2, "app.CACHE", kMiB)});
+      MasterAndWorkers(), {Idle(0), Of(1, VerdictWord::kStable), Growing(2, "app.CACHE", kMebi)});
   EXPECT_EQ(verdict.process, model::ProcessId{2});
   EXPECT_EQ(verdict.summary.find("PID 102 (worker 2 of 2, started by PID 100) grows by"), 0u)
       << verdict.summary;
@@ -91,15 +92,16 @@ TEST(MergeVerdictsTest, TheProcessThatGrowsIsNamedNotTheIdleMaster) {
 }
 
 TEST(MergeVerdictsTest, TwoCausesStayTwoFindings) {
-  const Verdict verdict = MergeVerdicts(MasterAndWorkers(), {Idle(0), Growing(1, "app.CACHE", kMiB),
-                                                             Growing(2, "app.OTHER", 2 * kMiB)});
+  const Verdict verdict =
+      MergeVerdicts(MasterAndWorkers(),
+                    {Idle(0), Growing(1, "app.CACHE", kMebi), Growing(2, "app.OTHER", 2 * kMebi)});
   ASSERT_EQ(verdict.findings.size(), 2u);
   EXPECT_EQ(verdict.findings[0].who_holds->holder, "app.OTHER");
 }
 
 TEST(MergeVerdictsTest, AWorkerWhoseHeapWasNotLookedAtJoinsByItsLine) {
   const Verdict verdict = MergeVerdicts(
-      MasterAndWorkers(), {Idle(0), Growing(1, "", 2 * kMiB), Growing(2, "app.CACHE", kMiB)});
+      MasterAndWorkers(), {Idle(0), Growing(1, "", 2 * kMebi), Growing(2, "app.CACHE", kMebi)});
   ASSERT_EQ(verdict.findings.size(), 1u);
   EXPECT_EQ(verdict.findings[0].id, "py.container_growth");
   EXPECT_EQ(verdict.findings[0].processes.size(), 2u);

@@ -18,5 +18,6 @@ Redaction g_redaction;
 void SetMode(Mode) noexcept {}
 
 std::uint32_t CaptureStack(ThreadState&) noexcept { return wire::kStackNone; }
+std::uint32_t CaptureNative(ThreadState&, std::uint32_t python) noexcept { return python; }
 
 }  // namespace memwhy::agent

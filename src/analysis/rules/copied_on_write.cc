@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include <algorithm>
-#include <optional>
 
 #include "analysis/describe.h"
 #include "analysis/main_process.h"
@@ -21,10 +20,9 @@ struct Anonymous {
   double resident = 0;
 };
 
-std::optional<Anonymous> AnonymousAt(const model::MapsPass* pass) {
-  if (pass == nullptr) return std::nullopt;
+Anonymous AnonymousAt(const model::MapsPass& pass) {
   Anonymous sum;
-  for (const model::Mapping& mapping : pass->mappings) {
+  for (const model::Mapping& mapping : pass.mappings) {
     if (mapping.anonymous == 0) continue;
     sum.private_dirty += static_cast<double>(mapping.private_dirty);
     sum.resident += static_cast<double>(mapping.anonymous);
@@ -49,27 +47,28 @@ RuleOutcome CheckCopiedOnWrite(const Case& one) {
   RuleOutcome outcome;
   Check& check = outcome.check;
   check.id = "cow.refcount";
-  const bool has_ends = one.ends != nullptr && one.ends->start.pass != one.ends->end.pass;
-  const auto start = has_ends ? AnonymousAt(one.ends->start.pass) : std::nullopt;
-  const auto end = has_ends ? AnonymousAt(one.ends->end.pass) : std::nullopt;
   if (MainProcess(one.recording).value >= one.recording.processes.size() || !ParentLives(one)) {
     check.result = CheckResult::kNotApplicable;
     check.why = "no recorded process forked it, or that one has ended";
     return outcome;
   }
-  if (!start || !end) {
+  const bool has_ends = one.ends != nullptr && one.ends->start.pass != nullptr &&
+                        one.ends->end.pass != nullptr && one.ends->start.pass != one.ends->end.pass;
+  if (!has_ends) {
     check.result = CheckResult::kCouldNot;
     check.why = "the address space was not read at both ends of the window";
     return outcome;
   }
-  const double copied = end->private_dirty - start->private_dirty;
-  const double risen = end->resident - start->resident;
+  const Anonymous start = AnonymousAt(*one.ends->start.pass);
+  const Anonymous end = AnonymousAt(*one.ends->end.pass);
+  const double copied = end.private_dirty - start.private_dirty;
+  const double risen = end.resident - start.resident;
   check.result = CheckResult::kPass;
   check.why = fmt::format("{} of memory shared with its parent became private",
                           FormatBytes(static_cast<Bytes>(std::max(0.0, copied - risen))));
   if (copied - std::max(0.0, risen) < kMinCopied || risen > kCopiedFlatShare * copied)
     return outcome;
-  const double shared = end->resident - end->private_dirty;
+  const double shared = end.resident - end.private_dirty;
   Finding finding;
   finding.id = "cow.refcount";
   finding.kind = Kind::kCopyOnWrite;
