@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <initializer_list>
 #include <memory>
 #include <thread>
 
@@ -33,7 +34,8 @@ Block Aligned(std::size_t bytes) {
 }
 
 TEST(MemoryPlaceTest, UsableBytesAreThoseOfMalloc) {
-  for (const std::size_t bytes : {64u, 1000u, 100'000u, kAlwaysMapped}) {
+  for (const std::size_t bytes :
+       std::initializer_list<std::size_t>{64, 1000, 100'000, kAlwaysMapped}) {
     const Block block = Aligned(bytes);
     const auto place = FindMemoryPlace(getpid(), AddressOf(block.get()), bytes);
     ASSERT_TRUE(place) << place.error().message();

@@ -126,7 +126,7 @@ def test_a_program_without_python_is_exit_code_3(tmp_path):
 
 
 def test_what_is_not_built_is_exit_code_3():
-    for option in (["--pid", "1"], ["--deep", "--", "true"], ["--try", "gc", "--", "true"]):
+    for option in (["--pid", "1"], ["--deep", "--", "true"]):
         done = run("diagnose", *option)
         assert done.returncode == 3
         assert "not built yet" in done.stderr
