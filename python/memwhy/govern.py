@@ -21,10 +21,11 @@ import os
 from pathlib import Path
 
 from ._admission import AdmissionMiddleware, Gate, Ticket
+from ._cap import CapMiddleware, ConcurrencyCap
 from ._command import source_tree
 
-__all__ = ["AdmissionMiddleware", "BlockPool", "Gate", "Misuse", "PoolError", "PoolExhausted",
-           "QuotaExceeded", "Refused", "Tenant", "Ticket"]
+__all__ = ["AdmissionMiddleware", "BlockPool", "CapMiddleware", "ConcurrencyCap", "Gate", "Misuse",
+           "PoolError", "PoolExhausted", "QuotaExceeded", "Refused", "Tenant", "Ticket"]
 
 MODULE_NAME = "_memwhy_govern"
 MODULE_FILE = MODULE_NAME + ".abi3.so"

@@ -15,6 +15,7 @@
 #include "base/file_system.h"
 #include "base/terminal_text.h"
 #include "cli/cli.h"
+#include "cli/govern_run.h"
 #include "cli/view_options.h"
 #include "govern/kv/page_reader.h"
 #include "govern/kv/pool_text.h"
@@ -97,7 +98,8 @@ int RunShow(const ShowOptions& options) {
 }
 
 void AddGovernCommand(CLI::App& app, int* exit_code) {
-  CLI::App* command = app.add_subcommand("govern", "Pools of KV blocks and their tenants");
+  CLI::App* command =
+      app.add_subcommand("govern", "KV blocks, tenants, and the loop that keeps a server alive");
   command->require_subcommand(1);
   const auto options = std::make_shared<ShowOptions>();
   CLI::App* show = command->add_subcommand("show", "Who holds how much of a pool, now");
@@ -106,6 +108,7 @@ void AddGovernCommand(CLI::App& app, int* exit_code) {
       ->type_name("PATH|PID")
       ->required();
   show->add_flag("--json", options->json, "Print memwhy.govern.show/1");
+  AddGovernRun(*command, exit_code);
   show->callback([options, exit_code] { *exit_code = RunShow(*options); });
 }
 

@@ -15,6 +15,7 @@
 #include "cli/feed_file.h"
 #include "cli/number_option.h"
 #include "cli/open_session.h"
+#include "cli/view_options.h"
 #include "readers/perf_script_reader.h"
 #include "report/views/perf_view.h"
 

@@ -13,6 +13,7 @@
 #include "cli/heap/heap.h"
 #include "cli/heap/open_dump.h"
 #include "cli/torch_source.h"
+#include "cli/view_options.h"
 #include "report/heap/torch_views.h"
 
 namespace memwhy::cli {

@@ -4,45 +4,18 @@
 #include <fmt/core.h>
 #include <httplib.h>
 
-#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <string_view>
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/http_url.h"
 #include "base/strings.h"
 #include "base/terminal_text.h"
 
 namespace memwhy::gate {
 namespace {
-
-struct Address {
-  std::string origin;  // "https://host:port"
-  std::string host;
-  std::string path;
-};
-
-Result<Address> ParseUrl(const std::string& url) {
-  const std::size_t scheme_end = url.find("://");
-  const std::string scheme = scheme_end == std::string::npos ? "" : url.substr(0, scheme_end);
-  if (scheme != "http" && scheme != "https") {
-    return Error("the URL of the webhook must begin with https:// or http://");
-  }
-  const std::size_t host_begin = scheme_end + 3;
-  const std::size_t host_end = std::min(url.find_first_of("/?#", host_begin), url.size());
-  Address address;
-  address.host = url.substr(host_begin, host_end - host_begin);
-  address.origin = url.substr(0, host_end);
-  address.path = url.substr(host_end, url.find('#', host_end) - host_end);
-  if (address.path.empty() || address.path.front() != '/') address.path.insert(0, "/");
-  const bool is_bad = std::ranges::any_of(
-      url, [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\x7f'; });
-  if (address.host.empty() || is_bad || address.host.find('@') != std::string::npos) {
-    return Error("the URL of the webhook has no plain host (a name or address, and a port)");
-  }
-  return address;
-}
 
 // Seconds; a date is not understood and waits as long as without the header.
 std::optional<double> RetryAfter(const httplib::Response& response) {
@@ -57,7 +30,7 @@ bool MayPass(int status) { return status == 429 || status >= 500; }
 
 Result<void> PostJson(const std::string& url, const std::string& body,
                       const WebhookOptions& options) {
-  MEMWHY_TRY(const Address address, ParseUrl(url));
+  MEMWHY_TRY(const HttpUrl address, ParseHttpUrl(url, "the webhook"));
   httplib::Client client(address.origin);
   if (!client.is_valid()) return Error("no client for " + EscapeName(address.host));
   const auto whole = static_cast<time_t>(options.timeout_s);
