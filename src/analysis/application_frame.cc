@@ -16,6 +16,25 @@ bool IsLauncher(std::string_view file) {
   return Contains(file, "/bin/") && !Contains(Basename(file), ".");
 }
 
+// Libraries that take memory for whoever calls them.
+bool IsServant(std::string_view library) {
+  for (const std::string_view name : {"libc.so", "libstdc++", "libgcc_s", "ld-linux"}) {
+    if (StartsWith(library, name)) return true;
+  }
+  return false;
+}
+
+// The innermost C function below the innermost Python frame that takes memory for itself; null
+// where there is none.
+const model::Frame* NativeFrameBelow(const model::StackTree& stacks, model::StackId stack) {
+  for (model::StackId at = stack; stacks.has_frames(at); at = stacks.parent(at)) {
+    const model::Frame& frame = stacks.leaf(at);
+    if (frame.language == model::Language::kPython) return nullptr;
+    if (!frame.module.empty() && !IsServant(frame.module)) return &frame;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 bool IsApplicationFrame(const model::Frame& frame) {
@@ -34,6 +53,9 @@ std::optional<model::FrameId> ApplicationFrame(const model::StackTree& stacks,
   if (!stacks.has_frames(stack)) return std::nullopt;
   for (model::StackId at = stack; stacks.has_frames(at); at = stacks.parent(at)) {
     if (IsApplicationFrame(stacks.leaf(at))) return stacks.leaf_id(at);
+  }
+  for (model::StackId at = stack; stacks.has_frames(at); at = stacks.parent(at)) {
+    if (stacks.leaf(at).language == model::Language::kPython) return stacks.leaf_id(at);
   }
   return stacks.leaf_id(stack);
 }
@@ -61,6 +83,11 @@ std::optional<WhoAllocated> DescribeAllocation(const model::StackTree& stacks,
   who.callable = frame.module.empty() ? frame.function : frame.module + "." + frame.function;
   who.file = frame.file;
   who.line = frame.line;
+  if (const model::Frame* native = NativeFrameBelow(stacks, stack)) {
+    who.native_function = native->function;
+    who.native_library = std::string(
+        native->language == model::Language::kC ? native->module : Basename(native->file));
+  }
   who.is_truncated = stacks.is_truncated(stack);
   for (const model::FrameId each : stacks.Frames(stack)) who.stack.push_back(stacks.frame(each));
   return who;

@@ -17,7 +17,8 @@ namespace memwhy::analysis {
 
 bool IsApplicationFrame(const model::Frame& frame);
 
-// The innermost application frame; the leaf when there is none; nullopt for a stack without frames.
+// The innermost application frame; else the innermost of Python; else the leaf. nullopt for a stack
+// without frames.
 std::optional<model::FrameId> ApplicationFrame(const model::StackTree& stacks,
                                                model::StackId stack);
 

@@ -81,7 +81,8 @@ struct What {
 struct WhoAllocated {
   std::string module;
   std::string callable;
-  std::string native_function;
+  std::string native_function;  // below the line, in C; "" where C frames were not recorded
+  std::string native_library;   // whose function it is: "libfast.so"
   std::string file;
   int line = 0;
   std::vector<model::Frame> stack;

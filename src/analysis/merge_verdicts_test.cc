@@ -43,7 +43,7 @@ Finding Container(const std::string& holder, double rate, std::uint32_t pid) {
   finding.id = "py.container_growth";
   finding.kind = Kind::kUnboundedContainer;
   finding.severity = Severity::kHigh;
-  finding.who_allocated = WhoAllocated{"app", "app.handle", "", "app.py", 7, {}, false};
+  finding.who_allocated = WhoAllocated{"app", "app.handle", "", "", "app.py", 7, {}, false};
   if (!holder.empty()) {
     finding.who_holds.emplace();
     finding.who_holds->holder = holder;

@@ -34,6 +34,7 @@
 #include "cli/stdout_for_json.h"
 #include "diagnose/live_diagnosis.h"
 #include "diagnose/session_diagnosis.h"
+#include "recorder/launcher.h"
 #include "report/verdict/findings_json.h"
 #include "report/verdict/prediction_view.h"
 #include "report/verdict/verdict_text.h"
@@ -59,6 +60,7 @@ struct DiagnoseOptions {
   std::string objects;                          // how long; "" the default
   std::optional<int> pid;
   bool is_deep = false;
+  bool is_native = false;
   bool redacts = false;
   double max_pause_ms = 2000;
   bool prints_json() const { return json == kStdout; }
@@ -172,6 +174,12 @@ int RunLive(const DiagnoseOptions& options, diagnose::LiveOptions live,
   live.confirms = options.confirms;
   live.max_pause_ms = options.max_pause_ms;
   live.redacts = options.redacts;
+  if (options.is_native) {
+    if (const std::string why = recorder::WhyNoNative(); !why.empty()) {
+      return Fail(kExitEnvironment, why);
+    }
+  }
+  live.is_native = options.is_native;
   live.say = [](std::string_view line) { Warn("{}", line); };
   const auto outcome = [&] {
     const StdoutForJson redirect(options.prints_json());
@@ -244,6 +252,11 @@ int RunDiagnose(DiagnoseOptions options) {
   }
   if (!options.session.empty()) {
     if (seconds) return Fail(kExitUsage, "--for is for a program; a session takes --from and --to");
+    if (options.is_native) {
+      return Fail(kExitUsage,
+                  "--native is for a program that runs; what a session has of C frames "
+                  "is used without it");
+    }
     return Conclude(options.session, window, options);
   }
   if (!options.objects.empty()) {
@@ -297,6 +310,8 @@ void AddDiagnoseCommand(CLI::App& app, int* exit_code) {
                    "Blame nobody for findings that FILE accepts, each with a reason: lines such as "
                    "py.container_growth holder=\"app.CACHE\" reason=\"2 million users at most\"")
       ->type_name("FILE");
+  command->add_flag("--native", options->is_native,
+                    "Record the frames of C code, too: findings name library and function");
   command->add_flag("--redact", options->redacts,
                     "Replace keys, names of threads and arguments by tokens before they are "
                     "written: <str:7f3a09bc>, the same for the same text");

@@ -90,10 +90,10 @@ int RunRun(const RunOptions& options) {
   run.follow = options.follow;
   run.has_objects = options.has_objects;
   run.is_native = options.is_native;
-  if (options.is_native && !recorder::CanRecordNative()) {
-    return Fail(kExitEnvironment,
-                "--native needs x86-64 and glibc 2.35 or later, to find a library's unwind tables "
-                "without a lock; the program was not run. Without --native it can be recorded.");
+  if (options.is_native) {
+    if (const std::string why = recorder::WhyNoNative(); !why.empty()) {
+      return Fail(kExitEnvironment, why);
+    }
   }
   run.redacts = options.redacts;
   auto runner = recorder::Runner::Start(std::move(run));

@@ -316,6 +316,7 @@ Result<LiveOutcome> RecordForDiagnosis(const LiveOptions& options) {
   run.argv = options.argv;
   run.follow = "all";
   run.redacts = options.redacts;
+  run.is_native = options.is_native;
   run.signals_interrupt = true;
   run.keeps_stdout = true;
   MEMWHY_TRY(const std::unique_ptr<Runner> runner, Runner::Start(std::move(run)));

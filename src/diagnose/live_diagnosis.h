@@ -20,6 +20,7 @@ struct LiveOptions {
   std::vector<std::string> argv;
   std::string session;            // directory to make
   std::optional<double> seconds;  // nullopt: until the program ends
+  bool is_native = false;         // C frames as well
   bool redacts = false;           // as recorder::RunOptions has it
   double max_pause_ms = 2000;     // a heap graph that would pause longer is refused
   // How long small Python objects are recorded before a heap dump: before the last one, or without

@@ -94,12 +94,12 @@ Result<std::string> FindProgram(const std::string& name) {
                    is_forbidden ? "permission denied" : "no such program on PATH");
 }
 
-bool CanRecordNative() {
+std::string WhyNoNative() {
 #if defined(__x86_64__)
-  return dlsym(RTLD_DEFAULT, "_dl_find_object") != nullptr;
-#else
-  return false;
+  if (dlsym(RTLD_DEFAULT, "_dl_find_object") != nullptr) return "";
 #endif
+  return "--native needs x86-64 and glibc 2.35 or later, to find a library's unwind tables without "
+         "a lock; the program was not run. Without --native it can be recorded.";
 }
 
 std::vector<std::string> TargetEnvironment(const LaunchOptions& options,

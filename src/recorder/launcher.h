@@ -41,8 +41,8 @@ struct LaunchOptions {
   std::string tally;  // TallyMap::address(), or ""
 };
 
-// Whether C frames can be recorded here; a target with a C library of its own may differ.
-bool CanRecordNative();
+// "", or why C frames cannot be recorded here; a target with a C library of its own may differ.
+std::string WhyNoNative();
 
 // The environment of the target: ours, with LD_PRELOAD (what is there stays behind the agent) and
 // the MEMWHY_ variables. A program that cannot take the agent (agent/capture/exec_environment.h)

@@ -35,6 +35,7 @@ Json WhoAllocatedJson(const std::optional<analysis::WhoAllocated>& who) {
   Json out{{"module", TextOrNull(who->module)},
            {"callable", TextOrNull(who->callable)},
            {"native_function", TextOrNull(who->native_function)},
+           {"native_library", TextOrNull(who->native_library)},
            {"file", TextOrNull(who->file)},
            {"line", who->line > 0 ? Json(who->line) : Json(nullptr)},
            {"stack", std::move(stack)}};

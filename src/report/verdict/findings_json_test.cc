@@ -48,7 +48,7 @@ TEST(FindingsJsonTest, HasEveryFieldOfTheSchema) {
                        "would_disprove", "prediction", "next_step", "fix"});
   ExpectKeys(finding["what"], {"type", "count", "references_per_operation"});
   ExpectKeys(finding["who_allocated"],
-             {"module", "callable", "native_function", "file", "line", "stack"});
+             {"module", "callable", "native_function", "native_library", "file", "line", "stack"});
   ExpectKeys(finding["who_holds"], {"path", "root", "invisible_to_gc"});
   ExpectKeys(finding["evidence"][0], {"says", "value", "unit", "source"});
   ExpectKeys(finding["next_step"], {"command", "why"});

@@ -14,21 +14,28 @@ namespace {
 
 using analysis::Finding;
 
+// C code has a file, but mostly no line.
+std::string CodeAndPlace(const std::string& name, const std::string& file, int line) {
+  return fmt::format(
+      "<code>{}</code> <span class=\"dim\">{}{}</span>", Escape(name.empty() ? "unknown" : name),
+      Escape(file.empty() ? "unknown" : file), line > 0 ? fmt::format(":{}", line) : "");
+}
+
 std::string FrameText(const model::Frame& frame) {
-  const std::string name =
-      frame.module.empty() ? frame.function : frame.module + "." + frame.function;
-  return fmt::format("<code>{}</code> <span class=\"dim\">{}:{}</span>",
-                     Escape(name.empty() ? "unknown" : name),
-                     Escape(frame.file.empty() ? "unknown" : frame.file), frame.line);
+  const bool has_module = !frame.module.empty() && frame.language != model::Language::kC;
+  return CodeAndPlace(has_module ? frame.module + "." + frame.function : frame.function, frame.file,
+                      frame.line);
 }
 
 std::string Allocation(const Finding& finding) {
   if (!finding.who_allocated) return TermHtml("Allocated by", "unknown");
   const analysis::WhoAllocated& who = *finding.who_allocated;
-  std::string out =
-      TermHtml("Allocated by", fmt::format("<code>{}</code> <span class=\"dim\">{}:{}"
-                                           "</span>",
-                                           Escape(who.callable), Escape(who.file), who.line));
+  std::string out = TermHtml("Allocated by", CodeAndPlace(who.callable, who.file, who.line));
+  if (!who.native_function.empty() && !who.native_library.empty()) {
+    out += TermHtml("In native code",
+                    fmt::format("<code>{}</code> <span class=\"dim\">{}</span>",
+                                Escape(who.native_function), Escape(who.native_library)));
+  }
   std::string stack =
       "<details><summary>Stack, innermost call first</summary>\n"
       "<ol class=\"stack\">\n";
@@ -47,9 +54,8 @@ std::string Holder(const Finding& finding) {
   std::string out = TermHtml("Held by", fmt::format("<code>{}</code> <span class=\"dim\">{}</span>",
                                                     Escape(who.holder), Escape(detail)));
   if (who.filled_by) {
-    out += TermHtml("Put there by", fmt::format("<code>{}</code> <span class=\"dim\">{}:{}</span>",
-                                                Escape(who.filled_by->callable),
-                                                Escape(who.filled_by->file), who.filled_by->line));
+    const analysis::WhoAllocated& filler = *who.filled_by;
+    out += TermHtml("Put there by", CodeAndPlace(filler.callable, filler.file, filler.line));
   }
   std::string path = "<ol class=\"path\">\n";
   for (const std::string& step : who.path) {

@@ -157,7 +157,8 @@ std::vector<Block> KeyFacts(const model::Recording& recording, const Verdict& ve
 }
 
 std::string LineText(const char* label, const analysis::WhoAllocated& who) {
-  return Wrap(label, fmt::format("{}:{}  {}", who.file, who.line, who.callable));
+  const std::string place = who.line > 0 ? fmt::format("{}:{}", who.file, who.line) : who.file;
+  return Wrap(label, fmt::format("{}  {}", place, who.callable));
 }
 
 // Who holds it.
@@ -189,6 +190,13 @@ std::vector<Block> FindingBlocks(const Verdict& verdict, const Finding& finding,
   }
   if (finding.who_allocated) {
     blocks.push_back({LineText("   line      ", *finding.who_allocated), kStays});
+    const analysis::WhoAllocated& who = *finding.who_allocated;
+    if (!who.native_function.empty() && !who.native_library.empty()) {
+      blocks.push_back(
+          {Wrap("   native    ", fmt::format("{} in {}", EscapeName(who.native_function),
+                                             EscapeName(who.native_library))),
+           kStays});
+    }
   }
   AddHolder(finding, blocks);
   if (finding.growth_bytes_per_second > 0) {
