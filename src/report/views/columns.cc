@@ -31,8 +31,10 @@ std::string ShortenLeft(const std::string& raw, std::size_t columns) {
 
 std::string FrameLine(const model::Frame& frame) {
   std::string text = frame.function.empty() ? "unknown function" : frame.function;
-  if (!frame.module.empty()) text = frame.module + "." + text;
-  if (frame.file.empty()) return text;
+  // The module of C code is its library, which stands behind, where it is not in the name already.
+  const bool is_c = frame.language == model::Language::kC;
+  if (!frame.module.empty() && !is_c) text = frame.module + "." + text;
+  if (frame.file.empty() || (is_c && StartsWith(text, frame.module + "+"))) return text;
   text += "  " + std::string(Basename(frame.file));
   if (frame.line > 0) text += fmt::format(":{}", frame.line);
   return text;

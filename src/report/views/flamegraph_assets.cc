@@ -107,7 +107,9 @@ const label = (i) => {
 };
 const frameLabel = (frame) => {
   const name = frame.function === null ? 'unknown function' : frame.function;
-  return frame.module === null ? name : frame.module + '.' + name;
+  if (frame.module === null) return name;
+  if (frame.language !== 'c') return frame.module + '.' + name;
+  return name.startsWith(frame.module + '+') ? name : name + ' (' + frame.module + ')';
 };
 const place = (frame) => frame.file === null ? '' :
   frame.file + (frame.line === null ? '' : ':' + frame.line);

@@ -7,6 +7,7 @@
 
 #include "base/strings.h"
 #include "model/sites/fake_source.h"
+#include "report/views/columns.h"
 
 namespace memwhy::report {
 namespace {
@@ -27,6 +28,17 @@ TEST(StatsTextTest, ShowsTotalsAndSitesWithin80Columns) {
   for (const auto line : SplitLines(text)) {
     EXPECT_LE(line.size(), 82u) << line;  // "…" is three bytes
   }
+}
+
+TEST(StatsTextTest, CCodeStandsWithItsLibraryOnce) {
+  const auto line = [](const char* function) {
+    return FrameLine({.function = function,
+                      .module = "libfast.so",
+                      .file = "/srv/libfast.so",
+                      .language = model::Language::kC});
+  };
+  EXPECT_EQ(line("grow"), "grow  libfast.so");
+  EXPECT_EQ(line("libfast.so+0x1f40"), "libfast.so+0x1f40");
 }
 
 TEST(StatsTextTest, SortsByWhatIsShown) {
