@@ -35,6 +35,11 @@ const model::Frame* NativeFrameBelow(const model::StackTree& stacks, model::Stac
   return nullptr;
 }
 
+std::string LibraryOf(const model::Frame& native) {
+  return std::string(native.language == model::Language::kC ? native.module
+                                                            : Basename(native.file));
+}
+
 }  // namespace
 
 bool IsApplicationFrame(const model::Frame& frame) {
@@ -58,6 +63,11 @@ std::optional<model::FrameId> ApplicationFrame(const model::StackTree& stacks,
     if (stacks.leaf(at).language == model::Language::kPython) return stacks.leaf_id(at);
   }
   return stacks.leaf_id(stack);
+}
+
+std::string NativeLibrary(const model::StackTree& stacks, model::StackId stack) {
+  const model::Frame* native = NativeFrameBelow(stacks, stack);
+  return native == nullptr ? "" : LibraryOf(*native);
 }
 
 std::vector<Function> ApplicationFunctions(const model::StackTree& stacks, model::StackId stack) {
@@ -85,8 +95,7 @@ std::optional<WhoAllocated> DescribeAllocation(const model::StackTree& stacks,
   who.line = frame.line;
   if (const model::Frame* native = NativeFrameBelow(stacks, stack)) {
     who.native_function = native->function;
-    who.native_library = std::string(
-        native->language == model::Language::kC ? native->module : Basename(native->file));
+    who.native_library = LibraryOf(*native);
   }
   who.is_truncated = stacks.is_truncated(stack);
   for (const model::FrameId each : stacks.Frames(stack)) who.stack.push_back(stacks.frame(each));

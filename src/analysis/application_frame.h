@@ -22,6 +22,10 @@ bool IsApplicationFrame(const model::Frame& frame);
 std::optional<model::FrameId> ApplicationFrame(const model::StackTree& stacks,
                                                model::StackId stack);
 
+// The library whose C function, below the innermost Python frame, took the memory for itself; ""
+// where Python did or nobody knows.
+std::string NativeLibrary(const model::StackTree& stacks, model::StackId stack);
+
 // The functions of the application on a stack, as (file, function); "<module>" is left out.
 using Function = std::pair<std::string, std::string>;
 std::vector<Function> ApplicationFunctions(const model::StackTree& stacks, model::StackId stack);

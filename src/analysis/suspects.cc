@@ -139,6 +139,11 @@ bool SameApplicationFunction(const model::StackTree& stacks, model::StackId a, m
          stacks.frame(*frame_a).file == stacks.frame(*frame_b).file;
 }
 
+// What a library keeps is not kept by what holds the Python objects that the same line makes.
+bool SameLibrary(const model::StackTree& stacks, model::StackId a, model::StackId b) {
+  return NativeLibrary(stacks, a) == NativeLibrary(stacks, b);
+}
+
 void AddStack(Suspect& suspect, const GrowingStack& stack) {
   suspect.bytes += stack.bytes();
   suspect.rate += stack.judgement.growth.slope;
@@ -222,7 +227,9 @@ class Merger {
       const bool belongs = suspect.holder && !is_graph
                                ? SameApplicationFunction(one_.stacks, lead.stack, stack.row->stack)
                                : ShareAFunction(one_.stacks, lead.stack, stack.row->stack);
-      if (!belongs) continue;
+      if (!belongs || (!is_graph && !SameLibrary(one_.stacks, lead.stack, stack.row->stack))) {
+        continue;
+      }
       AddStack(suspect, stack);
       if (suspect.holder) {
         suspect.in_step.push_back(stack);

@@ -149,6 +149,28 @@ TEST(VerdictTest, AnAutogradGraphIsNamedAndTakesWhatGrowsInStep) {
   EXPECT_THAT(verdict.findings[0].fix, HasSubstr("detach"));
 }
 
+// One line makes objects that a container holds, and calls a library that keeps memory.
+TEST(VerdictTest, AContainerIsNotBlamedForWhatALibraryKeeps) {
+  FakeCase one;
+  const model::StackId line = one.Stack({"/srv/model.py:load:40", "/srv/app.py:score:44"});
+  const model::FrameId grow = one.stacks.InternFrame({.function = "grow",
+                                                      .module = "libfast.so",
+                                                      .file = "/srv/libfast.so",
+                                                      .language = model::Language::kC});
+  const model::StackId library = one.stacks.InternStack(line, grow);
+  one.Leak(line, kPerBin / 3);
+  one.Leak(library, kPerBin);
+  one.Holds(line, FakeCase::DictOf("store", "KEPT", "bytearray"));
+  const Verdict verdict = one.Judge();
+  ASSERT_EQ(verdict.findings.size(), 2u);
+  EXPECT_FALSE(verdict.findings[0].who_holds);
+  EXPECT_EQ(verdict.findings[0].who_allocated->native_function, "grow");
+  EXPECT_NE(verdict.findings[0].confidence, Confidence::kProven);
+  EXPECT_EQ(verdict.findings[0].bytes_at_stake, 13 * kPerBin);
+  EXPECT_EQ(verdict.findings[1].who_holds->holder, "store.KEPT");
+  EXPECT_EQ(verdict.findings[1].bytes_at_stake, 13 * (kPerBin / 3));
+}
+
 TEST(VerdictTest, WithoutAHolderItSaysSoAndNamesTheSite) {
   FakeCase one;
   one.Leak(EncoderStack(one), kPerBin);

@@ -133,6 +133,6 @@ def test_what_is_not_built_is_exit_code_3():
 
 
 def test_usage_errors_are_exit_code_2(tmp_path):
-    for arguments in ([], ["--for", "0", "--", "true"], ["--for", "x", "--", "true"],
+    for arguments in ([], ["--native", str(ROOT)], ["--for", "0", "--", "true"], ["--for", "x", "--", "true"],
                       [str(tmp_path / "none.mwy")], ["--pid", "1", "--", "true"]):  # fmt: skip
         assert run("diagnose", *arguments).returncode == 2, arguments
