@@ -196,6 +196,7 @@ Result<void> Runner::Impl::Start() {
   LetGoOfInheritedFiles(options_.keeps_stdout);
   targets_ = std::make_unique<TargetSet>(session_, launch.rings, writer_.get(), &fs_);
   if (launch.redacts) targets_->SetRedaction(*launch.redacts);
+  targets_->SetNative(options_.is_native);
   targets_->SetChild(child_, options_.follow == "all");
   targets_->SetTally(std::move(tally));
   targets_->SetTriedFilters(tried_filters);

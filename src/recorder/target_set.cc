@@ -117,6 +117,7 @@ void TargetSet::Add(std::unique_ptr<RingMap> ring) {
     samples_.clear();  // of the program before it was clear who is recorded
     next_sample_ns_ = 0;
   }
+  if (is_native_ && target->is_recording()) NoteNoNative(*target);
   if (!target->is_recording() && dormant_note_.empty()) {
     dormant_note_ = target->ring().info().note;
   }
@@ -124,6 +125,16 @@ void TargetSet::Add(std::unique_ptr<RingMap> ring) {
   if (!has_later) return;
   FinishEarlier(targets_.back().get());
   targets_.pop_back();
+}
+
+void TargetSet::NoteNoNative(Target& target) {
+  if ((target.ring().header().modes & wire::kRecordsNative) != 0) return;
+  const std::string note = fmt::format(
+      "process {}: without C frames: its glibc is older than 2.35, or its environment has lost "
+      "MEMWHY_MODES",
+      target.pid());
+  Say(note);
+  if (IsWriting() && !writer_->AddFact(session::NoteToJson(note))) GiveUpWriting();
 }
 
 Descendants::Identity TargetSet::OwnerOf(const RingMap& ring) {

@@ -41,6 +41,8 @@ class TargetSet {
   void SetTriedFilters(std::uint32_t count) { tried_filters_ = count; }
   // Of all that is taken up from now on (--redact).
   void SetRedaction(const wire::RedactionKey& key) { redacts_ = key; }
+  // C frames were asked for: a process that records none is told of.
+  void SetNative(bool is_native) { is_native_ = is_native; }
   void SetTally(std::unique_ptr<TallyMap> tally) { tally_ = std::move(tally); }
   void SetChildStatus(int wait_status) { child_status_ = wait_status; }
   std::string ChildEnded();  // exit:N, signal:N, oom, open
@@ -88,6 +90,7 @@ class TargetSet {
 
  private:
   void Refresh(Target* target);
+  void NoteNoNative(Target& target);
   bool HasNewcomer() const;
   void Add(std::unique_ptr<RingMap> ring);
   // Which process has this ring, as /proc shows it to us.
@@ -102,6 +105,7 @@ class TargetSet {
   const std::string rings_;
   session::SessionWriter* writer_;
   std::optional<wire::RedactionKey> redacts_;
+  bool is_native_ = false;
   const FileSystem* fs_;
   std::vector<std::unique_ptr<Target>> targets_;
   std::set<std::pair<std::string, std::uint64_t>> known_rings_;  // path, inode

@@ -55,3 +55,22 @@ def test_merged_stacks_are_the_true_nest(python, memwhy, tmp_path, marked):
     wrong = {key: (value, seen.get(key)) for key, value in noted.items() if seen.get(key) != value}
     extra = {key: value for key, value in seen.items() if key not in noted}
     assert not wrong and not extra, f"{len(wrong)} of {len(noted)} differ: {wrong} against {extra}"
+
+
+def test_a_process_without_c_frames_is_told_of(python, memwhy, tmp_path, marked):
+    session = tmp_path / "s.mwy"
+    command = ["env", "MEMWHY_MODES=", python.path, "-c", "kept = bytearray(100_000)"]
+    done = subprocess.run(
+        [memwhy, "run", "--native", "-o", str(session), "--", *command],
+        env=clean_environment(**marked),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "without C frames" in done.stderr
+    shown = subprocess.run(
+        [memwhy, "stats", str(session), "--json"], capture_output=True, text=True, timeout=120
+    )
+    (note,) = json.loads(shown.stdout)["session"]["notes"]
+    assert "without C frames: its glibc is older than 2.35" in note
