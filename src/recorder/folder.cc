@@ -106,7 +106,7 @@ std::uint64_t Folder::CutLeaving(std::uint64_t bytes, std::uint64_t most_bytes,
       break;
     }
   }
-  if (last_pass_ns_ > folded_until_ns_ && last_pass_ns_ < cut &&
+  if (last_pass_ns_ >= folded_until_ns_ && last_pass_ns_ < cut &&
       BytesSince(last_pass_ns_) <= most_bytes) {
     cut = last_pass_ns_;
   }
@@ -136,11 +136,18 @@ void Folder::Step(std::uint64_t now_ns) {
   if (!policy_.is_needed() || !writer_->failure().empty()) return;
   Remember(now_ns);
   if (child_ != 0) return Reap(/*waits=*/false);
-  const auto until = Due(now_ns);
+  auto until = Due(now_ns);
   if (!until) return;
-  if (last_pass_ns_ < *until && now_ns > next_pass_ns_) {
-    pass_();  // NotePass will say when
-    next_pass_ns_ = now_ns + kPassShare * (wire::MonotonicNs() - now_ns);
+  if (last_pass_ns_ < *until) {
+    // What is folded keeps no pass: without a later one there would be no ledger.
+    if (now_ns > next_pass_ns_) {
+      pass_();  // NotePass will say when
+      next_pass_ns_ = now_ns + kPassShare * (wire::MonotonicNs() - now_ns);
+    } else if (last_pass_ns_ > folded_until_ns_) {
+      until = last_pass_ns_;
+    } else if (TailBytes() / 2 <= TailLimit()) {
+      return;  // until there may be another pass, if the file does not get much too long
+    }
   }
   Start(*until);
 }
@@ -239,7 +246,7 @@ void Folder::Finish(std::uint64_t now_ns) {
         std::max(folded_until_ns_, written_.empty() ? now_ns : written_.front().at_ns);
     if (now_ns > oldest + keep) until = now_ns - keep;
   }
-  if (!until) return;
+  if (!until || *until <= folded_until_ns_) return;
   Start(*until);
   if (child_ != 0) Reap(/*waits=*/true);
 }
