@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "os/elf_file.h"
 
 namespace memwhy::os {
 
@@ -23,12 +24,7 @@ class ElfSymbols {
   std::string NameOf(std::uint64_t address) const;
 
  private:
-  struct Symbol {
-    std::uint64_t begin = 0;
-    std::uint64_t end = 0;
-    std::string name;
-  };
-  std::vector<Symbol> symbols_;  // by begin
+  std::vector<ElfSymbol> symbols_;  // by begin
   std::uint64_t end_of_data_ = 0;
 };
 

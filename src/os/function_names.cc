@@ -2,22 +2,13 @@
 #include "os/function_names.h"
 
 #include <fmt/core.h>
-#include <gelf.h>
-#include <libelf.h>
 
 #include <algorithm>
 #include <cstring>
-#include <memory>
 #include <string_view>
-
-#include "base/regular_file.h"
 
 namespace memwhy::os {
 namespace {
-
-struct CloseElf {
-  void operator()(Elf* elf) const { elf_end(elf); }
-};
 
 std::string BuildIdOf(Elf* elf) {
   Elf_Scn* section = nullptr;
@@ -49,42 +40,15 @@ std::string BuildIdOf(Elf* elf) {
 }  // namespace
 
 Result<FunctionNames> FunctionNames::Read(const std::string& path, const std::string& build_id) {
-  MEMWHY_TRY(const RegularFile file, OpenRegular(path, "a library"));
-  if (elf_version(EV_CURRENT) == EV_NONE) return Error("libelf is of another version");
-  const std::unique_ptr<Elf, CloseElf> elf(elf_begin(file.fd.get(), ELF_C_READ, nullptr));
-  if (elf == nullptr || elf_kind(elf.get()) != ELF_K_ELF) {
-    return Error::Of("{} is not an ELF file", path);
-  }
+  MEMWHY_TRY(const ElfFile elf, ElfFile::Open(path));
   if (!build_id.empty() && BuildIdOf(elf.get()) != build_id) {
     return Error::Of("{} is another build than the one that was recorded", path);
   }
   FunctionNames names;
-  for (const auto wanted : {SHT_SYMTAB, SHT_DYNSYM}) {
-    Elf_Scn* section = nullptr;
-    while ((section = elf_nextscn(elf.get(), section)) != nullptr) {
-      GElf_Shdr header;
-      if (gelf_getshdr(section, &header) == nullptr ||
-          header.sh_type != static_cast<GElf_Word>(wanted) || header.sh_entsize == 0) {
-        continue;
-      }
-      Elf_Data* data = elf_getdata(section, nullptr);
-      if (data == nullptr) continue;
-      const auto count = static_cast<int>(header.sh_size / header.sh_entsize);
-      for (int i = 0; i < count; ++i) {
-        GElf_Sym symbol;
-        if (gelf_getsym(data, i, &symbol) == nullptr) break;
-        const int type = GELF_ST_TYPE(symbol.st_info);
-        if ((type != STT_FUNC && type != STT_GNU_IFUNC) || symbol.st_shndx == SHN_UNDEF) continue;
-        const char* name = elf_strptr(elf.get(), header.sh_link, symbol.st_name);
-        if (name == nullptr || *name == '\0' || symbol.st_size == 0) continue;
-        names.functions_.push_back({symbol.st_value, symbol.st_value + symbol.st_size, name});
-      }
-    }
-    if (!names.functions_.empty()) break;
-  }
+  names.functions_ = elf.Symbols(ElfSymbolKind::kFunction);
   // Of several names for one address the first by text: the same in every run.
   std::sort(names.functions_.begin(), names.functions_.end(),
-            [](const Function& a, const Function& b) {
+            [](const ElfSymbol& a, const ElfSymbol& b) {
               return a.begin != b.begin ? a.begin < b.begin : a.name > b.name;
             });
   return names;
@@ -92,12 +56,8 @@ Result<FunctionNames> FunctionNames::Read(const std::string& path, const std::st
 
 const std::string& FunctionNames::NameOf(std::uint64_t address) const {
   static const std::string kNone;
-  const auto next = std::upper_bound(
-      functions_.begin(), functions_.end(), address,
-      [](std::uint64_t value, const Function& function) { return value < function.begin; });
-  if (next == functions_.begin()) return kNone;
-  const Function& function = *std::prev(next);
-  return address < function.end ? function.name : kNone;
+  const ElfSymbol* function = FindSymbol(functions_, address);
+  return function == nullptr ? kNone : function->name;
 }
 
 }  // namespace memwhy::os

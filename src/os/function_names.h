@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "os/elf_file.h"
 
 namespace memwhy::os {
 
@@ -20,12 +21,7 @@ class FunctionNames {
   const std::string& NameOf(std::uint64_t address) const;
 
  private:
-  struct Function {
-    std::uint64_t begin = 0;
-    std::uint64_t end = 0;
-    std::string name;
-  };
-  std::vector<Function> functions_;  // by begin
+  std::vector<ElfSymbol> functions_;  // by begin
 };
 
 }  // namespace memwhy::os
