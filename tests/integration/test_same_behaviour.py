@@ -400,7 +400,7 @@ EXPORTED = """malloc calloc realloc reallocarray free posix_memalign aligned_all
     pvalloc mmap mmap64 munmap mremap brk sbrk madvise
     _exit _Exit execve execv execvp execvpe execl execle execlp fexecve execveat
     posix_spawn posix_spawnp prctl syscall dlsym setrlimit setrlimit64 prlimit prlimit64
-    sigaction signal bsd_signal ssignal sysv_signal __sysv_signal sigset sigignore
+    dlclose sigaction signal bsd_signal ssignal sysv_signal __sysv_signal sigset sigignore
     memwhy_abi_version memwhy_enabled memwhy_mark"""
 # Of libc; none of them allocates, takes a lock that a forked child could inherit held, or unwinds,
 # when called where the agent calls it.
@@ -410,7 +410,7 @@ UNDEFINED = """__environ __errno_location __libc_current_sigrtmax __libc_current
     memmem memmove memset nanosleep on_exit open openat posix_fallocate pread
     program_invocation_name program_invocation_short_name __progname pthread_attr_destroy pthread_attr_init pthread_attr_setdetachstate
     pthread_attr_setstack pthread_create pthread_getcpuclockid pthread_getspecific pthread_join pthread_key_create pthread_self
-    pthread_setspecific pthread_sigmask pwrite read rename setitimer sigaction sigaddset sigaltstack
+    pthread_setspecific pthread_sigmask pwrite read readlink rename setitimer sigaction sigaddset sigaltstack
     sigemptyset sigfillset siglongjmp sigprocmask stat statfs strchr strchrnul strcmp strlen strncmp
     strnlen strrchr strstr strtol strtoul strtoull unlink write"""
 WEAK = set(
