@@ -22,6 +22,30 @@ QUANTILE = 0.75
 SMOOTHING = 0.2  # weight of the newest interval between two releases
 
 
+async def wait_for_turn(submit, is_admitted, abandon, deadline):
+    """What submit(wake) gave, once wake() is called, from any thread, or `deadline` seconds are
+    over. It is abandoned if the task is cancelled meanwhile."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+
+    def wake():
+        try:
+            loop.call_soon_threadsafe(ready.set)
+        except RuntimeError:  # the loop is closed: nobody waits
+            pass
+
+    entry = submit(wake)
+    try:
+        if not is_admitted(entry):
+            await asyncio.wait_for(ready.wait(), deadline)
+    except asyncio.TimeoutError:
+        pass
+    except BaseException:  # CancelledError
+        abandon(entry)
+        raise
+    return entry
+
+
 class _Queue:
     """What the gate knows of one tenant. The gate's lock guards it."""
 
@@ -142,24 +166,9 @@ class Gate:
 
     async def admit_async(self, tenant, tokens, max_tokens=0, deadline=None):
         """admit() for an event loop."""
-        loop = asyncio.get_running_loop()
-        ready = asyncio.Event()
-
-        def wake():
-            try:
-                loop.call_soon_threadsafe(ready.set)
-            except RuntimeError:  # the loop is closed: nobody waits
-                pass
-
-        entry = self._submit(tenant, tokens, max_tokens, deadline, wake)
-        try:
-            if entry.ticket is None:
-                await asyncio.wait_for(ready.wait(), deadline)
-        except asyncio.TimeoutError:
-            pass
-        except BaseException:  # CancelledError
-            self._abandon(entry)
-            raise
+        entry = await wait_for_turn(
+            lambda wake: self._submit(tenant, tokens, max_tokens, deadline, wake),
+            lambda entry: entry.ticket is not None, self._abandon, deadline)
         return self._finish(entry)
 
     def stats(self):

@@ -6,7 +6,6 @@ lease into it. When the lease ends because the governor has died, the limit is `
 layout of the page: src/govern/actuators/cap_page.h of the project.
 """
 
-import asyncio
 import mmap
 import os
 import struct
@@ -15,7 +14,7 @@ import time
 from collections import deque
 from pathlib import Path
 
-from ._admission import _answer
+from ._admission import _answer, wait_for_turn
 
 MAGIC = 0x314750504143574D
 VERSION = 1
@@ -187,24 +186,8 @@ class ConcurrencyCap:
 
     async def admit_async(self, deadline=None):
         """admit() for an event loop."""
-        loop = asyncio.get_running_loop()
-        ready = asyncio.Event()
-
-        def wake():
-            try:
-                loop.call_soon_threadsafe(ready.set)
-            except RuntimeError:  # the loop is closed: nobody waits
-                pass
-
-        entry = self._submit(wake)
-        try:
-            if not entry["admitted"]:
-                await asyncio.wait_for(ready.wait(), deadline)
-        except asyncio.TimeoutError:
-            pass
-        except BaseException:  # CancelledError
-            self._abandon(entry)
-            raise
+        entry = await wait_for_turn(self._submit, lambda entry: entry["admitted"], self._abandon,
+                                    deadline)
         return self._finish(entry)
 
     def stats(self):
