@@ -13,6 +13,15 @@
 #include <memory>
 #include <thread>
 
+// Whether malloc is a sanitizer's: no block of glibc's then.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MEMWHY_OTHER_MALLOC 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define MEMWHY_OTHER_MALLOC 1
+#endif
+#endif
+
 namespace memwhy::monitor {
 namespace {
 
@@ -39,7 +48,7 @@ TEST(MemoryPlaceTest, UsableBytesAreThoseOfMalloc) {
     const Block block = Aligned(bytes);
     const auto place = FindMemoryPlace(getpid(), AddressOf(block.get()), bytes);
     ASSERT_TRUE(place) << place.error().message();
-#if !defined(__SANITIZE_ADDRESS__)
+#ifndef MEMWHY_OTHER_MALLOC
     ASSERT_TRUE(place->block) << bytes;
     EXPECT_EQ(place->block->usable, malloc_usable_size(block.get()));
     if (bytes == kAlwaysMapped) {
@@ -53,7 +62,7 @@ TEST(MemoryPlaceTest, UsableBytesAreThoseOfMalloc) {
 }
 
 TEST(MemoryPlaceTest, AThreadsBlockIsOfAnArena) {
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifndef MEMWHY_OTHER_MALLOC
   Block block;
   std::thread([&] { block = Aligned(3000); }).join();
   const auto place = FindMemoryPlace(getpid(), AddressOf(block.get()), 3000);
