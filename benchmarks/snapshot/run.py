@@ -85,7 +85,10 @@ def main():
         commands = {"memwhy snapshot": [str(MEMWHY), "snapshot", file, "--json"]}
         if importlib.util.find_spec("torch"):
             viz = Path(importlib.util.find_spec("torch").origin).parent / "cuda/_memory_viz.py"
-            commands["_memory_viz.py"] = [sys.executable, "-c", VIZ, str(viz), file]
+            if viz.exists() and "def segsum" in viz.read_text():
+                commands["_memory_viz.py"] = [sys.executable, "-c", VIZ, str(viz), file]
+        if len(commands) == 1:
+            print("no torch 2 in this Python: memwhy alone is measured")
         taken = {name: [] for name in commands}
         for _ in range(options.rounds):
             for name, command in commands.items():
