@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdio>
+
 #include "govern/actuators/haproxy.h"
 #include "govern/actuators/program.h"
 
@@ -127,6 +129,7 @@ TEST(ExecActuatorTest, LimitIsPutInAndReadBack) {
   ExecActuator knob({"sh", "-c", "echo {{limit}} > " + file}, {"cat", file}, 5000);
   ASSERT_TRUE(knob.Apply(Limit{12, 1, false}));
   EXPECT_EQ(knob.Read()->limit, 12);
+  std::remove(file.c_str());
 }
 
 TEST(ExecActuatorTest, ProgramThatFailsOrHangsIsAnError) {
