@@ -312,7 +312,7 @@ void NoteUnload() noexcept { g_unloads.fetch_add(1, std::memory_order_relaxed); 
   NativeStack& native = *t.native;
   const std::uint32_t unloads = g_unloads.load(std::memory_order_relaxed);
   if (__builtin_expect(unloads != native.walk.epoch(), false)) {
-    native.walk.NoteEpoch(unloads);
+    native.walk.BeginEpoch(unloads);
     native.module_count = 0;
   }
   Registers caller;

@@ -28,7 +28,8 @@ std::size_t HashPc(std::uintptr_t pc) noexcept {
 
 bool StackWalk::Room(std::size_t count) noexcept {
   if (count <= capacity_) return true;
-  const std::size_t capacity = capacity_ == 0 ? 128 : capacity_ * 2;
+  std::size_t capacity = capacity_ == 0 ? 128 : capacity_ * 2;
+  while (capacity < count) capacity *= 2;
   auto* frames = static_cast<WalkedFrame*>(TakePrivate(capacity * sizeof(WalkedFrame)));
   auto* scratch = static_cast<WalkedFrame*>(TakePrivate(capacity * sizeof(WalkedFrame)));
   if (frames == nullptr || scratch == nullptr) return false;

@@ -68,11 +68,10 @@ class StackWalk {
   // Rules and frames: libraries have gone, or the stream is another.
   void Forget() noexcept;
   std::uint32_t epoch() const noexcept { return epoch_; }
-  void NoteEpoch(std::uint32_t epoch) noexcept {
-    if (__builtin_expect(epoch != epoch_, false)) {
-      Forget();
-      epoch_ = epoch;
-    }
+  // Forgets, and counts from here.
+  void BeginEpoch(std::uint32_t epoch) noexcept {
+    Forget();
+    epoch_ = epoch;
   }
 
  private:
