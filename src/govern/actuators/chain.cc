@@ -138,12 +138,4 @@ std::vector<std::string> ActuatorChain::Release() {
   return events;
 }
 
-std::vector<std::string> ActuatorChain::Problems(std::int64_t t_ms) const {
-  std::vector<std::string> problems;
-  for (const Knob& knob : knobs_) {
-    problems.push_back(t_ms < knob.broken_until ? knob.problem : "");
-  }
-  return problems;
-}
-
 }  // namespace memwhy::govern

@@ -42,9 +42,6 @@ class ActuatorChain {
   // All are given back as they were found.
   std::vector<std::string> Release();
 
-  // Why each is not used now; "" for one that works.
-  std::vector<std::string> Problems(std::int64_t t_ms) const;
-
  private:
   struct Knob {
     std::int64_t broken_until = INT64_MIN;

@@ -6,19 +6,12 @@
 #include <nlohmann/json.hpp>
 
 #include "base/terminal_text.h"
+#include "govern/actuators/limit_text.h"
 
 namespace memwhy::govern {
 namespace {
 
 constexpr std::size_t kMaxHttpAnswer = 1 << 20;
-
-std::string Filled(std::string text, std::int64_t limit) {
-  constexpr std::string_view kPlace = "{{limit}}";
-  for (std::size_t at = 0; (at = text.find(kPlace, at)) != std::string::npos;) {
-    text.replace(at, kPlace.size(), std::to_string(limit));
-  }
-  return text;
-}
 
 }  // namespace
 
@@ -60,8 +53,8 @@ HttpActuator::HttpActuator(HttpKnob write, HttpKnob read, std::string pointer)
 
 Result<void> HttpActuator::Apply(const Limit& limit) {
   HttpKnob knob = write_;
-  knob.body = Filled(knob.body, limit.value);
-  knob.url.path = Filled(knob.url.path, limit.value);
+  knob.body = FillLimit(knob.body, limit.value);
+  knob.url.path = FillLimit(knob.url.path, limit.value);
   auto sent = SendKnob(knob);
   if (!sent) return sent.error();
   return {};

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/strings.h"
 #include "base/unique_fd.h"
+#include "govern/actuators/limit_text.h"
 
 extern char** environ;
 
@@ -25,13 +26,8 @@ namespace {
 constexpr std::size_t kMaxPrinted = 64 << 10;
 
 std::vector<std::string> WithLimit(const std::vector<std::string>& words, std::int64_t limit) {
-  constexpr std::string_view kPlace = "{{limit}}";
-  std::vector<std::string> filled = words;
-  for (std::string& word : filled) {
-    for (std::size_t at = 0; (at = word.find(kPlace, at)) != std::string::npos;) {
-      word.replace(at, kPlace.size(), std::to_string(limit));
-    }
-  }
+  std::vector<std::string> filled;
+  for (const std::string& word : words) filled.push_back(FillLimit(word, limit));
   return filled;
 }
 

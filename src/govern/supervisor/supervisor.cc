@@ -133,7 +133,6 @@ Result<void> Loop::Start() {
 TickInput Loop::Sample(std::int64_t t_ms, std::vector<std::string>* events) {
   TickInput input;
   input.t_ms = t_ms;
-  status_.problems.assign(samplers_.size(), "");
   for (std::size_t i = 0; i < samplers_.size(); ++i) {
     SignalSample sample = samplers_[i]->Sample();
     input.readings.push_back({sample.used, sample.limit});
@@ -147,16 +146,14 @@ TickInput Loop::Sample(std::int64_t t_ms, std::vector<std::string>* events) {
       events->push_back(sample.problem.empty()
                             ? fmt::format("signal {} is back", plan_.signals[i].name)
                             : fmt::format("signal {}: {}", plan_.signals[i].name, sample.problem));
-      said_problems_[i] = sample.problem;
+      said_problems_[i] = std::move(sample.problem);
     }
-    status_.problems[i] = std::move(sample.problem);
   }
   if (plan_.acts) {
     const ActuatorView view = chain_->View(t_ms, events);
     if (view.running) input.running = view.running;
     if (view.waiting) input.waiting = view.waiting;
   }
-  if (options_.take_alert) input.alert = options_.take_alert();
   return input;
 }
 
@@ -164,11 +161,6 @@ void Loop::Act(std::int64_t t_ms, const Decision& decision, std::vector<std::str
   if (!plan_.acts || actuators_.empty()) return;
   const ActReport report = chain_->Apply(t_ms, decision.limit, decision.refuses);
   events->insert(events->end(), report.events.begin(), report.events.end());
-  status_.actuator = report.actuator;
-  status_.act_result = report.result;
-  status_.effective = report.effective;
-  status_.failed_acts += report.events.size();
-  status_.actuator_problems = chain_->Problems(t_ms);
   if (decision.act == "cut" || decision.act == "stop") cut_at_ = t_ms;
   if (report.result == "confirmed" && cut_at_ >= 0) {
     const std::int64_t took = t_ms - cut_at_;
@@ -239,7 +231,6 @@ void Loop::Tick(std::int64_t t_ms) {
   const double took = ProcessCpuSeconds() - begin;
   status_.busy_s += took;
   status_.slowest_tick_ms = std::max(status_.slowest_tick_ms, took * 1000);
-  if (options_.publish) options_.publish(status_);
 }
 
 bool Loop::Wait(std::uint64_t until_ns) {

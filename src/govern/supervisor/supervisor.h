@@ -7,7 +7,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,21 +16,15 @@
 
 namespace memwhy::govern {
 
-// One tick, as metrics and the summary see it.
+// The run so far, as the summary sees it: the last tick, and sums.
 struct GovernStatus {
   TickInput input;
   Decision decision;
-  std::string actuator;
-  std::string act_result;
-  std::optional<std::int64_t> effective;
-  std::vector<std::string> problems;  // of signals, "" for one that was read
-  std::vector<std::string> actuator_problems;
   std::uint64_t ticks = 0;
   std::uint64_t cuts = 0;
   std::uint64_t raises = 0;
   std::uint64_t reversals = 0;
   std::uint64_t escalations = 0;
-  std::uint64_t failed_acts = 0;
   std::uint64_t failed_log_lines = 0;
   std::vector<double> rebalances_s;               // of the last thousand
   std::optional<std::int64_t> slowest_effect_ms;  // from a cut to its confirmation
@@ -41,9 +34,7 @@ struct GovernStatus {
 
 struct SuperviseOptions {
   std::vector<std::string> program;
-  double for_s = 0;                                  // 0: until a signal, or the program's end
-  std::function<int()> take_alert;                   // a Level, or -1; may be empty
-  std::function<void(const GovernStatus&)> publish;  // after each tick; may be empty
+  double for_s = 0;  // 0: until a signal, or the program's end
 };
 
 struct SuperviseResult {
