@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/core.h>
 
-#include <cmath>
-
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -19,6 +18,8 @@ namespace memwhy::analysis {
 namespace {
 
 constexpr std::size_t kShmFilesSaid = 3;
+constexpr double kOwnShare = 0.5;       // of the growth: mapped by this process
+constexpr std::uint64_t kOwnFiles = 8;  // more descriptors of shared memory than before
 
 // Shared memory that the process maps, by name, most first; unlinked files in one sum.
 std::vector<std::pair<Bytes, std::string>> MappedFiles(const model::MapsPass& pass) {
@@ -36,9 +37,6 @@ std::vector<std::pair<Bytes, std::string>> MappedFiles(const model::MapsPass& pa
   std::sort(most.rbegin(), most.rend());
   return most;
 }
-
-constexpr double kOwnShare = 0.5;       // of the growth: mapped by this process
-constexpr std::uint64_t kOwnFiles = 8;  // more descriptors of shared memory than before
 
 Bytes MappedBytes(const model::MapsPass& pass) {
   Bytes bytes = 0;
